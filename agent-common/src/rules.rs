@@ -1,0 +1,108 @@
+//! The rules of a burst, each a pure function: no clock, no map, no hook.
+//!
+//! An act moves through them in this order: [`place`] says which protected names it touches, [`name`] what becomes of
+//! each and so which [`Kinds`] of operation it is, [`budget`] whether there is room for them, [`judge`] what follows.
+
+pub mod budget;
+pub mod judge;
+pub mod name;
+pub mod place;
+
+/// Nanoseconds on `CLOCK_BOOTTIME`, the one clock of records, stamps and deadlines.
+pub type BootNs = u64;
+
+/// A point in time that never comes.
+pub const NEVER: BootNs = (1 << 62) - 1;
+
+/// What happened to a name, and the index of the budget that pays for it.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The name is gone: unlinked, removed, renamed away.
+    Delete = 0,
+    /// The name leads to something else now: renamed over, or one end of an exchange.
+    Replace = 1,
+    /// What the name leads to was emptied or shortened.
+    Truncate = 2,
+    /// What the name leads to was opened for overwriting.
+    Overwrite = 3,
+    /// The name came back after the same account had made it go.
+    Recreate = 4,
+    /// A destructive command was run.
+    Command = 5,
+}
+
+impl Kind {
+    /// How many kinds there are.
+    pub const COUNT: usize = 6;
+
+    /// Every kind, in the order of its index.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Delete, Self::Replace, Self::Truncate, Self::Overwrite, Self::Recreate, Self::Command];
+
+    /// The singular word for one operation of this kind.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Replace => "replace",
+            Self::Truncate => "truncate",
+            Self::Overwrite => "overwrite",
+            Self::Recreate => "recreate",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// The kinds that one act is an operation of. Empty means that nothing was destroyed: an own scratch file, a new name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// Nothing was destroyed.
+    pub const NONE: Self = Self(0);
+    /// A whole tree went at once (a root, or a directory on the way to one): a burst by itself, whatever the budgets.
+    pub const WHOLE: Self = Self(1 << 7);
+
+    /// The act is an operation of this kind alone.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        Self(1 << kind as u8)
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the act destroyed nothing.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the act is an operation of this kind.
+    #[must_use]
+    pub const fn has(self, kind: Kind) -> bool {
+        self.0 & (1 << kind as u8) != 0
+    }
+
+    /// Whether a whole tree went at once.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.0 & Self::WHOLE.0 != 0
+    }
+
+    /// As it lies in a record.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// From a record; bits without a meaning are kept, so that a newer sender is not misread as harmless.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+}

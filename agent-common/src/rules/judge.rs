@@ -1,0 +1,184 @@
+//! What follows from an act: a table over the account's standing, its grant, what the act is and whether there is room.
+//!
+//! ```text
+//!   armed --over--> tripped --approve--> armed + grant
+//!                      |  \--deny--> denied --quiet for QUIET--> armed
+//!                      \--deadline--> as the policy says
+//! ```
+
+use super::budget::Room;
+use super::{BootNs, Kinds, NEVER};
+
+/// How long a denied account must be quiet, and an observed burst lasts, before it is armed again (ns).
+pub const QUIET: u64 = 600_000_000_000;
+
+/// Where an account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Watched, within its budgets.
+    Armed,
+    /// Over a budget: waits for a decision.
+    Tripped,
+    /// Decided against: its operations fail.
+    Denied,
+}
+
+/// Where an account stands, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Where.
+    pub phase: Phase,
+    /// Until when; then it is armed. [`NEVER`]: until a decision.
+    pub until: BootNs,
+}
+
+impl Standing {
+    /// Where every account starts.
+    pub const ARMED: Self = Self { phase: Phase::Armed, until: NEVER };
+
+    /// The standing as it is at `now`: one whose time is over is armed.
+    #[must_use]
+    #[inline(always)]
+    pub const fn at(self, now: BootNs) -> Self {
+        if now >= self.until { Self::ARMED } else { self }
+    }
+
+    /// In one word, so that one compare-exchange is a transition: the phase in the low two bits, the time above.
+    #[must_use]
+    #[inline(always)]
+    pub const fn to_word(self) -> u64 {
+        let phase = match self.phase {
+            Phase::Armed => 0,
+            Phase::Tripped => 1,
+            Phase::Denied => 2,
+        };
+        self.until << 2 | phase
+    }
+
+    /// From one word; a phase that does not exist counts as tripped. The word 0, an untouched map entry, is armed.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_word(word: u64) -> Self {
+        let phase = match word & 3 {
+            0 => return Self::ARMED,
+            2 => Phase::Denied,
+            _ => Phase::Tripped,
+        };
+        Self { phase, until: word >> 2 }
+    }
+}
+
+/// What lets an account pass for a while, whatever its budgets say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// When it ends.
+    pub until: BootNs,
+    /// How many operations it still admits.
+    pub allowance: u32,
+    /// Its number, for the record.
+    pub id: u32,
+}
+
+impl Grant {
+    #[inline(always)]
+    const fn admits(self, now: BootNs) -> bool {
+        now < self.until && self.allowance > 0
+    }
+}
+
+/// What the policy wants when a budget is exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Report it.
+    Observe,
+    /// Let the call wait for a person.
+    Hold,
+    /// Let the call fail.
+    Deny,
+    /// Let the call wait, and freeze the whole lineage.
+    Freeze,
+}
+
+/// What the kernel can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// It sees system calls, and can stop the caller when the call is done.
+    Tracepoint,
+    /// It is asked before each operation, and can hold or refuse it.
+    Lsm,
+}
+
+/// What the hook does with the call in front of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Allow,
+    /// Lets it pass, on the record: a burst that is only observed, or an operation under a grant.
+    Report,
+    /// Stops the process; the call itself completes.
+    Stop,
+    /// Lets it wait.
+    Hold,
+    /// Lets it fail.
+    Deny,
+}
+
+/// The verdict on one act, and where the account stands after it.
+///
+/// `kinds` empty is an act that destroys nothing, a fork, an exec or an open among them; `room` is what the budgets said
+/// of its kinds. The tracepoint tier cannot hold the next destructive call, so there whatever a tripped account does next
+/// stops it.
+#[must_use]
+#[inline(always)]
+pub fn judge(
+    standing: Standing,
+    grant: Option<Grant>,
+    kinds: Kinds,
+    room: Room,
+    response: Response,
+    tier: Tier,
+    now: BootNs,
+) -> (Standing, Verdict) {
+    let standing = standing.at(now);
+    if matches!(grant, Some(grant) if grant.admits(now)) {
+        return (standing, if kinds.is_empty() { Verdict::Allow } else { Verdict::Report });
+    }
+    match standing.phase {
+        Phase::Armed if kinds.is_empty() => (standing, Verdict::Allow),
+        Phase::Armed if matches!(room, Room::Within) && !kinds.is_whole() => (standing, Verdict::Allow),
+        Phase::Armed => {
+            let tripped = tripped(response, tier, now);
+            (tripped, refusal(tripped.phase, response, tier))
+        }
+        _ if kinds.is_empty() => match (response, tier) {
+            (Response::Observe, _) | (_, Tier::Lsm) => (standing, Verdict::Allow),
+            (_, Tier::Tracepoint) => (standing, Verdict::Stop),
+        },
+        Phase::Tripped => (standing, refusal(Phase::Tripped, response, tier)),
+        // Each attempt begins the quiet time anew.
+        Phase::Denied => {
+            (Standing { phase: Phase::Denied, until: now + QUIET }, refusal(Phase::Denied, response, tier))
+        }
+    }
+}
+
+/// Where a burst leaves an account. Deny needs no person: it ends by itself, as an observed burst does.
+#[inline(always)]
+const fn tripped(response: Response, tier: Tier, now: BootNs) -> Standing {
+    match (response, tier) {
+        (Response::Observe, _) => Standing { phase: Phase::Tripped, until: now + QUIET },
+        (Response::Deny, Tier::Lsm) => Standing { phase: Phase::Denied, until: now + QUIET },
+        _ => Standing { phase: Phase::Tripped, until: NEVER },
+    }
+}
+
+/// What happens to an operation that may not pass.
+#[inline(always)]
+const fn refusal(phase: Phase, response: Response, tier: Tier) -> Verdict {
+    match (phase, response, tier) {
+        (_, Response::Observe, _) => Verdict::Report,
+        (_, _, Tier::Tracepoint) => Verdict::Stop,
+        (Phase::Denied, _, Tier::Lsm) | (_, Response::Deny, Tier::Lsm) => Verdict::Deny,
+        (_, _, Tier::Lsm) => Verdict::Hold,
+    }
+}

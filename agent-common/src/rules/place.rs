@@ -1,0 +1,140 @@
+//! A place: a name under a protected tree, told apart from every other by its path below the root.
+//!
+//! Not by inode: a directory that is removed and made again has a new inode, and its names are still the same names.
+//! The path is folded into 64 bits that come out equal whether the components are met from the root downwards (the text
+//! of a system call) or from the name upwards (the kernel's directory entries), and from any mixture of the two.
+//!
+//! The fold is a polynomial over seeded component hashes. A collision would let one name's history stand for another's,
+//! so the seed is chosen at random at each start and is not told to anyone.
+
+/// The index of a protected root among those of the policy.
+pub type RootId = u32;
+
+/// A name under a protected root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which root.
+    pub root: RootId,
+    /// The path below it, folded; 0 is the root itself.
+    pub key: u64,
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+/// Odd, so that multiplying loses nothing modulo 2^64; the digits are those of the golden ratio.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Hashes one path component, byte after byte.
+#[derive(Clone, Copy, Debug)]
+pub struct NameHash(u64);
+
+impl NameHash {
+    /// The hash of no bytes yet.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(seed: u64) -> Self {
+        Self(FNV_OFFSET ^ seed)
+    }
+
+    /// Takes in the next byte.
+    #[must_use]
+    #[inline(always)]
+    pub const fn byte(self, byte: u8) -> Self {
+        Self((self.0 ^ byte as u64).wrapping_mul(FNV_PRIME))
+    }
+
+    /// The hash of the bytes so far. The last mixing spreads the final bytes, which FNV leaves in the low bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn finish(self) -> u64 {
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed ^ (mixed >> 29)
+    }
+
+    /// The hash of a whole component.
+    #[must_use]
+    pub fn of(seed: u64, name: &[u8]) -> u64 {
+        name.iter().fold(Self::new(seed), |hash, byte| hash.byte(*byte)).finish()
+    }
+}
+
+/// A path being folded: `key` is the sum of component hashes, each times [`STEP`] to the power of its distance from the
+/// last component; `scale` is the power that the next component *above* has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct PathFold {
+    key: u64,
+    scale: u64,
+}
+
+impl PathFold {
+    /// The empty path: the root itself.
+    pub const EMPTY: Self = Self { key: 0, scale: 1 };
+
+    /// The path with one more component at its end.
+    #[must_use]
+    #[inline(always)]
+    pub const fn below(self, name: u64) -> Self {
+        Self { key: self.key.wrapping_mul(STEP).wrapping_add(name), scale: self.scale.wrapping_mul(STEP) }
+    }
+
+    /// The path with one more component at its start.
+    #[must_use]
+    #[inline(always)]
+    pub const fn above(self, name: u64) -> Self {
+        Self {
+            key: self.key.wrapping_add(name.wrapping_mul(self.scale)),
+            scale: self.scale.wrapping_mul(STEP),
+        }
+    }
+
+    /// The key of the path as folded so far.
+    #[must_use]
+    #[inline(always)]
+    pub const fn key(self) -> u64 {
+        self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn downwards(seed: u64, path: &[Vec<u8>]) -> PathFold {
+        path.iter().fold(PathFold::EMPTY, |fold, name| fold.below(NameHash::of(seed, name)))
+    }
+
+    #[test]
+    fn the_root_itself_is_zero() {
+        assert_eq!(PathFold::EMPTY.key(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_mixture_of_directions_folds_to_one_key(
+            seed: u64,
+            path in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 0..12),
+            split in 0usize..13,
+        ) {
+            let split = split.min(path.len());
+            // The lower part by text, then upwards through the part above it, as a relative path is resolved.
+            let mixed = path[..split]
+                .iter()
+                .rev()
+                .fold(downwards(seed, &path[split..]), |fold, name| fold.above(NameHash::of(seed, name)));
+            prop_assert_eq!(mixed, downwards(seed, &path));
+        }
+
+        #[test]
+        fn different_paths_have_different_keys(
+            seed: u64,
+            one in prop::collection::vec("[a-c]{1,3}", 0..6),
+            other in prop::collection::vec("[a-c]{1,3}", 0..6),
+        ) {
+            let bytes = |path: &[String]| path.iter().map(|name| name.clone().into_bytes()).collect::<Vec<_>>();
+            let same = downwards(seed, &bytes(&one)).key() == downwards(seed, &bytes(&other)).key();
+            prop_assert_eq!(same, one == other);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Named counters: whatever the kernel programs could not do, or could not know, is one of these.
+
+macro_rules! counters {
+    ($($(#[doc = $help:literal])+ $name:ident = $label:literal,)+) => {
+        /// What is counted; the value is the index in the kernel's counter map.
+        #[repr(u32)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Counter { $($(#[doc = $help])+ $name,)+ }
+
+        impl Counter {
+            /// Every counter, in the order of its index.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The counter's name outside.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)+ }
+            }
+
+            /// What it counts, for a person.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$name => concat!($($help),+),)+ }
+            }
+
+            /// Whether it counts a fault of ours, as against a limit of the tier or a plain event.
+            #[must_use]
+            pub const fn is_fault(self) -> bool {
+                (self as u32) < Self::UnresolvedPath as u32
+            }
+        }
+    };
+}
+
+// Faults first, limits of the tier and plain events from UnresolvedPath on: is_fault relies on it.
+counters! {
+    /// A record was lost because the ring buffer was full; the verdict it reports stands.
+    RecordLost = "record_lost",
+    /// The lineage map was full: a child could not be recorded and its parent was stopped.
+    LineageFull = "lineage_full",
+    /// The map of calls under way was full or refused: a call was not judged.
+    PendingFull = "pending_full",
+    /// The name ledger could not be written: the name counts as precious.
+    LedgerFailed = "ledger_failed",
+    /// A field of a kernel structure could not be read: an act was not judged.
+    KernelRead = "kernel_read",
+    /// The kernel refused the stop signal.
+    SignalRefused = "signal_refused",
+    /// A lineage entry names an account that does not exist.
+    UnknownAccount = "unknown_account",
+    /// A transition of an account's standing lost its race too often.
+    StandingContended = "standing_contended",
+    /// A per-CPU buffer was missing.
+    ScratchMissing = "scratch_missing",
+    /// A path of a tracked process could not be resolved without guessing (`..` inside it, or a component too long).
+    UnresolvedPath = "unresolved_path",
+    /// A directory lies too deep to be followed up to its root.
+    TooDeep = "too_deep",
+    /// A path argument was not in memory yet at the start of its call; it was read again at its end.
+    UnreadPath = "unread_path",
+    /// A path argument could not be read at the end of its call either.
+    UnreadablePath = "unreadable_path",
+    /// A tracked process made an io_uring, whose operations this tier cannot see.
+    IoUring = "io_uring",
+    /// A tracked process ran a 32-bit program, whose system calls this tier cannot see.
+    Compat = "compat",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counter;
+
+    #[test]
+    fn indices_are_dense_and_labels_unique() {
+        for (index, counter) in Counter::ALL.iter().enumerate() {
+            assert_eq!(*counter as usize, index);
+        }
+        let mut labels: Vec<_> = Counter::ALL.iter().map(|counter| counter.label()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), Counter::ALL.len());
+    }
+}

@@ -1,0 +1,82 @@
+//! The one record of the ring buffer: what a kernel program saw and what it did about it.
+
+/// What a record tells; the values of [`Record::what`].
+pub mod what {
+    /// A process became a member of an account's lineage (by its user, not by fork).
+    pub const JOINED: u32 = 1;
+    /// An operation happened.
+    pub const OPERATION: u32 = 2;
+    /// A budget was exceeded: the account's standing changed.
+    pub const BURST: u32 = 3;
+    /// A process was stopped.
+    pub const STOPPED: u32 = 4;
+    /// A tracked process did what this tier cannot judge; [`super::Record::blind`] says what.
+    pub const BLIND: u32 = 5;
+}
+
+/// What a call does; the values of [`Record::verb`] and of the row of a call under way.
+pub mod verb {
+    /// Nothing to a name: a fork, an exec, a change of user.
+    pub const NONE: u32 = 0;
+    /// Makes a name: mkdir, mknod, symlink.
+    pub const CREATE: u32 = 1;
+    /// Makes a second name for a file.
+    pub const LINK: u32 = 2;
+    /// Removes a name.
+    pub const REMOVE: u32 = 3;
+    /// Renames.
+    pub const RENAME: u32 = 4;
+    /// Swaps two names.
+    pub const EXCHANGE: u32 = 5;
+    /// Shortens a file.
+    pub const TRUNCATE: u32 = 6;
+    /// Opens a file, creating or emptying it.
+    pub const OPEN: u32 = 7;
+}
+
+/// How much of a path argument a record holds.
+pub const TEXT_LEN: usize = 128;
+
+/// One record. Times in ns on CLOCK_BOOTTIME; process ids are those of the initial namespace.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When the program decided.
+    pub at: u64,
+    /// The folded path below the root, of the first name that was touched.
+    pub key: u64,
+    /// One of [`what`].
+    pub what: u32,
+    /// The account's index.
+    pub account: u32,
+    /// The process.
+    pub tgid: u32,
+    /// The thread.
+    pub tid: u32,
+    /// Its real user id.
+    pub uid: u32,
+    /// The index of the protected root.
+    pub root: u32,
+    /// One of [`verb`].
+    pub verb: u32,
+    /// For `BLIND`: the [`super::Counter`] that names the reason.
+    pub blind: u32,
+    /// [`crate::rules::Kinds`] of the act.
+    pub kinds: u8,
+    /// Whether the account had room for it (0) or was over (1).
+    pub over: u8,
+    /// How many bytes of `text` are used.
+    pub text_len: u16,
+    /// Must be zero; makes the size a multiple of eight without padding.
+    pub reserved: u32,
+    /// The task's name.
+    pub comm: [u8; 16],
+    /// The path as the call gave it, cut off where it is longer.
+    pub text: [u8; TEXT_LEN],
+}
+
+const _: () = assert!(size_of::<Record>() == 48 + 8 + 16 + TEXT_LEN);
+
+// SAFETY: repr(C), sized as the sum of its fields (asserted above), every bit pattern is valid.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Record {}

@@ -1,0 +1,234 @@
+//! What lies in the kernel maps.
+
+use crate::rules::{
+    Kind,
+    name::{Name, State},
+};
+
+/// How many protected roots a policy may have: a bit each in [`Account::roots`].
+pub const MAX_ROOTS: u32 = 64;
+/// How many accounts there may be, the self-test's own included.
+pub const MAX_ACCOUNTS: u32 = 257;
+/// The account that the self-test uses; the policy's accounts follow.
+pub const SELF_TEST: u32 = 0;
+
+/// One budget: where its slots lie in the common array of slots, and what it measures by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// The first slot.
+    pub base: u32,
+    /// How many slots: the N of "at most N in any W".
+    pub count: u32,
+    /// The W, in ns.
+    pub window: u64,
+    /// Claims before this time (ns) do not count.
+    pub not_before: u64,
+    /// Where the next free slot is likely to be.
+    pub cursor: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// One account.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// [`crate::rules::judge::Standing::to_word`].
+    pub standing: u64,
+    /// The protected roots of the account, a bit each.
+    pub roots: u64,
+    /// How long its doing is remembered in the name ledger (ns).
+    pub horizon: u64,
+    /// When its grant ends; 0 for none.
+    pub grant_until: u64,
+    /// How many operations its grant still admits.
+    pub grant_allowance: u32,
+    /// The number of its grant.
+    pub grant_id: u32,
+    /// One of [`response`].
+    pub response: u32,
+    /// Must be zero.
+    pub reserved: u32,
+    /// By [`Kind`].
+    pub budgets: [Budget; Kind::COUNT],
+}
+
+/// The values of [`Account::response`].
+pub mod response {
+    /// Report only.
+    pub const OBSERVE: u32 = 0;
+    /// Hold the call.
+    pub const HOLD: u32 = 1;
+    /// Refuse the call.
+    pub const DENY: u32 = 2;
+    /// Hold the call and freeze the lineage.
+    pub const FREEZE: u32 = 3;
+}
+
+/// A process that acts for an account, by its process id.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// When the process started, in clock ticks since boot as in field 22 of `/proc/PID/stat`: an entry whose process is
+    /// gone and whose id was given out again does not match.
+    pub start: u64,
+    /// When it was stopped by us (ns); 0 if it was not.
+    pub stopped_at: u64,
+    /// The account's index.
+    pub account: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// A user id and the way it marks a process.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserKey {
+    /// The id.
+    pub uid: u32,
+    /// One of [`by`].
+    pub by: u32,
+}
+
+/// The values of [`UserKey::by`].
+pub mod by {
+    /// The real user id.
+    pub const REAL: u32 = 0;
+    /// The login user id.
+    pub const LOGIN: u32 = 1;
+}
+
+/// Directories that are known by their inode are nodes: roots, and the directories on the way to one (carriers).
+///
+/// A node is its index, and [`node::ROOT`] with a root's index if it is one.
+pub mod node {
+    /// The node is a root; the low 16 bits of the upper half are its [`crate::rules::place::RootId`].
+    pub const ROOT: u64 = 1 << 63;
+
+    /// A directory on the way to a root.
+    #[must_use]
+    pub const fn carrier(index: u32) -> u64 {
+        index as u64
+    }
+
+    /// A root, which may be a carrier of another as well.
+    #[must_use]
+    pub const fn root(index: u32, root: u32) -> u64 {
+        ROOT | (root as u64) << 32 | index as u64
+    }
+
+    /// The root's index, if the node is one.
+    #[must_use]
+    #[inline(always)]
+    pub const fn root_of(node: u64) -> Option<u32> {
+        if node & ROOT == 0 { None } else { Some((node >> 32) as u32 & 0xffff) }
+    }
+
+    /// The node's own index.
+    #[must_use]
+    #[inline(always)]
+    pub const fn index(node: u64) -> u32 {
+        node as u32
+    }
+}
+
+/// A name in a node's directory that leads to another node.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeKey {
+    /// Hash of the name.
+    pub name: u64,
+    /// The index of the node that it is in.
+    pub parent: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// A name in the ledger: per account, since it is the account's own doing that is remembered.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameKey {
+    /// The folded path below the root.
+    pub key: u64,
+    /// The root.
+    pub root: u32,
+    /// The account.
+    pub account: u32,
+}
+
+/// A ledger entry in one word: the state in the lowest bit, the time above.
+#[must_use]
+#[inline(always)]
+pub const fn name_to_word(name: Name) -> u64 {
+    name.at << 1 | matches!(name.state, State::Scratch) as u64
+}
+
+/// The ledger entry of a word.
+#[must_use]
+#[inline(always)]
+pub const fn name_from_word(word: u64) -> Name {
+    Name { at: word >> 1, state: if word & 1 == 0 { State::Gone } else { State::Scratch } }
+}
+
+/// What the agent tells the programs once, at load.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Seeds the hashes of names.
+    pub seed: u64,
+    /// The agent's own process, which is never a member of a lineage.
+    pub agent: u32,
+    /// How many accounts there are, the self-test's included.
+    pub accounts: u32,
+}
+
+const _: () = assert!(size_of::<Budget>() == 32);
+const _: () = assert!(size_of::<Account>() == 48 + Kind::COUNT * 32);
+const _: () = assert!(size_of::<Member>() == 24);
+const _: () = assert!(size_of::<UserKey>() == 8);
+const _: () = assert!(size_of::<EdgeKey>() == 16);
+const _: () = assert!(size_of::<NameKey>() == 16);
+const _: () = assert!(size_of::<Settings>() == 16);
+
+#[cfg(feature = "user")]
+mod pod {
+    use super::{Account, Budget, EdgeKey, Member, NameKey, Settings, UserKey};
+
+    // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
+    unsafe impl aya::Pod for Account {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Budget {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for EdgeKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Member {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for NameKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Settings {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for UserKey {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_ledger_word_is_its_name(at in 0..crate::rules::NEVER, scratch: bool) {
+            let name = Name { at, state: if scratch { State::Scratch } else { State::Gone } };
+            prop_assert_eq!(name_from_word(name_to_word(name)), name);
+        }
+    }
+
+    #[test]
+    fn a_node_keeps_its_indices_apart() {
+        assert_eq!(node::root_of(node::carrier(7)), None);
+        assert_eq!(node::root_of(node::root(7, 0)), Some(0));
+        assert_eq!(node::root_of(node::root(7, 63)), Some(63));
+        assert_eq!(node::index(node::root(7, 63)), 7);
+    }
+}
