@@ -1,1 +1,69 @@
-fn main() {}
+//! Everything that is done to this repository, as one program: `cargo xtask --help`.
+
+mod lint;
+mod product;
+mod run;
+mod setup;
+mod tally;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Build, test and try burstguard.
+///
+/// `setup` fetches what stable Rust lacks to build the kernel programs; the other commands run it first.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Find or install all that building the kernel programs takes
+    ///
+    /// A nightly toolchain with rust-src is taken if there is one, else Debian's rustc-web packages, installed
+    /// when run as root. bpf-linker is built once, into target/tools. Running it again only looks.
+    Setup,
+    /// Check format, clippy, licences and where dependencies come from
+    Lint,
+    /// Run every test, and end with one line that sums them up
+    ///
+    /// Setup, lint, unit and property tests, loom, a release build, then the tests that load the kernel programs
+    /// and need root.
+    Test {
+        /// Also run what takes long
+        #[arg(long)]
+        all: bool,
+    },
+    /// Build everything and run the demonstration; what follows is passed on to it
+    Demo {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Build everything and run the benchmarks; what follows is passed on to them
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let verb = Cli::parse().verb;
+    let workspace = Workspace::locate()?;
+    match verb {
+        Verb::Setup => setup::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Verb::Lint => lint::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Verb::Test { all } => Ok(test::run(&workspace, all)),
+        Verb::Demo { args } => product::exec(&workspace, "demo", &args),
+        Verb::Bench { args } => product::exec(&workspace, "bench", &args),
+    }
+}

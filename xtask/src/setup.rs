@@ -1,0 +1,99 @@
+//! `cargo xtask setup`: a compiler that builds `core` for BPF, a linker that reads what it writes, and a note of both.
+//!
+//! The stable toolchain that builds the rest has neither. Each step looks before it installs, so that a second run
+//! only says what it found.
+
+mod debian;
+mod linker;
+mod toolchain;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use crate::workspace::Workspace;
+use toolchain::Toolchain;
+
+/// What agent/build.rs reads to build the kernel programs.
+#[derive(Serialize)]
+struct KernelToolchain<'a> {
+    /// As `rustup run` takes it: a name or a directory.
+    toolchain: &'a str,
+    linker: &'a Path,
+    /// Not a nightly: it needs RUSTC_BOOTSTRAP=1 to build `core`.
+    bootstrap: bool,
+}
+
+const BY_HAND: &str = "\
+By hand, any of these makes the kernel programs build:
+  rustup toolchain install nightly --component rust-src      # then run this again
+  apt-get install rustc-web cargo-web rust-web-src           # on Debian, then run this again
+and a bpf-linker 0.13.0 on PATH whose LLVM is not older than the compiler's (`rustc -vV` tells):
+  https://github.com/aya-rs/bpf-linker#installation";
+
+/// Finds or installs everything, and writes it down.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    fs::create_dir_all(&workspace.tools)
+        .with_context(|| format!("cannot make {} for the tools", workspace.tools.display()))?;
+    let (toolchain, linker) = provide(workspace)?;
+    let note = workspace.tools.join("kernel-toolchain.json");
+    let content = serde_json::to_string_pretty(&KernelToolchain {
+        toolchain: &toolchain.name,
+        linker: &linker,
+        bootstrap: !toolchain.nightly,
+    })?;
+    write_if_changed(&note, &content)?;
+    say("toolchain", &toolchain.to_string());
+    say("linker", &format!("bpf-linker {}, {}", linker::VERSION, linker.display()));
+    sudo();
+    say("ready", &note.display().to_string());
+    Ok(())
+}
+
+/// The first toolchain for which there is, or can be made, a linker.
+fn provide(workspace: &Workspace) -> Result<(Toolchain, std::path::PathBuf)> {
+    let mut refused = Vec::new();
+    for toolchain in toolchain::installed()? {
+        match linker::provide(workspace, &toolchain) {
+            Ok(linker) => return Ok((toolchain, linker)),
+            Err(error) => refused.push(format!("{toolchain}: {error:#}")),
+        }
+    }
+    if !refused.is_empty() {
+        bail!(
+            "no linker for any compiler that could build the kernel programs:\n  {}\n{BY_HAND}",
+            refused.join("\n  ")
+        );
+    }
+    say("toolchain", "no installed compiler has the source of `core`");
+    let toolchain = toolchain::from_debian().context(BY_HAND)?;
+    let linker = linker::provide(workspace, &toolchain).context(BY_HAND)?;
+    Ok((toolchain, linker))
+}
+
+/// The demonstration runs one scenario through sudo where there is one; nothing else needs it.
+fn sudo() {
+    match debian::install_missing(&["sudo"]) {
+        Ok(()) => say("sudo", "installed"),
+        Err(error) => say("sudo", &format!("left out: {error:#}")),
+    }
+}
+
+/// An unchanged note keeps its time, and so does not rebuild the kernel programs.
+fn write_if_changed(path: &Path, content: &str) -> Result<()> {
+    let before = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        read => Some(read.with_context(|| format!("cannot read {}", path.display()))?),
+    };
+    if before.as_deref() != Some(content) {
+        fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn say(what: &str, text: &str) {
+    println!("setup: {what:<9} {text}");
+}

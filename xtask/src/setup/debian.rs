@@ -1,0 +1,68 @@
+//! Debian's packages: what is missing, and installing it when that is allowed.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::run;
+
+/// Installs those of `wanted` that are missing; asks apt nothing if none is.
+pub(crate) fn install_missing(wanted: &[&str]) -> Result<()> {
+    let missing = missing(wanted);
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// Installs `packages`, or brings them up to date; only root may, everybody else is told what to type.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    if run::for_output(Command::new("apt-get").arg("--version")).is_err() {
+        bail!("{list}: Debian packages, and this system has no apt-get");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "{list}: not installed, and only root may. Run:\n  sudo apt-get update\n  sudo apt-get install {list}"
+        );
+    }
+    super::say("packages", &format!("installing {list}"));
+    // A source of packages that has nothing to do with ours may be broken: the install tells whether it mattered.
+    if let Err(error) = run::to_the_end(apt_get().args(["update"])) {
+        super::say("packages", &format!("{error:#}; going on with the lists that there are"));
+    }
+    // Debian's compiler conflicts with its packages of rustup and of an older rustc: never remove those unasked.
+    run::to_the_end(
+        apt_get().args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(packages),
+    )
+}
+
+fn apt_get() -> Command {
+    let mut apt_get = Command::new("apt-get");
+    apt_get.args(["--quiet", "--option", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
+    apt_get
+}
+
+fn missing<'a>(wanted: &[&'a str]) -> Vec<&'a str> {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat=${Package} ${db:Status-Status}\n"]).args(wanted);
+    // It exits with 1 if it does not know one of them, and still lists the others; without dpkg all are missing.
+    let listed = query.output().map(|output| output.stdout).unwrap_or_default();
+    not_installed(wanted, &String::from_utf8_lossy(&listed))
+}
+
+/// Those of `wanted` for which dpkg-query did not say `NAME installed`.
+fn not_installed<'a>(wanted: &[&'a str], listed: &str) -> Vec<&'a str> {
+    let installed = |name: &str| listed.lines().any(|line| line.split_once(' ') == Some((name, "installed")));
+    wanted.iter().copied().filter(|name| !installed(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_fully_installed_counts() {
+        let listed = "sudo installed\nrustc-web config-files\nzlib1g-dev installed\n";
+        let wanted = ["rustc-web", "sudo", "zlib1g", "cargo-web"];
+        assert_eq!(not_installed(&wanted, listed), ["rustc-web", "zlib1g", "cargo-web"]);
+        assert!(not_installed(&["sudo", "zlib1g-dev"], listed).is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask test`: a table of stages, run in order, and one line in the end.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::product::BINARY_VARIABLE;
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use crate::{lint, run, setup};
+
+/// One thing to check, by itself.
+struct Stage {
+    name: &'static str,
+    /// The stages after it mean nothing if it fails.
+    gate: bool,
+    /// Only with `--all`.
+    long: bool,
+    run: fn(&Workspace, &mut Tally) -> Result<()>,
+}
+
+const STAGES: &[Stage] = &[
+    Stage { name: "setup", gate: true, long: false, run: |workspace, _| setup::run(workspace) },
+    Stage { name: "lint", gate: false, long: false, run: |workspace, _| lint::run(workspace) },
+    Stage { name: "unit and property tests", gate: false, long: false, run: unit },
+    Stage { name: "property tests, many more cases", gate: false, long: true, run: property },
+    Stage { name: "interleavings (loom)", gate: false, long: false, run: loom },
+    Stage { name: "release build", gate: true, long: false, run: release },
+    Stage { name: "tests on this kernel", gate: false, long: false, run: kernel },
+];
+
+/// Runs the stages and prints the closing line; succeeds if all of them did and there were tests at all.
+pub(crate) fn run(workspace: &Workspace, all: bool) -> ExitCode {
+    let mut total = Tally::default();
+    for stage in STAGES.iter().filter(|stage| all || !stage.long) {
+        println!("\n== {}", stage.name);
+        let begun = Instant::now();
+        let mut tally = Tally::default();
+        let outcome = (stage.run)(workspace, &mut tally);
+        let seconds = begun.elapsed().as_secs_f64();
+        if let Err(error) = &outcome {
+            eprintln!("{}: {error:#}", stage.name);
+            // So that the closing line never looks green when something else than a test failed.
+            tally.failed = tally.failed.max(1);
+        }
+        let word = if outcome.is_ok() { "done" } else { "FAILED" };
+        println!("== {}: {word} in {seconds:.1} s, {tally}", stage.name);
+        total += tally;
+        if stage.gate && outcome.is_err() {
+            println!("== the remaining stages need it and are left out");
+            break;
+        }
+    }
+    println!("\ntotal: {total}");
+    if total.failed == 0 && total.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn unit(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    // agent-ebpf is no program of this host, and `tests` needs the release build first.
+    let exclude = ["--exclude", "agent-ebpf", "--exclude", "tests"];
+    count(workspace.cargo(["test", "--workspace", "--no-fail-fast"]).args(exclude), tally)
+}
+
+fn property(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let mut tests =
+        workspace.cargo(["test", "--release", "--no-fail-fast", "-p", "agent-common", "-p", "burstguard"]);
+    count(tests.env("PROPTEST_CASES", "20000"), tally)
+}
+
+fn loom(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let mut tests = workspace.cargo(["test", "--release", "-p", "agent-common", "--test", "loom"]);
+    // A cfg that everything is compiled with: in the usual target directory it would rebuild all, each time.
+    tests.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", workspace.target.join("loom"));
+    count(&mut tests, tally)
+}
+
+fn release(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))
+}
+
+fn kernel(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let mut tests = workspace.cargo(["test", "--no-fail-fast", "-p", "tests"]);
+    tests.env(BINARY_VARIABLE, workspace.release("burstguard"));
+    // One at a time: each loads its own kernel programs and judges the whole host.
+    count(tests.args(["--", "--test-threads=1"]), tally)
+}
+
+/// Runs a test command and adds up the summaries it prints.
+fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
+    let status = run::watched(command, |line| {
+        if let Some(some) = Tally::parse(line) {
+            *tally += some;
+        }
+    })?;
+    if !status.success() {
+        bail!("{} failed: {status}", run::shown(command));
+    }
+    Ok(())
+}
