@@ -28,6 +28,16 @@ pub trait Slots {
     fn cursor(&self) -> u32;
     /// Remembers where the next free slot is likely to be.
     fn set_cursor(&self, slot: u32);
+    /// Calls `step` until it answers `true`, at most `most` times. The kernel has a loop of its own for this, which its
+    /// verifier follows once instead of [`MAX_SLOTS`] times.
+    #[inline(always)]
+    fn repeat(&self, most: u32, mut step: impl FnMut() -> bool) {
+        for _ in 0..most {
+            if step() {
+                break;
+            }
+        }
+    }
 }
 
 /// What a budget measures by.
@@ -74,17 +84,17 @@ pub struct Claim {
 pub fn peek(slots: &impl Slots, window: Window, now: BootNs) -> Room {
     let length = slots.len();
     let mut slot = slots.cursor();
-    for tried in 0..MAX_SLOTS {
-        if tried >= length {
-            break;
-        }
+    let mut room = Room::Over;
+    slots.repeat(length, || {
         slot = wrapped(slot, length);
         if window.is_over(slots.load(slot), now) {
-            return Room::Within;
+            room = Room::Within;
+            return true;
         }
         slot += 1;
-    }
-    Room::Over
+        false
+    });
+    room
 }
 
 /// Claims a slot for an operation at `now`, or says that none is free.
@@ -95,19 +105,19 @@ pub fn peek(slots: &impl Slots, window: Window, now: BootNs) -> Room {
 pub fn charge(slots: &impl Slots, window: Window, now: BootNs) -> Option<Claim> {
     let length = slots.len();
     let mut slot = slots.cursor();
-    for tried in 0..MAX_SLOTS {
-        if tried >= length {
-            break;
-        }
+    let mut claim = None;
+    slots.repeat(length, || {
         slot = wrapped(slot, length);
         let before = slots.load(slot);
         if window.is_over(before, now) && slots.replace(slot, before, now) {
             slots.set_cursor(slot + 1);
-            return Some(Claim { slot, stamp: now, before });
+            claim = Some(Claim { slot, stamp: now, before });
+            return true;
         }
         slot += 1;
-    }
-    None
+        false
+    });
+    claim
 }
 
 /// Gives the slot of an operation that did not happen back, unless somebody else has claimed it since.

@@ -77,8 +77,9 @@ pub struct Member {
     pub stopped_at: u64,
     /// The account's index.
     pub account: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Which of its ancestors were stopped already when it was: the parent is bit 0. Whoever continues the others must
+    /// leave those as they are.
+    pub stopped_ancestors: u32,
 }
 
 /// A user id and the way it marks a process.

@@ -1,0 +1,24 @@
+//! What went wrong, or could not be known, is counted by name; the agent publishes the counters.
+
+use agent_common::wire::Counter;
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+
+use crate::maps::COUNTERS;
+
+/// Counts one; a fault is logged as well, at its 1st, 2nd, 4th, 8th … time on a CPU, so that a storm of them cannot
+/// flood the log.
+#[inline(never)]
+pub fn count(counter: Counter) {
+    let index = counter as u32;
+    let Some(cell) = COUNTERS.get_ptr_mut(index) else { return };
+    // SAFETY: the cell is this CPU's own and programs that reach it do not nest.
+    let now = unsafe {
+        *cell += 1;
+        *cell
+    };
+    if counter.is_fault() && now & (now - 1) == 0 {
+        // SAFETY: a helper without arguments.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        aya_log_ebpf::warn!((), "kernel fault {} for the {}th time on cpu {}", index, now, cpu);
+    }
+}

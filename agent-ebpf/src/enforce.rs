@@ -1,0 +1,41 @@
+//! What a verdict does to the process in front of us.
+
+use agent_common::{rules::judge::Verdict, wire::Counter, wire::record::what};
+use aya_ebpf::helpers::generated::bpf_send_signal;
+
+use crate::{
+    count::count,
+    emit,
+    lineage::{self, Actor},
+};
+
+const SIGSTOP: u32 = 19;
+
+/// Carries out the verdict. This tier has one means: a stop that takes effect when the call is done. The agent never asks
+/// it for anything else, so a verdict of the other tier here is one of our own faults, and lets the call pass.
+#[inline(always)]
+pub fn carry_out(verdict: Verdict, actor: &Actor) {
+    if matches!(verdict, Verdict::Stop) {
+        stop(actor);
+    }
+}
+
+/// Stops every thread of the current process, on its way out of the kernel.
+#[inline(never)]
+pub fn stop(actor: &Actor) {
+    // SAFETY: the helper signals the current process; it refuses kernel threads and the global init.
+    if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
+        count(Counter::SignalRefused);
+        return;
+    }
+    // SAFETY: a live map entry; a race of two threads of one process can at most report the stop twice.
+    let member = unsafe { &mut *actor.member };
+    if member.stopped_at == 0 {
+        member.stopped_at = emit::now();
+        member.stopped_ancestors = lineage::stopped_ancestors(actor.task).unwrap_or_else(|_| {
+            count(Counter::KernelRead);
+            0
+        });
+        emit::event(actor, what::STOPPED);
+    }
+}

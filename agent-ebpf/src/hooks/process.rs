@@ -1,0 +1,104 @@
+//! The life of processes. Raw tracepoints, because fork, exec and exit are not always system calls of their own (clone,
+//! clone3, vfork, execveat, a fatal signal), and because their arguments are the kernel's own objects.
+
+use agent_common::wire::Counter;
+use aya_ebpf::{
+    EbpfContext,
+    helpers::bpf_get_current_pid_tgid,
+    macros::{raw_tracepoint, tracepoint},
+    programs::{RawTracePointContext, TracePointContext},
+};
+
+use crate::{
+    count::count,
+    decide, emit, enforce,
+    lineage::{self, Evidence},
+    maps::{LINEAGE, OFFSETS, PENDING},
+    read::{self, Unread},
+};
+
+/// A child exists and does not run yet.
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+pub fn fork(ctx: RawTracePointContext) -> i32 {
+    if let Some(parent) = lineage::current() {
+        match read::argument(&ctx, OFFSETS.load().fork_child)
+            .and_then(|child| lineage::inherit(&parent, child))
+        {
+            Ok(true) => {}
+            Ok(false) => {
+                // A child that cannot be recorded is not let run unwatched for long: its parent makes no more of them.
+                count(Counter::LineageFull);
+                enforce::stop(&parent);
+            }
+            Err(Unread) => count(Counter::KernelRead),
+        }
+    }
+    0
+}
+
+/// The new program is in place and has not run yet: a stop here comes before its first instruction.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn exec(ctx: RawTracePointContext) -> i32 {
+    if let Some(actor) = lineage::current().or_else(|| lineage::join(Evidence::Exec)) {
+        decide::pass(&actor);
+        if is_compat(&ctx) {
+            emit::blind(&actor, Counter::Compat);
+        }
+    }
+    0
+}
+
+/// Whether the program is a 32-bit one: the `syscalls` events leave its calls out.
+#[inline(always)]
+fn is_compat(ctx: &impl EbpfContext) -> bool {
+    const EI_CLASS: u32 = 4;
+    const ELFCLASS32: u8 = 1;
+    let offsets = OFFSETS.load();
+    let class = read::argument(ctx, offsets.exec_bprm)
+        .and_then(|bprm| bprm.within(offsets.bprm_buf).field::<u8>(EI_CLASS));
+    matches!(class, Ok(ELFCLASS32))
+}
+
+/// A thread ends; with the last one, the process.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn exit(_: RawTracePointContext) -> i32 {
+    let thread = bpf_get_current_pid_tgid();
+    let tgid = (thread >> 32) as u32;
+    if LINEAGE.get_ptr(tgid).is_some() {
+        let _ = PENDING.remove(thread); // absent: the thread did not die inside a call
+        if lineage::leave(tgid, read::current()).is_err() {
+            count(Counter::KernelRead);
+        }
+    }
+    0
+}
+
+/// setuid, setreuid, setresuid are done. There is no tracepoint below the system calls.
+#[tracepoint]
+pub fn set_user(ctx: TracePointContext) -> u32 {
+    if matches!(read::result(&ctx), Ok(0)) && lineage::current().is_none() {
+        let _ = lineage::join(Evidence::SetUser);
+    }
+    0
+}
+
+/// A process is about to make a child. A stop that pends here makes the kernel abandon the call before there is a child
+/// and repeat it when the process is continued (copy_process() answers -ERESTARTNOINTR while a signal is pending:
+/// https://github.com/torvalds/linux/blob/v6.12/kernel/fork.c#L2200), so a tripped account's fork storm ends at once.
+#[tracepoint]
+pub fn make_child(_: TracePointContext) -> u32 {
+    if let Some(actor) = lineage::current() {
+        decide::pass(&actor);
+    }
+    0
+}
+
+/// A tracked process makes an io_uring: what it does through it cannot be seen in this tier.
+#[tracepoint]
+pub fn make_ring(_: TracePointContext) -> u32 {
+    if let Some(actor) = lineage::current() {
+        decide::pass(&actor);
+        emit::blind(&actor, Counter::IoUring);
+    }
+    0
+}

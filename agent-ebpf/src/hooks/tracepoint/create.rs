@@ -1,0 +1,103 @@
+//! Names that come: open, creat, mkdir, mknod, symlink, link. A name that comes back is half of a recreate; one that is
+//! new is the account's own; and an open may empty what was there.
+
+use agent_common::wire::record::verb;
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+
+use super::enter;
+use crate::{
+    decide::{Call, flag},
+    place::PathArg,
+    read,
+};
+
+const O_CREAT: u64 = 0o100;
+const O_EXCL: u64 = 0o200;
+const O_TRUNC: u64 = 0o1000;
+
+/// An open; one that neither makes nor empties a file destroys nothing.
+#[inline(always)]
+fn open_call(path: PathArg, flags: u64) -> Option<Call> {
+    let creates = flags & O_CREAT != 0;
+    let empties = flags & O_TRUNC != 0;
+    if !creates && !empties {
+        return None;
+    }
+    let mut known = 0;
+    if creates {
+        known |= flag::CREATES;
+    }
+    if empties {
+        known |= flag::EMPTIES;
+    }
+    if creates && flags & O_EXCL != 0 {
+        known |= flag::NEW_ONLY;
+    }
+    Some(Call::one(verb::OPEN, path).with(known))
+}
+
+/// `open(path, flags)`
+#[tracepoint]
+pub fn open(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[path, flags, ..]| open_call(PathArg::cwd(path), flags))
+}
+
+/// `openat(dirfd, path, flags)`
+#[tracepoint]
+pub fn openat(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[dirfd, path, flags, ..]| open_call(PathArg::at(dirfd, path), flags))
+}
+
+/// `openat2(dirfd, path, how)`: the flags are the first word of `how`. If that is not in memory yet, they are taken to
+/// be the worst; a file that was not emptied gives its slot back when the call is done only if it was created, so this
+/// may count a harmless open once.
+#[tracepoint]
+pub fn openat2(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[dirfd, path, how, ..]| {
+        open_call(PathArg::at(dirfd, path), read::user(how).unwrap_or(O_CREAT | O_TRUNC))
+    })
+}
+
+/// `creat(path)`
+#[tracepoint]
+pub fn creat(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[path, ..]| open_call(PathArg::cwd(path), O_CREAT | O_TRUNC))
+}
+
+/// `mkdir(path)` and `mknod(path)`
+#[tracepoint]
+pub fn mkdir(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[path, ..]| Some(Call::one(verb::CREATE, PathArg::cwd(path))))
+}
+
+/// `mkdirat(dirfd, path)` and `mknodat(dirfd, path)`
+#[tracepoint]
+pub fn mkdirat(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[dirfd, path, ..]| Some(Call::one(verb::CREATE, PathArg::at(dirfd, path))))
+}
+
+/// `symlink(target, path)`
+#[tracepoint]
+pub fn symlink(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[_, path, ..]| Some(Call::one(verb::CREATE, PathArg::cwd(path))))
+}
+
+/// `symlinkat(target, dirfd, path)`
+#[tracepoint]
+pub fn symlinkat(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[_, dirfd, path, ..]| Some(Call::one(verb::CREATE, PathArg::at(dirfd, path))))
+}
+
+/// `link(from, to)`
+#[tracepoint]
+pub fn link(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[from, to, ..]| Some(Call::two(verb::LINK, PathArg::cwd(from), PathArg::cwd(to))))
+}
+
+/// `linkat(from_dirfd, from, to_dirfd, to)`
+#[tracepoint]
+pub fn linkat(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[from_dirfd, from, to_dirfd, to, _]| {
+        Some(Call::two(verb::LINK, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)))
+    })
+}

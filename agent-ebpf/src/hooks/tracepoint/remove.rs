@@ -1,0 +1,19 @@
+//! Names that go: unlink, unlinkat, rmdir.
+
+use agent_common::wire::record::verb;
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+
+use super::enter;
+use crate::{decide::Call, place::PathArg};
+
+/// `unlink(path)`, and `rmdir(path)` alike.
+#[tracepoint]
+pub fn unlink(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[path, ..]| Some(Call::one(verb::REMOVE, PathArg::cwd(path))))
+}
+
+/// `unlinkat(dirfd, path, flags)`
+#[tracepoint]
+pub fn unlinkat(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[dirfd, path, ..]| Some(Call::one(verb::REMOVE, PathArg::at(dirfd, path))))
+}

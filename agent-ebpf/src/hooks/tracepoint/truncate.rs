@@ -1,0 +1,36 @@
+//! Contents that go: truncate, ftruncate. Opens that empty a file are with the opens.
+
+use agent_common::wire::record::verb;
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+
+use super::enter;
+use crate::{
+    decide::Call,
+    maps::OFFSETS,
+    place::PathArg,
+    read::{self, Unread},
+};
+
+/// `truncate(path, length)`: the file cannot be reached from the text, so every one counts, growing ones too.
+#[tracepoint]
+pub fn truncate(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[path, ..]| Some(Call::one(verb::TRUNCATE, PathArg::cwd(path))))
+}
+
+/// `ftruncate(descriptor, length)`: the open file tells whether anything is lost.
+#[tracepoint]
+pub fn ftruncate(ctx: TracePointContext) -> u32 {
+    enter(&ctx, |[descriptor, length, ..]| {
+        matches!(is_loss(descriptor, length), Ok(true))
+            .then(|| Call::one(verb::TRUNCATE, PathArg::descriptor(descriptor)))
+    })
+}
+
+/// Whether the file is longer than it is to be, and has a name to lose it under.
+#[inline(always)]
+fn is_loss(descriptor: u64, length: u64) -> Result<bool, Unread> {
+    let offsets = OFFSETS.load();
+    let file = read::open_file(read::current(), descriptor as u32)?;
+    let inode = file.within(offsets.file_path).follow(offsets.path_dentry)?.follow(offsets.dentry_inode)?;
+    Ok(length < inode.field::<u64>(offsets.inode_size)? && inode.field::<u32>(offsets.inode_nlink)? > 0)
+}

@@ -1,0 +1,116 @@
+//! The kernel's memory for the pure rules: the name ledger, the slots of the budgets, the standing.
+
+use core::{
+    ffi::c_void,
+    intrinsics::{AtomicOrdering, atomic_cxchg},
+};
+
+use agent_common::{
+    rules::{budget::Slots, name::Name},
+    wire::{
+        Counter,
+        row::{Budget, NameKey, name_from_word, name_to_word},
+    },
+};
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_loop};
+
+use crate::{
+    count::count,
+    maps::{LEDGER, SLOTS},
+};
+
+/// What is remembered of a name.
+#[inline(always)]
+pub fn recall(key: NameKey) -> Option<Name> {
+    // SAFETY: the value is copied at once; an eviction meanwhile forgets the name, which is the safe side.
+    unsafe { LEDGER.get(key) }.map(|word| name_from_word(*word))
+}
+
+/// Remembers it.
+#[inline(always)]
+pub fn remember(key: NameKey, name: Option<Name>) {
+    match name {
+        Some(name) => {
+            if LEDGER.insert(key, name_to_word(name), u64::from(BPF_ANY)).is_err() {
+                count(Counter::LedgerFailed);
+            }
+        }
+        None => {
+            let _ = LEDGER.remove(key); // absent: there was nothing to forget
+        }
+    }
+}
+
+/// One budget's slots in the common array.
+pub struct MapSlots {
+    budget: *mut Budget,
+}
+
+impl MapSlots {
+    #[inline(always)]
+    pub fn new(budget: *mut Budget) -> Self {
+        Self { budget }
+    }
+
+    #[inline(always)]
+    fn at(&self, slot: u32) -> Option<*mut u64> {
+        // SAFETY: the budget is part of a live entry of an array map.
+        SLOTS.get_ptr_mut(unsafe { (*self.budget).base }.wrapping_add(slot))
+    }
+}
+
+impl Slots for MapSlots {
+    #[inline(always)]
+    fn len(&self) -> u32 {
+        // SAFETY: as in `at`.
+        unsafe { (*self.budget).count }
+    }
+
+    #[inline(always)]
+    fn load(&self, slot: u32) -> u64 {
+        // A slot that is not there is never free: our own fault must not open the budget.
+        // SAFETY: a live entry of an array map; a volatile read because other CPUs write it.
+        self.at(slot).map_or(u64::MAX, |slot| unsafe { core::ptr::read_volatile(slot) })
+    }
+
+    #[inline(always)]
+    fn replace(&self, slot: u32, from: u64, to: u64) -> bool {
+        self.at(slot).is_some_and(|slot| exchange(slot, from, to))
+    }
+
+    #[inline(always)]
+    fn cursor(&self) -> u32 {
+        // SAFETY: as in `at`; a hint, so a race over it is harmless.
+        unsafe { core::ptr::read_volatile(&raw const (*self.budget).cursor) }
+    }
+
+    #[inline(always)]
+    fn set_cursor(&self, slot: u32) {
+        // SAFETY: as in `cursor`.
+        unsafe { core::ptr::write_volatile(&raw mut (*self.budget).cursor, slot) }
+    }
+
+    #[inline(always)]
+    fn repeat(&self, most: u32, mut step: impl FnMut() -> bool) {
+        repeat(most, &mut step);
+    }
+}
+
+#[inline(always)]
+fn repeat<F: FnMut() -> bool>(most: u32, step: &mut F) {
+    let call: extern "C" fn(u32, *mut c_void) -> i64 = call_step::<F>;
+    // SAFETY: the callback is handed the closure that it is an instance for, which outlives the loop.
+    let _ = unsafe { bpf_loop(most, call as *mut c_void, core::ptr::from_mut(step).cast(), 0) };
+}
+
+extern "C" fn call_step<F: FnMut() -> bool>(_: u32, step: *mut c_void) -> i64 {
+    // SAFETY: see `repeat`.
+    i64::from(unsafe { (*step.cast::<F>())() })
+}
+
+/// Puts `to` into a word of a map if it still holds `from`; whether it did.
+#[inline(always)]
+pub fn exchange(word: *mut u64, from: u64, to: u64) -> bool {
+    // SAFETY: the word lies in a live map entry, aligned. `AtomicU64` has no compare-exchange on this target.
+    unsafe { atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, from, to).1 }
+}
