@@ -1,0 +1,3 @@
+//! Placeholder for the sensor.
+
+pub(crate) mod btf;
