@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BtfError {
     /// The BTF file could not be read.
-    #[error("cannot read the kernel's types from {}: {source}; burstguard needs a kernel built with CONFIG_DEBUG_INFO_BTF", path.display())]
+    #[error("cannot read the kernel's types from {} (burstguard needs a kernel built with CONFIG_DEBUG_INFO_BTF)", path.display())]
     Read {
         /// The file.
         path: PathBuf,
