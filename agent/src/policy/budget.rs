@@ -1,0 +1,170 @@
+//! How many operations of a kind are allowed in how long a time.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// At most `count` operations in any `window`. Written `COUNT/DURATION`, such as `10/10s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    count: u32,
+    window: Duration,
+}
+
+/// One budget for each kind of operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Budgets {
+    pub(crate) deletes: Budget,
+    pub(crate) replaces: Budget,
+    pub(crate) truncates: Budget,
+    pub(crate) overwrites: Budget,
+    pub(crate) recreates: Budget,
+}
+
+/// Where in [`Budgets`] a key of the policy file belongs.
+pub(super) type Slot = fn(&mut Budgets) -> &mut Budget;
+
+/// Why a text is no budget.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BudgetError {
+    #[error("COUNT/DURATION such as \"10/10s\"; a duration is a whole number of ms, s, m or h")]
+    Shape,
+    #[error("a count of at most {}", Budget::MAX_COUNT)]
+    Count,
+    #[error("a duration above 0 and of at most 24h")]
+    Window,
+}
+
+/// Largest first, in milliseconds.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+impl Budget {
+    /// The kernel keeps one time stamp for each operation that a budget allows.
+    pub(crate) const MAX_COUNT: u32 = 1024;
+    const MAX_WINDOW: Duration = Duration::from_hours(24);
+
+    const fn seconds(count: u32, seconds: u64) -> Self {
+        Self { count, window: Duration::from_secs(seconds) }
+    }
+
+    /// Operations allowed, 0 to [`Self::MAX_COUNT`].
+    pub(crate) fn count(self) -> u32 {
+        self.count
+    }
+
+    /// In how long a time: whole milliseconds, 1 ms to 24 h.
+    pub(crate) fn window(self) -> Duration {
+        self.window
+    }
+}
+
+impl FromStr for Budget {
+    type Err = BudgetError;
+
+    fn from_str(text: &str) -> Result<Self, BudgetError> {
+        let (count, window) = text.split_once('/').ok_or(BudgetError::Shape)?;
+        let unit_at = window.find(|c: char| !c.is_ascii_digit()).ok_or(BudgetError::Shape)?;
+        let (amount, unit) = window.split_at(unit_at);
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(BudgetError::Shape)?;
+        if [count, amount]
+            .iter()
+            .any(|digits| digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err(BudgetError::Shape);
+        }
+        // Only digits are left, so the one thing that can go wrong is their number.
+        let count = count.parse().ok().filter(|count| *count <= Self::MAX_COUNT).ok_or(BudgetError::Count)?;
+        let window = amount
+            .parse::<u64>()
+            .ok()
+            .and_then(|amount| amount.checked_mul(*unit))
+            .map(Duration::from_millis)
+            .filter(|window| !window.is_zero() && *window <= Self::MAX_WINDOW)
+            .ok_or(BudgetError::Window)?;
+        Ok(Self { count, window })
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let window = self.window.as_millis();
+        let unit = UNITS.iter().find(|(_, millis)| window.is_multiple_of((*millis).into()));
+        let (name, millis) = unit.unwrap_or(&("ms", 1));
+        write!(f, "{}/{}{name}", self.count, window / u128::from(*millis))
+    }
+}
+
+impl Budgets {
+    /// The keys of the policy file under `budget`.
+    pub(super) const SLOTS: [(&'static str, Slot); 5] = [
+        ("deletes", |budgets| &mut budgets.deletes),
+        ("replaces", |budgets| &mut budgets.replaces),
+        ("truncates", |budgets| &mut budgets.truncates),
+        ("overwrites", |budgets| &mut budgets.overwrites),
+        ("recreates", |budgets| &mut budgets.recreates),
+    ];
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            deletes: Budget::seconds(10, 10),
+            replaces: Budget::seconds(50, 10),
+            truncates: Budget::seconds(10, 10),
+            overwrites: Budget::seconds(200, 10),
+            recreates: Budget::seconds(3, 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn texts() {
+        for (text, expected) in [
+            ("10/10s", Ok("10/10s")),
+            ("3/60s", Ok("3/1m")),
+            ("0/1ms", Ok("0/1ms")),
+            ("1024/24h", Ok("1024/24h")),
+            ("1/90m", Ok("1/90m")),
+            ("007/08s", Ok("7/8s")),
+            ("1025/1s", Err(BudgetError::Count)),
+            ("99999999999/1s", Err(BudgetError::Count)),
+            ("1/0s", Err(BudgetError::Window)),
+            ("1/25h", Err(BudgetError::Window)),
+            ("1/86400001ms", Err(BudgetError::Window)),
+            ("1/18446744073709551615h", Err(BudgetError::Window)),
+            ("1/99999999999999999999h", Err(BudgetError::Window)),
+            ("10 in 10s", Err(BudgetError::Shape)),
+            ("10/10", Err(BudgetError::Shape)),
+            ("10/s", Err(BudgetError::Shape)),
+            ("/10s", Err(BudgetError::Shape)),
+            ("+1/10s", Err(BudgetError::Shape)),
+            ("-1/10s", Err(BudgetError::Shape)),
+            ("1/+10s", Err(BudgetError::Shape)),
+            ("1/1.5s", Err(BudgetError::Shape)),
+            ("1/10d", Err(BudgetError::Shape)),
+            ("1/10s ", Err(BudgetError::Shape)),
+            ("1/1h30m", Err(BudgetError::Shape)),
+            ("", Err(BudgetError::Shape)),
+        ] {
+            let found = text.parse::<Budget>().map(|budget| budget.to_string());
+            assert_eq!(found, expected.map(str::to_owned), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(count in 0..=Budget::MAX_COUNT, millis in 1..=86_400_000_u64) {
+            let budget = Budget { count, window: Duration::from_millis(millis) };
+            prop_assert_eq!(budget.to_string().parse(), Ok(budget));
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "\\PC*|[0-9]{0,30}/[0-9]{0,30}(ms|s|m|h)?") {
+            let _ = text.parse::<Budget>();
+        }
+    }
+}

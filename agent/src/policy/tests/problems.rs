@@ -1,0 +1,222 @@
+//! Each problem, with its position.
+
+use super::*;
+
+/// Expects exactly these problems, each `LINE:COLUMN MESSAGE`; none means that the policy is good.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let found: Vec<_> = match load(text) {
+        Ok(_) => Vec::new(),
+        Err(PolicyError::Invalid { problems }) => problems
+            .iter()
+            .map(|Problem { position, message }| format!("{}:{} {message}", position.line, position.column))
+            .collect(),
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(found, expected, "{text}");
+}
+
+const TREE: &str = "version = 1\ntree.t.paths = ['/etc']\n";
+
+#[test]
+fn the_head() {
+    check(
+        "",
+        &[
+            "1:1 version is missing: want version = 1",
+            "1:1 nothing is protected: add a [tree.NAME] with paths",
+            "1:1 nobody is watched: add an [account.NAME] with users or login",
+        ],
+    );
+    check(&GOOD.replace("= 1", "= 2"), &["1:11 version = 2: want 1, the only version there is"]);
+    check(&GOOD.replace("= 1", "= '1'"), &["1:11 version = \"1\": want 1, the only version there is"]);
+    check(&format!("{GOOD}mode = 'enforced'"), &["4:8 mode = \"enforced\": want one of observe, enforce"]);
+    check(&format!("{GOOD}mode = true"), &["4:8 mode = true: want one of observe, enforce"]);
+    check(&format!("{GOOD}default = []"), &["4:11 default = […]: want a table"]);
+}
+
+#[test]
+fn unknown_keys() {
+    check(
+        &format!("{GOOD}moed = 'enforce'\nroles = {{}}"),
+        &[
+            "4:1 unknown key \"moed\": did you mean mode?",
+            "5:1 unknown key \"roles\": known here: version, mode, tree, default, account",
+        ],
+    );
+    check(
+        &format!("{GOOD}[tree.u]\npaths = ['/srv']\nexcept = []"),
+        &["6:1 unknown key \"except\": known here: paths"],
+    );
+    check(
+        &format!("{GOOD}[default]\nusers = ['ci']\nbudget.delets = '1/1s'\nbudget.commands = '1/1s'"),
+        &[
+            "5:1 unknown key \"users\": known here: trees, response, budget",
+            "6:8 unknown key \"budget.delets\": did you mean budget.deletes?",
+            "7:8 unknown key \"budget.commands\": known here: deletes, replaces, truncates, overwrites, recreates",
+        ],
+    );
+    check(
+        &format!("{TREE}[account.a]\nuser = ['ci']\ntrees = ['t']"),
+        &["3:10 [account.a] is nobody: set users or login", "4:1 unknown key \"user\": did you mean users?"],
+    );
+    check(
+        &format!("{GOOD}\"\\u001b[31m\" = 1"),
+        &["4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account"],
+    );
+}
+
+#[test]
+fn trees() {
+    let tree = |paths: &str| format!("{GOOD}[tree.u]\npaths = {paths}");
+    check(&tree("['/srv']"), &[]);
+    check(&tree("[]"), &["5:9 paths = […]: want at least one"]);
+    check(&tree("'/srv'"), &["5:9 paths = \"/srv\": want a list of strings"]);
+    check(&tree("['/srv', 3]"), &["5:18 paths holds 3: want strings"]);
+    check(
+        &tree("['srv', '', '/srv/../etc', '/home/*/src']"),
+        &[
+            "5:10 \"srv\" is not absolute: begin it with /",
+            "5:17 \"\" is not absolute: begin it with /",
+            "5:21 \"/srv/../etc\" goes through ..: write the directory it means",
+            "5:36 \"/home/*/src\" looks like a pattern, which paths cannot be yet: name each directory",
+        ],
+    );
+    check(
+        &tree("['/nope', '/etc/passwd', '/secret']"),
+        &[
+            "5:10 \"/nope\" does not exist on this host",
+            "5:19 \"/etc/passwd\" is a file: only directories can be protected yet, name the one it is in",
+            "5:34 \"/secret\" cannot be looked at: permission denied",
+        ],
+    );
+    check(
+        &tree("['/srv', '/srv/', '/etc']"),
+        &["5:18 \"/srv/\" is given twice", "5:27 \"/etc\" is also in [tree.t]: a path belongs to one tree"],
+    );
+    check(&format!("{GOOD}[tree.u]"), &["4:7 [tree.u] protects nothing: set paths"]);
+    check(&format!("{GOOD}[tree]\nu = 3"), &["4:2 duplicate key: `tree`"]);
+    check(&format!("{GOOD}tree.u = 3"), &["4:10 tree.u = 3: want a table"]);
+    check(
+        &format!("{GOOD}[tree.\"a b\"]\npaths = ['/srv']"),
+        &["4:8 tree has the name \"a b\": want 1 to 64 letters, digits, \"-\", \"_\" or \".\""],
+    );
+}
+
+#[test]
+fn accounts() {
+    let account = |keys: &str| format!("{GOOD}[account.b]\n{keys}");
+    check(&account("users = [1001]\nlogin = ['deploy']\ntrees = ['t']"), &[]);
+    check(&account("users = []\ntrees = ['t']"), &["4:10 [account.b] is nobody: set users or login"]);
+    check(
+        &account("users = 'deploy'\ntrees = ['t']"),
+        &["5:9 users = \"deploy\": want a list of user names or uids"],
+    );
+    check(
+        &account("users = [true, -1, 4294967295]\ntrees = ['t']"),
+        &[
+            "5:10 users holds true: want user names or uids",
+            "5:16 users holds -1: want user names or uids",
+            "5:20 users holds 4294967295: want user names or uids",
+        ],
+    );
+    check(
+        &account("users = ['deplyo', 'unreachable']\ntrees = ['t']"),
+        &[
+            "5:10 [account.b] is not watched: user \"deplyo\" does not exist on this host",
+            "5:20 [account.b] is not watched: cannot look up user \"unreachable\": timed out",
+        ],
+    );
+    let root = "is root: every person's sudo would act for [account.b]; name the automation's own user, or use login";
+    check(
+        &account("users = ['root', 0]\ntrees = ['t']"),
+        &[&format!("5:10 user \"root\" {root}"), &format!("5:18 uid 0 {root}")],
+    );
+    check(
+        &account("users = ['ci']\nlogin = [1000]\ntrees = ['t']"),
+        &[
+            "5:10 user \"ci\" already belongs to [account.a]: a user can act for one account only",
+            "6:10 uid 1000 already belongs to [account.a]: a user can act for one account only",
+        ],
+    );
+    check(
+        &account("login = ['deploy']"),
+        &["4:10 [account.b] is watched nowhere: set trees, here or in [default]"],
+    );
+    check(
+        &account("login = ['deploy']\ntrees = ['x', 'tt', 't', 't']"),
+        &[
+            "6:10 there is no tree \"x\": add [tree.x]",
+            "6:15 there is no tree \"tt\": add [tree.tt]",
+            "6:26 tree \"t\" is given twice",
+        ],
+    );
+    check(
+        &account("login = ['deploy']\ntrees = ['system']"),
+        &["6:10 there is no tree \"system\": add [tree.system]"],
+    );
+    check(&account("login = ['deploy']\ntrees = []"), &["6:9 trees = […]: want at least one"]);
+}
+
+#[test]
+fn settings() {
+    let default = |keys: &str| format!("{GOOD}[default]\n{keys}");
+    check(
+        &default("response = 'stop'"),
+        &["5:12 response = \"stop\": want one of observe, hold, deny, freeze"],
+    );
+    // Said once, however many accounts take it over.
+    check(
+        &default(
+            "trees = ['sysetm']\n[tree.system]\npaths = ['/srv']\n[account.b]\nusers = [1]\n[account.c]\nusers = [2]",
+        ),
+        &["5:10 there is no tree \"sysetm\": did you mean \"system\"?"],
+    );
+    check(&default("budget = '10/10s'"), &["5:10 budget = \"10/10s\": want a table"]);
+    check(
+        &default("budget.deletes = '10 in 10s'\nbudget.replaces = 5\nbudget.recreates = '2000/1s'"),
+        &[
+            "5:18 budget.deletes = \"10 in 10s\": want COUNT/DURATION such as \"10/10s\"; a duration is a whole number of \
+         ms, s, m or h",
+            "6:19 budget.replaces = 5: want COUNT/DURATION such as \"10/10s\"; a duration is a whole number of ms, s, m or h",
+            "7:20 budget.recreates = \"2000/1s\": want a count of at most 1024",
+        ],
+    );
+}
+
+#[test]
+fn syntax() {
+    check("version = 1\nmode = observe", &["2:8 invalid TOML value, did you mean to use a quoted string?"]);
+    check("version = 1\nversion = 1", &["2:1 duplicate key: `version`"]);
+    check("version = 1\nmode = \"ob", &["2:8 unterminated string"]);
+    check("# é\n[tree.é]\n", &["2:7 unexpected character found: `é`"]);
+}
+
+#[test]
+fn columns_count_characters() {
+    check(
+        &format!("{GOOD}default = {{ trees = ['é', 'é', 3] }}"),
+        &[
+            "4:22 there is no tree \"é\": add [tree.é]",
+            "4:27 there is no tree \"é\": add [tree.é]",
+            "4:32 trees holds 3: want strings",
+        ],
+    );
+}
+
+#[test]
+fn limits() {
+    let paths = |count: usize| (0..count).map(|n| format!("'/many/{n}',")).collect::<String>();
+    check(&format!("{GOOD}[tree.u]\npaths = [{}]", paths(63)), &[]);
+    check(
+        &format!("{GOOD}[tree.u]\npaths = [{}\n'/many/x', '/many/y']", paths(63)),
+        &["6:1 more than 64 paths in all trees"],
+    );
+    let accounts = |count: usize| {
+        (0..count)
+            .map(|n| format!("account.b{n:03} = {{ users = [{}], trees = ['t'] }}\n", n + 1))
+            .collect::<String>()
+    };
+    check(&format!("{GOOD}{}", accounts(255)), &[]);
+    check(&format!("{GOOD}{}", accounts(256)), &["259:9 more than 256 accounts: join some of them"]);
+}
