@@ -9,7 +9,7 @@ mod toolchain;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
@@ -20,8 +20,8 @@ use toolchain::Toolchain;
 /// What agent/build.rs reads to build the kernel programs.
 #[derive(Serialize)]
 struct KernelToolchain<'a> {
-    /// As `rustup run` takes it: a name or a directory.
-    toolchain: &'a str,
+    /// The directory that holds bin/cargo and bin/rustc.
+    toolchain: &'a Path,
     linker: &'a Path,
     /// Not a nightly: it needs RUSTC_BOOTSTRAP=1 to build `core`.
     bootstrap: bool,
@@ -29,8 +29,8 @@ struct KernelToolchain<'a> {
 
 const BY_HAND: &str = "\
 By hand, any of these makes the kernel programs build:
-  rustup toolchain install nightly --component rust-src      # then run this again
-  apt-get install rustc-web cargo-web rust-web-src           # on Debian, then run this again
+  rustup component add rust-src                        # then run this again
+  apt-get install rustc-web cargo-web rust-web-src     # on Debian, then run this again
 and a bpf-linker 0.13.0 on PATH whose LLVM is not older than the compiler's (`rustc -vV` tells):
   https://github.com/aya-rs/bpf-linker#installation";
 
@@ -41,9 +41,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let (toolchain, linker) = provide(workspace)?;
     let note = workspace.tools.join("kernel-toolchain.json");
     let content = serde_json::to_string_pretty(&KernelToolchain {
-        toolchain: &toolchain.name,
+        toolchain: &toolchain.directory,
         linker: &linker,
-        bootstrap: !toolchain.nightly,
+        bootstrap: !toolchain.is_nightly(),
     })?;
     write_if_changed(&note, &content)?;
     say("toolchain", &toolchain.to_string());
@@ -54,9 +54,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// The first toolchain for which there is, or can be made, a linker.
-fn provide(workspace: &Workspace) -> Result<(Toolchain, std::path::PathBuf)> {
+fn provide(workspace: &Workspace) -> Result<(Toolchain, PathBuf)> {
     let mut refused = Vec::new();
-    for toolchain in toolchain::installed()? {
+    for toolchain in toolchain::installed() {
         match linker::provide(workspace, &toolchain) {
             Ok(linker) => return Ok((toolchain, linker)),
             Err(error) => refused.push(format!("{toolchain}: {error:#}")),
@@ -77,7 +77,7 @@ fn provide(workspace: &Workspace) -> Result<(Toolchain, std::path::PathBuf)> {
 /// The demonstration runs one scenario through sudo where there is one; nothing else needs it.
 fn sudo() {
     match debian::install_missing(&["sudo"]) {
-        Ok(()) => say("sudo", "installed"),
+        Ok(()) => say("sudo", "is there"),
         Err(error) => say("sudo", &format!("left out: {error:#}")),
     }
 }

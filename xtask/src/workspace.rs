@@ -39,8 +39,9 @@ impl Workspace {
     pub(crate) fn cargo_install(&self, name: &str, version: &str) -> Command {
         let mut install =
             self.cargo(["install", name, "--version", version, "--locked", "--force", "--root"]);
-        // Its own target directory is temporary: nothing built for a tool is worth keeping.
+        // Built in a directory that cargo removes, without debug info: nothing but the program is worth keeping.
         install.arg(&self.tools).env_remove("CARGO_TARGET_DIR");
+        install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         install
     }
 

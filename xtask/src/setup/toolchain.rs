@@ -11,44 +11,49 @@ use crate::run;
 
 /// The kernel programs share the workspace's manifests, so its oldest compiler is theirs too.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
-/// Where Debian's compiler is. `rustup run` takes a directory as well as a name.
+/// Where Debian's compiler is.
 const DEBIAN: &str = "/usr";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 /// An installed compiler and what decides whether it will do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Toolchain {
-    /// As `rustup run` takes it.
-    pub(crate) name: String,
-    pub(crate) release: String,
-    pub(crate) nightly: bool,
+    /// The directory that holds bin/rustc and bin/cargo.
+    pub(crate) directory: PathBuf,
+    release: String,
     /// Major version of its LLVM.
     pub(crate) llvm: u32,
-    pub(crate) has_core_source: bool,
+    has_core_source: bool,
 }
 
 impl fmt::Display for Toolchain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, release, llvm, .. } = self;
-        write!(f, "rustc {release} of {name}, LLVM {llvm}")
+        let Self { directory, release, llvm, .. } = self;
+        write!(f, "rustc {release}, LLVM {llvm}, {}", directory.display())
     }
 }
 
-/// The installed compilers that will do, best first: a nightly was made for this, Debian's is asked to pass for one.
-pub(crate) fn installed() -> Result<Vec<Toolchain>> {
-    let names = match rustup() {
-        Some(listed) => nightlies(&listed).chain([DEBIAN.to_owned()]).collect(),
-        // aya-build then takes the cargo on PATH, whatever name we give it.
-        None => vec![sysroot(&mut Command::new("rustc"))?.display().to_string()],
-    };
-    let found = names.into_iter().filter_map(|name| inspect(name).ok());
-    Ok(found.filter(|toolchain| unfit(toolchain).is_none()).collect())
+/// The installed compilers that will do, best first.
+///
+/// Nightlies were made for this; a stable one with the source, ours or Debian's, passes for one.
+pub(crate) fn installed() -> Vec<Toolchain> {
+    let listed = run::for_output(Command::new("rustup").args(["toolchain", "list"])).unwrap_or_default();
+    let nightlies =
+        nightlies(&listed).map(|name| sysroot(Command::new("rustup").args(["run", name, "rustc"])));
+    let directories = nightlies.chain([sysroot(&mut Command::new("rustc")), Ok(DEBIAN.into())]);
+    let mut found: Vec<Toolchain> = Vec::new();
+    for toolchain in directories.filter_map(|directory| inspect(directory.ok()?).ok()) {
+        if unfit(&toolchain).is_none() && !found.contains(&toolchain) {
+            found.push(toolchain);
+        }
+    }
+    found
 }
 
 /// Installs Debian's compiler.
 pub(crate) fn from_debian() -> Result<Toolchain> {
     debian::install(&DEBIAN_PACKAGES).context("installing Debian's compiler")?;
-    let toolchain = inspect(DEBIAN.to_owned()).context("Debian's compiler is installed but does not run")?;
+    let toolchain = inspect(DEBIAN.into()).context("Debian's compiler is installed but does not run")?;
     match unfit(&toolchain) {
         Some(why) => bail!("{toolchain}: {why}"),
         None => Ok(toolchain),
@@ -56,25 +61,22 @@ pub(crate) fn from_debian() -> Result<Toolchain> {
 }
 
 impl Toolchain {
-    /// The compiler itself, for what is done without cargo.
     pub(crate) fn rustc(&self) -> Command {
-        rustc(&self.name)
+        Command::new(self.directory.join("bin/rustc"))
+    }
+
+    /// Whether it takes unstable features by itself.
+    pub(crate) fn is_nightly(&self) -> bool {
+        self.release.ends_with("-nightly")
     }
 }
 
-fn inspect(name: String) -> Result<Toolchain> {
-    let version = run::for_output(rustc(&name).arg("-vV"))?;
-    let sysroot = sysroot(&mut rustc(&name))?;
-    let has_core_source = sysroot.join("lib/rustlib/src/rust/library/core").is_dir();
-    parse_version(&version)
-        .map(|(release, llvm)| Toolchain {
-            nightly: release.ends_with("-nightly"),
-            name,
-            release,
-            llvm,
-            has_core_source,
-        })
-        .with_context(|| format!("no release and LLVM version in what `rustc -vV` says:\n{version}"))
+fn inspect(directory: PathBuf) -> Result<Toolchain> {
+    let version = run::for_output(Command::new(directory.join("bin/rustc")).arg("-vV"))?;
+    let (release, llvm) = parse_version(&version)
+        .with_context(|| format!("no release and LLVM version in what `rustc -vV` says:\n{version}"))?;
+    let has_core_source = directory.join("lib/rustlib/src/rust/library/core").is_dir();
+    Ok(Toolchain { directory, release, llvm, has_core_source })
 }
 
 /// Why a compiler will not do, if so.
@@ -101,22 +103,9 @@ fn parse_version(text: &str) -> Option<(String, u32)> {
 }
 
 /// The names of nightly toolchains in the output of `rustup toolchain list`.
-fn nightlies(listed: &str) -> impl Iterator<Item = String> {
+fn nightlies(listed: &str) -> impl Iterator<Item = &str> {
     let names = listed.lines().filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| name.starts_with("nightly")).map(str::to_owned)
-}
-
-fn rustup() -> Option<String> {
-    run::for_output(Command::new("rustup").args(["toolchain", "list"])).ok()
-}
-
-fn rustc(name: &str) -> Command {
-    if rustup().is_none() {
-        return Command::new("rustc");
-    }
-    let mut rustc = Command::new("rustup");
-    rustc.args(["run", name, "rustc"]);
-    rustc
+    names.filter(|name| name.starts_with("nightly"))
 }
 
 fn sysroot(rustc: &mut Command) -> Result<PathBuf> {
@@ -129,8 +118,7 @@ mod tests {
     use super::*;
 
     fn toolchain(release: &str, has_core_source: bool) -> Toolchain {
-        let name = DEBIAN.to_owned();
-        Toolchain { name, release: release.to_owned(), nightly: false, llvm: 22, has_core_source }
+        Toolchain { directory: DEBIAN.into(), release: release.to_owned(), llvm: 22, has_core_source }
     }
 
     #[test]
