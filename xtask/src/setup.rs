@@ -20,7 +20,7 @@ use toolchain::Toolchain;
 /// What agent/build.rs reads to build the kernel programs.
 #[derive(Serialize)]
 struct KernelToolchain<'a> {
-    /// The directory that holds bin/cargo and bin/rustc.
+    /// The directory that holds bin/cargo and bin/rustc; `rustup run` takes it like a name.
     toolchain: &'a Path,
     linker: &'a Path,
     /// Not a nightly: it needs RUSTC_BOOTSTRAP=1 to build `core`.

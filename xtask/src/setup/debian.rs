@@ -36,7 +36,9 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
 
 fn apt_get() -> Command {
     let mut apt_get = Command::new("apt-get");
-    apt_get.args(["--quiet", "--option", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
+    // Into a log, not a terminal of dpkg's own with a line redrawn; and another apt may be busy for a while.
+    apt_get.args(["--quiet", "--option", "Dpkg::Use-Pty=0", "--option", "DPkg::Lock::Timeout=300"]);
+    apt_get.env("DEBIAN_FRONTEND", "noninteractive");
     apt_get
 }
 

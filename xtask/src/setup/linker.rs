@@ -62,12 +62,10 @@ fn check(workspace: &Workspace, toolchain: &Toolchain, linker: &Path) -> Result<
     Ok(())
 }
 
-/// Builds it against Debian's LLVM of that version, which must not be older than the compiler's.
+/// Builds it against the LLVM of that version in Debian.
 fn install(workspace: &Workspace, llvm: u32) -> Result<()> {
-    let [llvm_dev, polly] = [format!("llvm-{llvm}-dev"), format!("libpolly-{llvm}-dev")];
-    let needed = [llvm_dev.as_str(), &polly, "zlib1g-dev", "libzstd-dev", "libxml2-dev"];
-    debian::install_missing(&needed).context("LLVM, to build bpf-linker with")?;
-    super::say("linker", &format!("building bpf-linker {VERSION} with LLVM {llvm}, takes about a minute"));
+    debian::install_missing(&[&format!("llvm-{llvm}-dev")]).context("LLVM, to build bpf-linker with")?;
+    super::say("linker", &format!("building bpf-linker {VERSION} with LLVM {llvm}, takes a minute or two"));
     let mut build = workspace.cargo_install("bpf-linker", VERSION);
     build.args(["--no-default-features", "--features", &format!("llvm-{llvm}")]);
     run::to_the_end(build.env("LLVM_PREFIX", format!("/usr/lib/llvm-{llvm}")))
