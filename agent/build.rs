@@ -33,10 +33,13 @@ fn build(note: &str) -> Result<()> {
     // SAFETY: a build script is a process of its own, and this one has no other thread.
     unsafe {
         env::set_var("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker);
+        // aya-build shows every line of the inner build as a warning.
+        env::set_var("CARGO_TERM_QUIET", "true");
         if note["bootstrap"] == true {
             env::set_var("RUSTC_BOOTSTRAP", "1");
         }
     }
     let programs = Package { name: "agent-ebpf", root_dir: "../agent-ebpf", ..Package::default() };
-    build_ebpf([programs], Toolchain::Custom(toolchain)).with_context(|| format!("the kernel programs do not build: {AGAIN}"))
+    build_ebpf([programs], Toolchain::Custom(toolchain))
+        .with_context(|| format!("the kernel programs do not build: {AGAIN}"))
 }

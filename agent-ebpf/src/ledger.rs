@@ -92,20 +92,21 @@ impl Slots for MapSlots {
 
     #[inline(always)]
     fn repeat(&self, most: u32, mut step: impl FnMut() -> bool) {
-        repeat(most, &mut step);
+        repeat(most, &mut |_| step());
     }
 }
 
+/// Calls `step` with 0, 1, … until it answers `true`, at most `most` times.
 #[inline(always)]
-fn repeat<F: FnMut() -> bool>(most: u32, step: &mut F) {
+pub fn repeat<F: FnMut(u32) -> bool>(most: u32, step: &mut F) {
     let call: extern "C" fn(u32, *mut c_void) -> i64 = call_step::<F>;
     // SAFETY: the callback is handed the closure that it is an instance for, which outlives the loop.
     let _ = unsafe { bpf_loop(most, call as *mut c_void, core::ptr::from_mut(step).cast(), 0) };
 }
 
-extern "C" fn call_step<F: FnMut() -> bool>(_: u32, step: *mut c_void) -> i64 {
+extern "C" fn call_step<F: FnMut(u32) -> bool>(index: u32, step: *mut c_void) -> i64 {
     // SAFETY: see `repeat`.
-    i64::from(unsafe { (*step.cast::<F>())() })
+    i64::from(unsafe { (*step.cast::<F>())(index) })
 }
 
 /// Puts `to` into a word of a map if it still holds `from`; whether it did.

@@ -82,7 +82,13 @@ impl Actor {
     }
 }
 
-/// The current process, if it acts for an account. Everything else pays for this one look-up.
+/// Whether the current process may be a member. Everything else pays for this one look-up.
+#[inline(always)]
+pub fn is_member() -> bool {
+    LINEAGE.get_ptr((bpf_get_current_pid_tgid() >> 32) as u32).is_some()
+}
+
+/// The current process, if it acts for an account.
 #[inline(always)]
 pub fn current() -> Option<Actor> {
     let thread = bpf_get_current_pid_tgid();

@@ -10,6 +10,9 @@
 #![expect(internal_features, reason = "compare-exchange on BPF exists only as a compiler intrinsic")]
 #![feature(core_intrinsics)]
 
+mod act;
+mod call;
+mod charge;
 mod count;
 mod decide;
 mod emit;

@@ -8,10 +8,13 @@ use aya_ebpf::{
     Global,
     bindings::BPF_F_NO_PREALLOC,
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
 
-use crate::{decide::Pending, place::Scratch};
+use crate::{
+    call::{Call, Pending},
+    place::Scratch,
+};
 
 /// Where this kernel keeps its fields; the agent overrides it before loading.
 #[unsafe(no_mangle)]
@@ -71,6 +74,14 @@ pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 /// Room for a call before it is parked, for the same reason.
 #[map]
 pub static DRAFT: PerCpuArray<Pending> = PerCpuArray::with_max_entries(1, 0);
+
+/// The call that a hook has understood, on its way to the judge.
+#[map]
+pub static CALL: PerCpuArray<Call> = PerCpuArray::with_max_entries(1, 0);
+
+/// The judge of calls that start, as a program of its own.
+#[map]
+pub static JUDGE: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
 /// By [`Counter`].
 #[map]

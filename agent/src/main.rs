@@ -1,8 +1,52 @@
-//! Placeholder.
-#![cfg_attr(not(test), expect(dead_code, reason = "nothing calls the modules yet"))]
-#![expect(unused_imports, reason = "nothing calls the modules yet")]
+//! burstguard: stops an automation account that deletes and recreates its environment at machine speed.
 
+#[cfg(all(kernel_object_missing, not(test), not(clippy)))]
+compile_error!(
+    "the kernel programs cannot be built here yet: run `cargo xtask setup` once, then build again"
+);
+
+mod cli;
+mod daemon;
+mod enforcer;
+mod incidents;
+mod logging;
 mod policy;
+mod processes;
+mod report;
 mod sensor;
+mod trees;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use policy::PolicyError;
+use report::Output;
+
+/// A policy that is invalid has an exit status of its own, for whoever checks policies by running us.
+const INVALID_POLICY: u8 = 7;
+
+fn main() -> ExitCode {
+    logging::start();
+    let done = match Cli::parse().command {
+        Command::Run { policy, json } => {
+            daemon::run(daemon::Options { policy, output: if json { Output::Json } else { Output::Text } })
+        }
+        Command::SelfTestSubject { tree } => daemon::subject(&tree),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<PolicyError>() {
+            // Every problem is a line of its own already.
+            Some(PolicyError::Invalid { .. }) => {
+                eprintln!("{error}");
+                ExitCode::from(INVALID_POLICY)
+            }
+            _ => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}

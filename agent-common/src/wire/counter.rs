@@ -50,6 +50,8 @@ counters! {
     UnknownAccount = "unknown_account",
     /// A transition of an account's standing lost its race too often.
     StandingContended = "standing_contended",
+    /// The judge could not be called: a call was not judged.
+    JudgeMissing = "judge_missing",
     /// A per-CPU buffer was missing.
     ScratchMissing = "scratch_missing",
     /// A path of a tracked process could not be resolved without guessing (`..` inside it, or a component too long).

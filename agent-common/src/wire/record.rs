@@ -40,6 +40,7 @@ pub const TEXT_LEN: usize = 128;
 /// One record. Times in ns on CLOCK_BOOTTIME; process ids are those of the initial namespace.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(bytemuck::Pod, bytemuck::Zeroable))]
 pub struct Record {
     /// When the program decided.
     pub at: u64,
@@ -76,7 +77,3 @@ pub struct Record {
 }
 
 const _: () = assert!(size_of::<Record>() == 48 + 8 + 16 + TEXT_LEN);
-
-// SAFETY: repr(C), sized as the sum of its fields (asserted above), every bit pattern is valid.
-#[cfg(feature = "user")]
-unsafe impl aya::Pod for Record {}

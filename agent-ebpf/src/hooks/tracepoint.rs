@@ -9,25 +9,42 @@ mod settle;
 mod truncate;
 
 use agent_common::wire::Counter;
-use aya_ebpf::programs::TracePointContext;
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use crate::{
+    call::Call,
     count::count,
-    decide::{self, Call},
-    lineage, read,
+    decide, lineage,
+    maps::{CALL, JUDGE},
+    read,
 };
 
-/// What every `sys_enter` program does: nothing for an untracked process, else judge the call that its arguments mean.
+/// What every `sys_enter` program does: nothing for an untracked process, else hand the call that its arguments mean to
+/// `begin`. By tail call, so that the judge is one program of its own and is verified once, not with each hook.
 #[inline(always)]
-fn enter(ctx: &TracePointContext, call: impl FnOnce([u64; 5]) -> Option<Call>) -> u32 {
-    if let Some(actor) = lineage::current() {
-        match read::arguments(ctx) {
-            Ok(arguments) => match call(arguments) {
-                Some(call) => decide::begin(&actor, &call),
-                None => decide::pass(&actor),
-            },
-            Err(read::Unread) => count(Counter::KernelRead),
+fn enter(ctx: &TracePointContext, call: impl FnOnce([u64; 5]) -> Call) -> u32 {
+    if lineage::is_member() {
+        match (read::arguments(ctx), CALL.get_ptr_mut(0)) {
+            (Ok(arguments), Some(slot)) => {
+                // SAFETY: this CPU's own entry, and `begin` reads it before anything else can run here.
+                unsafe { *slot = call(arguments) };
+                // SAFETY: the program in the array is of this type. A call that succeeds does not return.
+                unsafe { JUDGE.tail_call(ctx, 0) };
+                count(Counter::JudgeMissing);
+            }
+            (Err(read::Unread), _) => count(Counter::KernelRead),
+            (_, None) => count(Counter::ScratchMissing),
         }
+    }
+    0
+}
+
+/// The start of a call that a hook has understood; reached by tail call only.
+#[tracepoint]
+pub fn begin(_: TracePointContext) -> u32 {
+    if let (Some(actor), Some(call)) = (lineage::current(), CALL.get_ptr(0)) {
+        // SAFETY: see `enter`.
+        decide::begin(&actor, unsafe { &*call });
     }
     0
 }

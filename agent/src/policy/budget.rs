@@ -41,17 +41,18 @@ impl Budget {
     pub(crate) const MAX_COUNT: u32 = 1024;
     const MAX_WINDOW: Duration = Duration::from_hours(24);
 
-    const fn seconds(count: u32, seconds: u64) -> Self {
+    /// A budget over whole seconds.
+    pub(crate) const fn seconds(count: u32, seconds: u64) -> Self {
         Self { count, window: Duration::from_secs(seconds) }
     }
 
     /// Operations allowed, 0 to [`Self::MAX_COUNT`].
-    pub(crate) fn count(self) -> u32 {
+    pub(crate) const fn count(self) -> u32 {
         self.count
     }
 
     /// In how long a time: whole milliseconds, 1 ms to 24 h.
-    pub(crate) fn window(self) -> Duration {
+    pub(crate) const fn window(self) -> Duration {
         self.window
     }
 }

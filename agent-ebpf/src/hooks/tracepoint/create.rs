@@ -6,7 +6,7 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
 use crate::{
-    decide::{Call, flag},
+    call::{Call, flag},
     place::PathArg,
     read,
 };
@@ -17,11 +17,11 @@ const O_TRUNC: u64 = 0o1000;
 
 /// An open; one that neither makes nor empties a file destroys nothing.
 #[inline(always)]
-fn open_call(path: PathArg, flags: u64) -> Option<Call> {
+fn open_call(path: PathArg, flags: u64) -> Call {
     let creates = flags & O_CREAT != 0;
     let empties = flags & O_TRUNC != 0;
     if !creates && !empties {
-        return None;
+        return Call::HARMLESS;
     }
     let mut known = 0;
     if creates {
@@ -33,7 +33,7 @@ fn open_call(path: PathArg, flags: u64) -> Option<Call> {
     if creates && flags & O_EXCL != 0 {
         known |= flag::NEW_ONLY;
     }
-    Some(Call::one(verb::OPEN, path).with(known))
+    Call::one(verb::OPEN, path).with(known)
 }
 
 /// `open(path, flags)`
@@ -67,37 +67,37 @@ pub fn creat(ctx: TracePointContext) -> u32 {
 /// `mkdir(path)` and `mknod(path)`
 #[tracepoint]
 pub fn mkdir(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[path, ..]| Some(Call::one(verb::CREATE, PathArg::cwd(path))))
+    enter(&ctx, |[path, ..]| Call::one(verb::CREATE, PathArg::cwd(path)))
 }
 
 /// `mkdirat(dirfd, path)` and `mknodat(dirfd, path)`
 #[tracepoint]
 pub fn mkdirat(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[dirfd, path, ..]| Some(Call::one(verb::CREATE, PathArg::at(dirfd, path))))
+    enter(&ctx, |[dirfd, path, ..]| Call::one(verb::CREATE, PathArg::at(dirfd, path)))
 }
 
 /// `symlink(target, path)`
 #[tracepoint]
 pub fn symlink(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[_, path, ..]| Some(Call::one(verb::CREATE, PathArg::cwd(path))))
+    enter(&ctx, |[_, path, ..]| Call::one(verb::CREATE, PathArg::cwd(path)))
 }
 
 /// `symlinkat(target, dirfd, path)`
 #[tracepoint]
 pub fn symlinkat(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[_, dirfd, path, ..]| Some(Call::one(verb::CREATE, PathArg::at(dirfd, path))))
+    enter(&ctx, |[_, dirfd, path, ..]| Call::one(verb::CREATE, PathArg::at(dirfd, path)))
 }
 
 /// `link(from, to)`
 #[tracepoint]
 pub fn link(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[from, to, ..]| Some(Call::two(verb::LINK, PathArg::cwd(from), PathArg::cwd(to))))
+    enter(&ctx, |[from, to, ..]| Call::two(verb::LINK, PathArg::cwd(from), PathArg::cwd(to)))
 }
 
 /// `linkat(from_dirfd, from, to_dirfd, to)`
 #[tracepoint]
 pub fn linkat(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from_dirfd, from, to_dirfd, to, _]| {
-        Some(Call::two(verb::LINK, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)))
+        Call::two(verb::LINK, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to))
     })
 }

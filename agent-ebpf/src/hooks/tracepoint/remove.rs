@@ -4,16 +4,16 @@ use agent_common::wire::record::verb;
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
-use crate::{decide::Call, place::PathArg};
+use crate::{call::Call, place::PathArg};
 
 /// `unlink(path)`, and `rmdir(path)` alike.
 #[tracepoint]
 pub fn unlink(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[path, ..]| Some(Call::one(verb::REMOVE, PathArg::cwd(path))))
+    enter(&ctx, |[path, ..]| Call::one(verb::REMOVE, PathArg::cwd(path)))
 }
 
 /// `unlinkat(dirfd, path, flags)`
 #[tracepoint]
 pub fn unlinkat(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[dirfd, path, ..]| Some(Call::one(verb::REMOVE, PathArg::at(dirfd, path))))
+    enter(&ctx, |[dirfd, path, ..]| Call::one(verb::REMOVE, PathArg::at(dirfd, path)))
 }

@@ -5,7 +5,7 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
 use crate::{
-    decide::{Call, flag},
+    call::{Call, flag},
     place::PathArg,
 };
 
@@ -15,14 +15,14 @@ const RENAME_EXCHANGE: u64 = 2;
 /// `rename(from, to)`
 #[tracepoint]
 pub fn rename(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[from, to, ..]| Some(Call::two(verb::RENAME, PathArg::cwd(from), PathArg::cwd(to))))
+    enter(&ctx, |[from, to, ..]| Call::two(verb::RENAME, PathArg::cwd(from), PathArg::cwd(to)))
 }
 
 /// `renameat(from_dirfd, from, to_dirfd, to)`: the fifth argument is not one of its own, and must not be read as flags.
 #[tracepoint]
 pub fn renameat(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from_dirfd, from, to_dirfd, to, _]| {
-        Some(Call::two(verb::RENAME, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)))
+        Call::two(verb::RENAME, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to))
     })
 }
 
@@ -32,6 +32,6 @@ pub fn renameat2(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from_dirfd, from, to_dirfd, to, flags]| {
         let verb = if flags & RENAME_EXCHANGE != 0 { verb::EXCHANGE } else { verb::RENAME };
         let new_only = if flags & RENAME_NOREPLACE != 0 { flag::NEW_ONLY } else { 0 };
-        Some(Call::two(verb, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)).with(new_only))
+        Call::two(verb, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)).with(new_only)
     })
 }

@@ -5,7 +5,7 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
 use crate::{
-    decide::Call,
+    call::Call,
     maps::OFFSETS,
     place::PathArg,
     read::{self, Unread},
@@ -14,15 +14,15 @@ use crate::{
 /// `truncate(path, length)`: the file cannot be reached from the text, so every one counts, growing ones too.
 #[tracepoint]
 pub fn truncate(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[path, ..]| Some(Call::one(verb::TRUNCATE, PathArg::cwd(path))))
+    enter(&ctx, |[path, ..]| Call::one(verb::TRUNCATE, PathArg::cwd(path)))
 }
 
 /// `ftruncate(descriptor, length)`: the open file tells whether anything is lost.
 #[tracepoint]
 pub fn ftruncate(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[descriptor, length, ..]| {
-        matches!(is_loss(descriptor, length), Ok(true))
-            .then(|| Call::one(verb::TRUNCATE, PathArg::descriptor(descriptor)))
+    enter(&ctx, |[descriptor, length, ..]| match is_loss(descriptor, length) {
+        Ok(true) => Call::one(verb::TRUNCATE, PathArg::descriptor(descriptor)),
+        _ => Call::HARMLESS,
     })
 }
 

@@ -1,0 +1,116 @@
+//! What a call does to its names, and which operations that is by what the ledger knows of them.
+
+use agent_common::{
+    rules::{
+        Kind, Kinds,
+        name::{self, Change, Name, State},
+    },
+    wire::{record::verb, row::NameKey},
+};
+
+use crate::{
+    call::{Pending, flag},
+    ledger,
+    lineage::Actor,
+    place::{Target, found},
+};
+
+/// Whether the ledger is only asked, or told as well.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Ledger {
+    Ask,
+    Tell,
+}
+
+/// Sets `pending.kinds` to what the call destroys.
+///
+/// Both the changes and the kinds go through the memory of `pending` on purpose: the verifier forgets what it knew of
+/// them there, and so follows the rules once instead of once for every way that leads to them.
+#[inline(always)]
+pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) -> Kinds {
+    let fresh = pending.verb == verb::RENAME && is_scratch(actor, &pending.ends[0], pending.at);
+    pending.changes = changes(pending, fresh);
+    pending.kinds = 0;
+    touch(actor, pending, 0, ledger);
+    touch(actor, pending, 1, ledger);
+    Kinds::from_bits(pending.kinds)
+}
+
+/// The change of each of its names, in one byte; 0 for none.
+mod change {
+    pub const VANISHES: u8 = 1;
+    pub const SHRINKS: u8 = 2;
+    pub const LINKED: u8 = 3;
+    pub const APPEARS: u8 = 4;
+    pub const OVER: u8 = 8;
+    pub const FRESH: u8 = 16;
+}
+
+/// `fresh`: what is renamed is the account's own scratch.
+#[inline(always)]
+fn changes(pending: &Pending, fresh: bool) -> [u8; 2] {
+    use change::{APPEARS, FRESH, LINKED, OVER, SHRINKS, VANISHES};
+    let [first, second] = &pending.ends;
+    match pending.verb {
+        verb::CREATE => [APPEARS | FRESH, 0],
+        verb::LINK => [LINKED, APPEARS],
+        verb::REMOVE => [VANISHES, 0],
+        verb::RENAME if first.root == second.root && first.key == second.key => [0, 0],
+        verb::RENAME => {
+            let over = if pending.flags & flag::NEW_ONLY == 0 { OVER } else { 0 };
+            [VANISHES, APPEARS | over | if fresh { FRESH } else { 0 }]
+        }
+        verb::EXCHANGE => [APPEARS | OVER, APPEARS | OVER],
+        verb::TRUNCATE => [SHRINKS, 0],
+        verb::OPEN if pending.flags & flag::CREATED != 0 => [APPEARS | FRESH, 0],
+        verb::OPEN if pending.flags & (flag::EMPTIES | flag::NEW_ONLY) == flag::EMPTIES => [SHRINKS, 0],
+        _ => [0, 0],
+    }
+}
+
+#[inline(always)]
+fn change(code: u8) -> Option<Change> {
+    match code & 7 {
+        change::VANISHES => Some(Change::Vanishes),
+        change::SHRINKS => Some(Change::Shrinks),
+        change::LINKED => Some(Change::Linked),
+        change::APPEARS => {
+            Some(Change::Appears { over: code & change::OVER != 0, fresh: code & change::FRESH != 0 })
+        }
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn is_scratch(actor: &Actor, end: &Target, at: u64) -> bool {
+    end.found == found::PLACE
+        && matches!(ledger::recall(name_key(actor, end)), Some(Name { state: State::Scratch, at: since })
+            if at.saturating_sub(since) <= actor.horizon())
+}
+
+#[inline(always)]
+fn name_key(actor: &Actor, end: &Target) -> NameKey {
+    NameKey { key: end.key, root: end.root, account: actor.index }
+}
+
+/// One name's part of an act.
+#[inline(never)]
+fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
+    let (end, code) = if end == 0 {
+        (&pending.ends[0], pending.changes[0])
+    } else {
+        (&pending.ends[1], pending.changes[1])
+    };
+    let Some(change) = change(code) else { return };
+    if end.found != found::PLACE {
+        return;
+    }
+    let key = name_key(actor, end);
+    let (after, kinds) = name::step(ledger::recall(key), change, pending.at, actor.horizon());
+    if ledger == Ledger::Tell {
+        ledger::remember(key, after);
+    }
+    let lost = kinds.has(Kind::Delete) || kinds.has(Kind::Replace);
+    let kinds = if end.whole != 0 && lost { kinds.and(Kinds::WHOLE) } else { kinds };
+    pending.kinds |= kinds.bits();
+}

@@ -1,0 +1,91 @@
+//! A system call on its way through the judge.
+
+use agent_common::{
+    rules::{Kind, budget::Claim},
+    wire::record::{TEXT_LEN, verb},
+};
+
+use crate::place::{PathArg, Target};
+
+/// A system call as its hook understands it: a verb and one or two names.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub verb: u32,
+    /// Any of [`flag`].
+    pub flags: u32,
+    pub paths: [PathArg; 2],
+}
+
+/// What else is known of a call.
+pub mod flag {
+    /// It fails if the (second) name exists.
+    pub const NEW_ONLY: u32 = 1;
+    /// It may make the name.
+    pub const CREATES: u32 = 2;
+    /// It empties the file.
+    pub const EMPTIES: u32 = 4;
+    /// It has made the name.
+    pub const CREATED: u32 = 8;
+}
+
+impl Call {
+    /// Destroys nothing whatever its paths are; a tripped account's is stopped all the same.
+    pub const HARMLESS: Self = Self { verb: verb::NONE, flags: 0, paths: [PathArg::NONE, PathArg::NONE] };
+
+    #[inline(always)]
+    pub const fn one(verb: u32, path: PathArg) -> Self {
+        Self { verb, flags: 0, paths: [path, PathArg::NONE] }
+    }
+
+    #[inline(always)]
+    pub const fn two(verb: u32, first: PathArg, second: PathArg) -> Self {
+        Self { verb, flags: 0, paths: [first, second] }
+    }
+
+    #[inline(always)]
+    pub const fn with(self, flags: u32) -> Self {
+        Self { flags: self.flags | flags, ..self }
+    }
+}
+
+/// A slot that a call holds, or none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Held {
+    pub stamp: u64,
+    pub before: u64,
+    pub slot: u32,
+    /// Whether it holds one: 0 or 1.
+    pub is: u32,
+}
+
+impl Held {
+    pub const NONE: Self = Self { stamp: 0, before: 0, slot: 0, is: 0 };
+
+    #[inline(always)]
+    pub const fn claim(&self) -> Claim {
+        Claim { slot: self.slot, stamp: self.stamp, before: self.before }
+    }
+}
+
+/// A call under way.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Pending {
+    pub at: u64,
+    pub paths: [PathArg; 2],
+    pub ends: [Target; 2],
+    /// By kind.
+    pub held: [Held; Kind::COUNT],
+    pub verb: u32,
+    pub flags: u32,
+    /// [`agent_common::rules::Kinds`] of what it destroys.
+    pub kinds: u8,
+    /// Whether a budget had no room for it: 0 or 1.
+    pub over: u8,
+    /// What it does to each of its names; see `act`.
+    pub changes: [u8; 2],
+    pub text_len: u32,
+    pub text: [u8; TEXT_LEN],
+}

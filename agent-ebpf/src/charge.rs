@@ -1,0 +1,54 @@
+//! The budgets' part of a call: it holds a slot for each kind of operation that it is.
+
+use agent_common::{
+    rules::{
+        Kind, Kinds,
+        budget::{self, Room, Window},
+        judge::Phase,
+    },
+    wire::row::Budget,
+};
+
+use crate::{
+    call::{Held, Pending},
+    ledger::{MapSlots, repeat},
+    lineage::Actor,
+};
+
+/// Makes the call hold a slot for each of these kinds and none for any other. `Within`: it holds them all, or is not
+/// counted.
+#[inline(never)]
+pub fn reconcile(actor: &Actor, pending: &mut Pending, kinds: Kinds) -> Room {
+    let counted = matches!(actor.standing().at(pending.at).phase, Phase::Armed);
+    let mut over = kinds.is_whole();
+    repeat(Kind::COUNT as u32, &mut |index| {
+        let index = index as usize;
+        if index >= Kind::COUNT {
+            return true;
+        }
+        let held = &mut pending.held[index];
+        // SAFETY: a live entry of an array map.
+        let budget = unsafe { &raw mut (*actor.account).budgets[index] };
+        if counted && kinds.bits() >> index & 1 == 1 {
+            over |= held.is == 0 && !claim(budget, held, pending.at);
+        } else if held.is != 0 {
+            budget::give_back(&MapSlots::new(budget), held.claim());
+            held.is = 0;
+        }
+        false
+    });
+    if over { Room::Over } else { Room::Within }
+}
+
+#[inline(always)]
+fn claim(budget: *mut Budget, held: &mut Held, at: u64) -> bool {
+    // SAFETY: part of a live entry of an array map.
+    let window = unsafe { Window { length: (*budget).window, not_before: (*budget).not_before } };
+    match budget::charge(&MapSlots::new(budget), window, at) {
+        Some(claim) => {
+            *held = Held { stamp: claim.stamp, before: claim.before, slot: claim.slot, is: 1 };
+            true
+        }
+        None => false,
+    }
+}

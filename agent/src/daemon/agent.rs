@@ -1,0 +1,133 @@
+//! The loop: one input, its effects, the next input.
+
+use std::{io, os::fd::OwnedFd, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use super::{Effect, Input, Names, boot_now};
+use crate::{
+    enforcer::release::release,
+    incidents::Incidents,
+    report::{Event, Output},
+    sensor::{Kernel, Record},
+};
+
+/// How many records are taken at once, so that a storm of them cannot keep signals and timers waiting.
+const BATCH: usize = 512;
+/// How often the counters are looked at.
+const COUNTERS: Duration = Duration::from_secs(1);
+
+/// The running agent.
+struct Agent {
+    kernel: Kernel,
+    incidents: Incidents,
+    output: Output,
+    records: AsyncFd<OwnedFd>,
+    counters: Interval,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// Runs until it is told to end. `first` are records that were taken already.
+pub(crate) async fn run(kernel: Kernel, names: Names, output: Output, first: Vec<Record>) -> Result<()> {
+    let mut counters = interval(COUNTERS);
+    counters.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let records = listen(&kernel).context("cannot listen to the kernel's records")?;
+    let interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
+    let terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
+    let incidents = Incidents::new(names);
+    Agent { kernel, incidents, output, records, counters, interrupt, terminate }.until_end(first).await
+}
+
+impl Agent {
+    async fn next_input(&mut self) -> Result<Input> {
+        loop {
+            tokio::select! {
+                // In this order: an end must not wait for a storm of records to pass.
+                biased;
+                _ = self.interrupt.recv() => return Ok(Input::End),
+                _ = self.terminate.recv() => return Ok(Input::End),
+                _ = self.counters.tick() => {
+                    self.kernel.flush_warnings();
+                    return Ok(Input::Counters(self.kernel.counters()?));
+                }
+                ready = self.records.ready(Interest::READABLE) => {
+                    let mut ready = ready.context("cannot wait for the kernel's records")?;
+                    let records = take(&mut self.kernel);
+                    if records.len() < BATCH {
+                        ready.clear_ready();
+                    }
+                    if !records.is_empty() {
+                        return Ok(Input::Records(records));
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        for effect in self.incidents.on(input, boot_now()) {
+            self.apply(effect);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Report(event) => self.output.say(&event),
+            Effect::LetGo => self.let_go(),
+        }
+    }
+
+    /// Detaches first, so that what goes on is not stopped again.
+    fn let_go(&mut self) {
+        self.kernel.detach();
+        match self.kernel.members() {
+            Ok(members) => self.output.say(&Event::Released { pids: release(&members) }),
+            Err(error) => {
+                log::error!("cannot tell which processes were stopped: {error}; continue them by hand")
+            }
+        }
+    }
+
+    async fn until_end(mut self, first: Vec<Record>) -> Result<()> {
+        self.handle(Input::Records(first));
+        loop {
+            match self.next_input().await {
+                Ok(Input::End) => break,
+                Ok(input) => self.handle(input),
+                // Nothing can be seen any more: whatever is stopped must not stay so.
+                Err(error) => {
+                    self.handle(Input::End);
+                    return Err(error);
+                }
+            }
+        }
+        let rest = std::iter::from_fn(|| Some(take(&mut self.kernel)).filter(|records| !records.is_empty()));
+        let rest: Vec<Record> = rest.flatten().collect();
+        self.handle(Input::Records(rest));
+        let counters = self.kernel.counters()?;
+        self.handle(Input::Counters(counters));
+        self.handle(Input::End);
+        Ok(())
+    }
+}
+
+fn listen(kernel: &Kernel) -> io::Result<AsyncFd<OwnedFd>> {
+    let own = kernel.records_fd().try_clone_to_owned()?;
+    // SAFETY: an OwnedFd is the same open descriptor for as long as the AsyncFd holds it.
+    Ok(unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }?)
+}
+
+/// The next records. One that cannot be read is a fault of ours, said and passed by.
+fn take(kernel: &mut Kernel) -> Vec<Record> {
+    kernel
+        .take(BATCH)
+        .into_iter()
+        .filter_map(|record| record.inspect_err(|error| log::error!("the kernel programs sent {error}")).ok())
+        .collect()
+}

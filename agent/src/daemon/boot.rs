@@ -1,0 +1,132 @@
+//! What has to be there before anything is watched, and how it is armed.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+use agent_common::wire::row::Settings;
+use anyhow::{Context as _, Result, bail};
+use rustix::{
+    fs::{FlockOperation, flock},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+    process::geteuid,
+    rand::{GetRandomFlags, getrandom},
+    system::uname,
+};
+
+use super::tables::Tables;
+use crate::{
+    processes::{lineage, proc},
+    sensor::{Kernel, load},
+    trees::Trees,
+};
+
+const RUNTIME_DIR: &str = "/run/burstguard";
+const TRACEFS: &str = "/sys/kernel/tracing";
+
+/// What the host gave us, given back when dropped.
+pub(crate) struct HostReady {
+    /// The kernel's release.
+    pub(crate) kernel: String,
+    _only: File,
+    _tracefs: Option<MountedTracefs>,
+}
+
+/// Checks that this host can be watched at all, by us and by us alone.
+pub(crate) fn prepare_host() -> Result<HostReady> {
+    if !geteuid().is_root() {
+        bail!("cannot load kernel programs as uid {}: run as root", geteuid().as_raw());
+    }
+    let only = lock()?;
+    let tracefs = mount_tracefs()?;
+    Ok(HostReady { kernel: uname().release().to_string_lossy().into_owned(), _only: only, _tracefs: tracefs })
+}
+
+/// Two agents would each stop what the other lets go. The lock ends with the process, however it ends.
+fn lock() -> Result<File> {
+    let path = Path::new(RUNTIME_DIR).join("lock");
+    fs::create_dir_all(RUNTIME_DIR).with_context(|| format!("cannot make {RUNTIME_DIR}"))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            bail!("another agent is running: {} is locked; stop that one first", path.display())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+struct MountedTracefs;
+
+impl Drop for MountedTracefs {
+    fn drop(&mut self) {
+        if let Err(error) = unmount(TRACEFS, UnmountFlags::DETACH) {
+            log::warn!("cannot unmount {TRACEFS}, which was mounted for the kernel programs: {error}");
+        }
+    }
+}
+
+/// Tracepoints are looked up in tracefs. If it is not mounted, it is for as long as the agent runs.
+fn mount_tracefs() -> Result<Option<MountedTracefs>> {
+    let mounted = |dir: &str| Path::new(dir).join("events/syscalls").is_dir();
+    if mounted(TRACEFS) || mounted("/sys/kernel/debug/tracing") {
+        return Ok(None);
+    }
+    if Path::new(TRACEFS).join("events").is_dir() {
+        bail!(
+            "this kernel has no system call tracepoints ({TRACEFS}/events/syscalls): it needs CONFIG_FTRACE_SYSCALLS"
+        );
+    }
+    mount("tracefs", TRACEFS, "tracefs", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)
+        .map_err(io::Error::from)
+        .with_context(|| format!("cannot mount tracefs; try: mount -t tracefs tracefs {TRACEFS}"))?;
+    Ok(Some(MountedTracefs))
+}
+
+/// Loads the kernel programs, tells them the policy and attaches them. The trees must outlive the programs.
+pub(crate) fn arm(tables: &Tables) -> Result<(Kernel, Trees)> {
+    let mut seed = [0; 8];
+    getrandom(&mut seed, GetRandomFlags::empty()).context("cannot get a random seed for the name ledger")?;
+    let settings = Settings {
+        seed: u64::from_ne_bytes(seed),
+        agent: std::process::id(),
+        accounts: tables.accounts.len().try_into().context("too many accounts")?,
+    };
+    let trees = Trees::open(&tables.roots)?;
+    let mut kernel = load(settings, tables.slots)?;
+    kernel.mark(trees.nodes())?;
+    kernel.add_edges(trees.edges(settings.seed))?;
+    for (index, account) in (0..).zip(&tables.accounts) {
+        kernel.set_account(index, *account)?;
+    }
+    kernel.add_users(tables.users.iter().copied())?;
+    let agent = proc::process(std::process::id()).context("cannot find the agent itself in /proc")?;
+    for process in std::iter::once(agent).chain(proc::ancestors(agent.pid)) {
+        kernel.spare(process.pid, process.start)?;
+    }
+    kernel.attach()?;
+    Ok((kernel, trees))
+}
+
+/// Makes the processes that run already members. The kernel programs are attached, so what they fork meanwhile is
+/// inherited or found by looking again.
+pub(crate) fn adopt(kernel: &mut Kernel, tables: &Tables) -> Result<()> {
+    let spared: Vec<_> =
+        proc::ancestors(std::process::id()).map(|process| (process.pid, process.start)).collect();
+    let own = std::process::id();
+    for _ in 0..2 {
+        let spare =
+            |process: &proc::Process| process.pid == own || spared.contains(&(process.pid, process.start));
+        for (process, account) in lineage::members(&proc::processes()?, tables, spare) {
+            kernel.adopt(process.pid, process.start, account)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The policy as the kernel programs' tables. Indices, not names, cross into the kernel; the names stay here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use agent_common::{
+    rules::Kind,
+    wire::row::{self, MAX_ROOTS, SELF_TEST, UserKey, by, response},
+};
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+
+use crate::{
+    policy::{Budget, Budgets, Mode, Policy, Response},
+    processes::{lineage::Claims, proc::Process},
+};
+
+/// The self-test's own budget: small, so that proving it takes no time.
+pub(crate) const SELF_TEST_BUDGET: Budget = Budget::seconds(3, 60);
+
+/// The names behind the indices.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    accounts: Vec<String>,
+    roots: Vec<PathBuf>,
+}
+
+impl Names {
+    /// The account of an index; none for the self-test's.
+    pub(crate) fn account(&self, index: u32) -> Option<&str> {
+        self.accounts.get(index.checked_sub(1)? as usize).map(String::as_str)
+    }
+
+    /// The root of an index; none for the self-test's.
+    pub(crate) fn tree(&self, index: u32) -> Option<&Path> {
+        self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
+    }
+
+    /// Every account.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.accounts.iter().map(String::as_str)
+    }
+
+    /// Every root.
+    pub(crate) fn trees(&self) -> impl Iterator<Item = &Path> {
+        self.roots.iter().map(PathBuf::as_path)
+    }
+}
+
+/// What the kernel programs are told.
+pub(crate) struct Tables {
+    /// By account index; the self-test's is the first.
+    pub(crate) accounts: Vec<row::Account>,
+    pub(crate) users: Vec<(UserKey, u32)>,
+    /// By root id; the self-test's is the first.
+    pub(crate) roots: Vec<PathBuf>,
+    /// How many slots all budgets have together.
+    pub(crate) slots: u32,
+    pub(crate) names: Names,
+    /// The self-test's tree, removed at the end.
+    pub(crate) self_test: TempDir,
+}
+
+impl Tables {
+    /// The tables of a policy.
+    pub(crate) fn of(policy: &Policy) -> Result<Self> {
+        let parent = "/run/burstguard";
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {parent}"))?;
+        let self_test = tempfile::Builder::new()
+            .prefix("self-test-")
+            .tempdir_in(parent)
+            .with_context(|| format!("cannot make a directory for the self-test in {parent}"))?;
+        let mut tables = Self {
+            accounts: Vec::new(),
+            users: Vec::new(),
+            roots: vec![self_test.path().to_owned()],
+            slots: 0,
+            names: Names::default(),
+            self_test,
+        };
+        let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
+        tables.add_account(1, Response::Hold, &budgets);
+        let masks = tables.add_trees(policy)?;
+        for account in &policy.accounts {
+            let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
+            let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
+            let index = tables.add_account(roots, response, &account.budgets);
+            tables.names.accounts.push(account.name.clone());
+            tables.users.extend(account.users.iter().map(|uid| (UserKey { uid: *uid, by: by::REAL }, index)));
+            tables
+                .users
+                .extend(account.login.iter().map(|uid| (UserKey { uid: *uid, by: by::LOGIN }, index)));
+        }
+        Ok(tables)
+    }
+
+    /// Adds the roots of every tree; a mask of root ids for each tree.
+    fn add_trees(&mut self, policy: &Policy) -> Result<Vec<u64>> {
+        let mut masks = Vec::new();
+        for tree in &policy.trees {
+            let mut mask = 0;
+            for path in &tree.paths {
+                ensure!(
+                    self.roots.len() < MAX_ROOTS as usize,
+                    "the trees have more than {} paths",
+                    MAX_ROOTS - 1
+                );
+                mask |= 1 << self.roots.len();
+                self.roots.push(path.clone());
+                self.names.roots.push(path.clone());
+            }
+            masks.push(mask);
+        }
+        Ok(masks)
+    }
+
+    fn add_account(&mut self, roots: u64, wanted: Response, budgets: &Budgets) -> u32 {
+        let index = SELF_TEST + u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
+        let mut account = row::Account {
+            roots,
+            horizon: nanoseconds(budgets.recreates),
+            response: match wanted {
+                Response::Observe => response::OBSERVE,
+                Response::Hold => response::HOLD,
+                Response::Deny => response::DENY,
+                Response::Freeze => response::FREEZE,
+            },
+            ..row::Account::default()
+        };
+        let kinds = [
+            (Kind::Delete, budgets.deletes),
+            (Kind::Replace, budgets.replaces),
+            (Kind::Truncate, budgets.truncates),
+            (Kind::Overwrite, budgets.overwrites),
+            (Kind::Recreate, budgets.recreates),
+        ];
+        for (kind, budget) in kinds {
+            account.budgets[kind as usize] = row::Budget {
+                base: self.slots,
+                count: budget.count(),
+                window: nanoseconds(budget),
+                ..row::Budget::default()
+            };
+            self.slots += budget.count();
+        }
+        self.accounts.push(account);
+        index
+    }
+}
+
+impl Claims for Tables {
+    fn claim(&self, process: &Process) -> Option<u32> {
+        let marks =
+            [UserKey { uid: process.uid, by: by::REAL }, UserKey { uid: process.login, by: by::LOGIN }];
+        marks
+            .iter()
+            .find_map(|mark| self.users.iter().find(|(key, _)| key == mark))
+            .map(|(_, account)| *account)
+    }
+}
+
+fn nanoseconds(budget: Budget) -> u64 {
+    u64::try_from(budget.window().as_nanos()).unwrap_or(u64::MAX)
+}

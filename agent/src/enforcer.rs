@@ -1,0 +1,3 @@
+//! What the agent itself does to processes.
+
+pub(crate) mod release;

@@ -1,0 +1,117 @@
+//! Lets stopped processes go on.
+//!
+//! sudo, runuser, nsenter, script and shells stop *themselves* when their child stops. So a release continues the
+//! stopped ancestors of a stopped process as well, except those that had been stopped before it was; and outermost
+//! first, because sudo with a terminal fails when its child goes on before it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::{
+    processes::proc::{self, Process},
+    sensor::Member,
+};
+
+/// Continues the members that were stopped, and their wrappers; the pids that were continued.
+pub(crate) fn release(members: &[Member]) -> Vec<u32> {
+    let pids = order(members, |pid| proc::process(pid).filter(|process| process.stopped));
+    pids.into_iter().filter(resume).map(|process| process.pid).collect()
+}
+
+/// The processes to continue, outermost first. `stopped` answers with a process only if it is stopped now.
+fn order(members: &[Member], stopped: impl Fn(u32) -> Option<Process>) -> Vec<Process> {
+    let mut found: BTreeMap<u32, Process> = BTreeMap::new();
+    for member in members.iter().filter(|member| member.stopped) {
+        let Some(process) = stopped(member.pid).filter(|process| process.start == member.start) else {
+            continue;
+        };
+        let mut parent = process.parent;
+        found.insert(process.pid, process);
+        for generation in 0..u32::BITS {
+            if parent <= 1 || member.stopped_ancestors >> generation & 1 == 1 {
+                break;
+            }
+            let Some(ancestor) = stopped(parent) else { break };
+            parent = ancestor.parent;
+            found.insert(ancestor.pid, ancestor);
+        }
+    }
+    outermost_first(&found)
+}
+
+fn outermost_first(found: &BTreeMap<u32, Process>) -> Vec<Process> {
+    let depth = |process: &Process| {
+        let mut seen = BTreeSet::new();
+        std::iter::successors(Some(process), |process| found.get(&process.parent))
+            .take_while(|process| seen.insert(process.pid))
+            .count()
+    };
+    let mut ordered: Vec<(usize, Process)> =
+        found.values().map(|process| (depth(process), *process)).collect();
+    ordered.sort_by_key(|(depth, process)| (*depth, process.pid));
+    ordered.into_iter().map(|(_, process)| process).collect()
+}
+
+/// Continues one process, and only this one: the descriptor is bound to it, whoever gets its pid next.
+fn resume(process: &Process) -> bool {
+    let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return false };
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return false }; // it has ended
+    let same = proc::process(process.pid).is_some_and(|now| now.start == process.start);
+    same && pidfd_send_signal(&pidfd, Signal::CONT).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32) -> Process {
+        Process { pid, parent, start: u64::from(pid), stopped: true, uid: 0, login: 0 }
+    }
+
+    fn member(pid: u32, stopped_ancestors: u32) -> Member {
+        Member { pid, start: u64::from(pid), account: 1, stopped: true, stopped_ancestors }
+    }
+
+    fn check(members: &[Member], stopped: &[Process], expected: &[u32]) {
+        let pids: Vec<_> = order(members, |pid| stopped.iter().find(|process| process.pid == pid).copied())
+            .into_iter()
+            .map(|process| process.pid)
+            .collect();
+        assert_eq!(pids, expected);
+    }
+
+    #[test]
+    fn wrappers_go_on_before_what_they_wrap() {
+        // A shell runs sudo, sudo its monitor, the monitor rm; the pids say nothing about the order.
+        check(&[member(50, 0)], &[process(50, 60), process(60, 70), process(70, 10)], &[70, 60, 50]);
+    }
+
+    #[test]
+    fn what_was_stopped_before_stays_stopped() {
+        check(&[member(50, 0b10)], &[process(50, 60), process(60, 70), process(70, 10)], &[60, 50]);
+        check(&[member(50, 0b01)], &[process(50, 60), process(60, 70)], &[50]);
+    }
+
+    #[test]
+    fn a_running_parent_ends_the_walk() {
+        check(&[member(50, 0)], &[process(50, 60), process(70, 10)], &[50]);
+    }
+
+    #[test]
+    fn two_children_of_one_wrapper() {
+        check(
+            &[member(50, 0), member(51, 0)],
+            &[process(50, 60), process(51, 60), process(60, 9)],
+            &[60, 50, 51],
+        );
+    }
+
+    #[test]
+    fn a_later_process_of_the_same_pid_is_left_alone() {
+        let other = Process { start: 1, ..process(50, 60) };
+        check(&[member(50, 0)], &[other], &[]);
+        let running = Member { stopped: false, ..member(50, 0) };
+        check(&[running], &[process(50, 60)], &[]);
+    }
+}

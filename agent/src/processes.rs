@@ -1,0 +1,4 @@
+//! Processes as /proc shows them.
+
+pub(crate) mod lineage;
+pub(crate) mod proc;

@@ -1,0 +1,90 @@
+//! Reads of /proc. A process that ends meanwhile is simply not there.
+
+use std::{fs, io, path::PathBuf};
+
+use thiserror::Error;
+
+/// /proc cannot be listed.
+#[derive(Debug, Error)]
+#[error("cannot list the processes in /proc: {0}; is it mounted, and for this pid namespace?")]
+pub(crate) struct ProcError(#[from] io::Error);
+
+/// What one process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    /// In clock ticks since boot; with the pid, what tells it from a later process of the same pid.
+    pub(crate) start: u64,
+    /// Whether all of it is stopped (state `T`).
+    pub(crate) stopped: bool,
+    /// The real user id.
+    pub(crate) uid: u32,
+    /// The login user id; `u32::MAX` if there was no login.
+    pub(crate) login: u32,
+}
+
+/// One process.
+pub(crate) fn process(pid: u32) -> Option<Process> {
+    let read = |file: &str| fs::read_to_string(PathBuf::from(format!("/proc/{pid}/{file}"))).ok();
+    let (state, parent, start) = stat(&read("stat")?)?;
+    Some(Process {
+        pid,
+        parent,
+        start,
+        stopped: state == 'T',
+        uid: real_uid(&read("status")?)?,
+        // Absent on a kernel without audit: then nobody has logged in.
+        login: read("loginuid").and_then(|text| text.trim().parse().ok()).unwrap_or(u32::MAX),
+    })
+}
+
+/// Every process there is.
+pub(crate) fn processes() -> Result<Vec<Process>, ProcError> {
+    let pids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(pids.filter_map(process).collect())
+}
+
+/// A process's parent, that one's parent and so on, without pid 1.
+pub(crate) fn ancestors(pid: u32) -> impl Iterator<Item = Process> {
+    let parent = |process: &Process| (process.parent > 1).then_some(process.parent).and_then(self::process);
+    std::iter::successors(process(pid), parent).skip(1)
+}
+
+/// State, parent and start of a stat line. The name in parentheses may itself hold spaces and parentheses.
+fn stat(line: &str) -> Option<(char, u32, u64)> {
+    let mut fields = line[line.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let start = fields.nth(17)?.parse().ok()?;
+    Some((state, parent, start))
+}
+
+fn real_uid(status: &str) -> Option<u32> {
+    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1000 10";
+        assert_eq!(stat(line), Some(('T', 7, 12345)));
+    }
+
+    #[test]
+    fn half_a_line_is_no_process() {
+        for line in ["", "42", "42 (a) S", "42 (a) S x", ")"] {
+            assert_eq!(stat(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_there() {
+        let own = process(std::process::id()).expect("own entry");
+        assert!(own.start > 0 && !own.stopped);
+        assert!(processes().expect("/proc").contains(&own));
+    }
+}

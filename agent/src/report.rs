@@ -1,0 +1,191 @@
+//! What the agent says, for a person or for a program.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Write as _},
+};
+
+use agent_common::rules::BootNs;
+use serde::Serialize;
+
+/// In which form events are said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// A line a person reads.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Output {
+    /// Says an event on standard output. If nobody listens any more, watching goes on.
+    pub(crate) fn say(self, event: &Event) {
+        let line = match self {
+            Self::Text => event.to_string(),
+            Self::Json => {
+                serde_json::to_string(event).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+            }
+        };
+        if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
+            log::warn!("cannot write to standard output: {error}");
+        }
+    }
+}
+
+/// Who did it, and when.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Actor {
+    /// CLOCK_BOOTTIME.
+    pub(crate) at_ns: BootNs,
+    pub(crate) account: String,
+    pub(crate) pid: u32,
+    pub(crate) tid: u32,
+    pub(crate) uid: u32,
+    pub(crate) comm: String,
+}
+
+/// What was destroyed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Destruction {
+    pub(crate) kinds: Vec<&'static str>,
+    /// The protected root; none if it is a directory above one.
+    pub(crate) tree: Option<String>,
+    /// The path as the call gave it.
+    pub(crate) path: String,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// Watching has begun, and the self-test has passed.
+    Armed {
+        tier: &'static str,
+        kernel: String,
+        pid: u32,
+        accounts: Vec<String>,
+        trees: Vec<String>,
+        start_ms: u128,
+        self_test_us: u128,
+    },
+    /// A process acts for an account from now on.
+    Joined {
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// Something was destroyed.
+    Operation {
+        #[serde(flatten)]
+        actor: Actor,
+        #[serde(flatten)]
+        act: Destruction,
+        over: bool,
+    },
+    /// A budget was exceeded.
+    Burst {
+        incident: u64,
+        #[serde(flatten)]
+        actor: Actor,
+        #[serde(flatten)]
+        act: Destruction,
+        whole: bool,
+    },
+    /// A process was stopped.
+    Stopped {
+        incident: Option<u64>,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// A process did what this tier cannot judge.
+    Blind {
+        #[serde(flatten)]
+        actor: Actor,
+        reason: &'static str,
+        #[serde(skip)]
+        help: &'static str,
+    },
+    /// A counter of the kernel programs has moved.
+    Counter {
+        name: &'static str,
+        total: u64,
+        fault: bool,
+        #[serde(skip)]
+        help: &'static str,
+    },
+    /// Stopped processes go on.
+    Released { pids: Vec<u32> },
+    /// Watching has ended.
+    Ended { counters: BTreeMap<&'static str, u64> },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Armed { tier, kernel, accounts, trees, start_ms, self_test_us, .. } => write!(
+                f,
+                "armed: tier {tier} (stops a process once its call is done), kernel {kernel}, watching {} in {}; \
+                 up in {start_ms} ms, self-test passed in {} ms",
+                accounts.join(", "),
+                trees.join(", "),
+                self_test_us / 1000
+            ),
+            Self::Joined { actor } => write!(f, "{actor} joined {}", Clean(&actor.account)),
+            Self::Operation { actor, act, over } => {
+                write!(f, "{actor} {act}{}", if *over { ", over the budget" } else { "" })
+            }
+            Self::Burst { incident, actor, act, whole } => {
+                let what = if *whole { "a whole tree at once" } else { "over the budget" };
+                write!(f, "BURST {incident} by {}: {what} with {actor} {act}", Clean(&actor.account))
+            }
+            Self::Stopped { actor, .. } => write!(f, "STOPPED {actor} of {}", Clean(&actor.account)),
+            Self::Blind { actor, help, .. } => write!(f, "blind to {actor}: {help}"),
+            Self::Counter { name, total, fault, help } => {
+                write!(
+                    f,
+                    "{}: {name} is {total} now. {}",
+                    if *fault { "FAULT" } else { "count" },
+                    help.trim()
+                )
+            }
+            Self::Released { pids } if pids.is_empty() => write!(f, "detached; nothing was stopped"),
+            Self::Released { pids } => write!(f, "detached; continued {pids:?}"),
+            Self::Ended { counters } => {
+                let counted = counters.iter().filter(|(_, total)| **total > 0);
+                let counted: Vec<_> = counted.map(|(name, total)| format!("{name} {total}")).collect();
+                write!(
+                    f,
+                    "ended; {}",
+                    if counted.is_empty() { "no faults".to_owned() } else { counted.join(", ") }
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} (uid {})", Clean(&self.comm), self.pid, self.uid)
+    }
+}
+
+impl fmt::Display for Destruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kinds.join("+"), Clean(&self.path))?;
+        match &self.tree {
+            Some(tree) => write!(f, " in {}", Clean(tree)),
+            None => write!(f, " above a protected tree"),
+        }
+    }
+}
+
+/// A name that somebody else chose: what would act on a terminal is shown, not sent.
+struct Clean<'a>(&'a str);
+
+impl fmt::Display for Clean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| {
+            if char.is_control() { write!(f, "{}", char.escape_default()) } else { write!(f, "{char}") }
+        })
+    }
+}

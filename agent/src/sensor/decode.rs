@@ -1,0 +1,150 @@
+//! From the ring buffer's bytes to what they tell. Total: whatever the bytes are, the answer is a record or a reason.
+
+use agent_common::{
+    rules::{BootNs, Kinds},
+    wire::{
+        Counter,
+        record::{self, what},
+    },
+};
+use thiserror::Error;
+
+/// What the kernel saw and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) at: BootNs,
+    /// The account's index.
+    pub(crate) account: u32,
+    pub(crate) pid: u32,
+    pub(crate) tid: u32,
+    /// The real user id.
+    pub(crate) uid: u32,
+    /// The task's name.
+    pub(crate) comm: Vec<u8>,
+    pub(crate) what: What,
+}
+
+/// What a record tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The process acts for the account from now on.
+    Joined,
+    /// It destroyed something.
+    Operation(Act),
+    /// It exceeded a budget.
+    Burst(Act),
+    /// It was stopped.
+    Stopped,
+    /// It did what the tier cannot judge.
+    Blind(Counter),
+}
+
+/// What was done to a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Act {
+    /// The index of the protected root; none for a directory on the way to one.
+    pub(crate) root: Option<u32>,
+    pub(crate) kinds: Kinds,
+    /// Whether a budget had no room for it.
+    pub(crate) over: bool,
+    /// The path as the call gave it, possibly cut off.
+    pub(crate) path: Vec<u8>,
+}
+
+/// Why bytes are no record.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(crate) enum DecodeError {
+    /// Not as many as a record has.
+    #[error("a record of {0} bytes, where {size} were expected", size = size_of::<record::Record>())]
+    Length(usize),
+    /// It tells something that this agent does not know.
+    #[error("a record of unknown kind {0}")]
+    Tag(u32),
+    /// It names a counter that this agent does not know.
+    #[error("a record with unknown reason {0}")]
+    Reason(u32),
+}
+
+/// Reads one record.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
+    let wire: record::Record =
+        bytemuck::try_pod_read_unaligned(bytes).map_err(|_| DecodeError::Length(bytes.len()))?;
+    let what = match wire.what {
+        what::JOINED => What::Joined,
+        what::OPERATION => What::Operation(act(&wire)),
+        what::BURST => What::Burst(act(&wire)),
+        what::STOPPED => What::Stopped,
+        what::BLIND => {
+            What::Blind(*Counter::ALL.get(wire.blind as usize).ok_or(DecodeError::Reason(wire.blind))?)
+        }
+        other => return Err(DecodeError::Tag(other)),
+    };
+    Ok(Record {
+        at: wire.at,
+        account: wire.account,
+        pid: wire.tgid,
+        tid: wire.tid,
+        uid: wire.uid,
+        comm: until_nul(&wire.comm),
+        what,
+    })
+}
+
+fn act(wire: &record::Record) -> Act {
+    let used = usize::from(wire.text_len).min(wire.text.len());
+    Act {
+        root: (wire.root != u32::MAX).then_some(wire.root),
+        kinds: Kinds::from_bits(wire.kinds),
+        over: wire.over != 0,
+        path: until_nul(&wire.text[..used]),
+    }
+}
+
+fn until_nul(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().take_while(|byte| *byte != 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable as _;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_the_kernel_writes() {
+        let mut wire = record::Record::zeroed();
+        wire.what = what::BURST;
+        wire.account = 3;
+        wire.root = u32::MAX;
+        wire.over = 1;
+        wire.comm[..2].copy_from_slice(b"rm");
+        wire.text[..3].copy_from_slice(b"a/b");
+        wire.text_len = 3;
+        let record = decode(bytemuck::bytes_of(&wire)).expect("a record");
+        assert_eq!((record.account, record.comm.as_slice()), (3, b"rm".as_slice()));
+        let expected = Act { root: None, kinds: Kinds::NONE, over: true, path: b"a/b".to_vec() };
+        assert_eq!(record.what, What::Burst(expected));
+    }
+
+    #[test]
+    fn says_what_it_does_not_know() {
+        let mut wire = record::Record::zeroed();
+        assert_eq!(decode(bytemuck::bytes_of(&wire)), Err(DecodeError::Tag(0)));
+        wire.what = what::BLIND;
+        wire.blind = 9999;
+        assert_eq!(decode(bytemuck::bytes_of(&wire)), Err(DecodeError::Reason(9999)));
+        assert_eq!(decode(&[0; 7]), Err(DecodeError::Length(7)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = decode(&bytes);
+        }
+
+        #[test]
+        fn no_record_is_too_strange(bytes in prop::collection::vec(any::<u8>(), size_of::<record::Record>())) {
+            let _ = decode(&bytes);
+        }
+    }
+}

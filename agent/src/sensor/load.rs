@@ -1,0 +1,62 @@
+//! Loads the kernel programs, with what this kernel and this policy make of them.
+
+use agent_common::wire::{Offsets, row::Settings};
+use aya::{Ebpf, EbpfError, EbpfLoader, programs::ProgramError};
+use aya_log::EbpfLogger;
+use thiserror::Error;
+
+use super::{
+    btf::{Btf, BtfError},
+    kernel::{Kernel, MapError},
+};
+
+/// Why the kernel programs could not be brought in.
+#[derive(Debug, Error)]
+pub(crate) enum LoadError {
+    /// The kernel does not say where its fields are.
+    #[error("{0}")]
+    Btf(#[from] BtfError),
+    /// The object as a whole was refused.
+    #[error("cannot load the kernel programs' maps: {0}; loading needs root with CAP_BPF and CAP_PERFMON")]
+    Object(#[from] EbpfError),
+    /// A program of the table is not in the object, or of another type.
+    #[error(
+        "the kernel object holds no tracepoint program \"{name}\": agent and kernel programs are of two builds"
+    )]
+    NoProgram { name: &'static str },
+    /// The kernel refused a program.
+    #[error("the kernel refused program {program}: {source}")]
+    Load { program: &'static str, source: ProgramError },
+    /// An event is not there or refuses programs.
+    #[error(
+        "cannot attach program {program} to {event}: {source}; is tracefs mounted, and CONFIG_FTRACE_SYSCALLS on?"
+    )]
+    Attach { program: &'static str, event: String, source: ProgramError },
+    /// A map is not as expected.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The channel of the kernel programs' warnings is not there.
+    #[error("cannot listen to the kernel programs' warnings: {0}")]
+    Log(#[from] aya_log::Error),
+}
+
+#[cfg(not(kernel_object_missing))]
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/burstguard-ebpf"));
+#[cfg(kernel_object_missing)]
+static OBJECT: &[u8] = &[];
+
+/// Loads the programs; none is attached yet. `slots` is how many slots all budgets have together.
+pub(crate) fn load(settings: Settings, slots: u32) -> Result<Kernel, LoadError> {
+    let btf = Btf::from_sys()?;
+    let offsets = Offsets::resolve(
+        |structure, member| btf.offset(structure, member),
+        |tracepoint, argument| btf.argument(tracepoint, argument),
+    )?;
+    let mut ebpf: Ebpf = EbpfLoader::new()
+        .override_global("OFFSETS", &offsets, true)
+        .override_global("SETTINGS", &settings, true)
+        .map_max_entries("SLOTS", slots.max(1))
+        .load(OBJECT)?;
+    let warnings = EbpfLogger::init_with_logger(&mut ebpf, log::logger())?;
+    Ok(Kernel::new(ebpf, warnings)?)
+}

@@ -1,0 +1,159 @@
+//! The attach points of the tracepoint tier: which program of the kernel object goes where.
+
+use aya::{
+    Ebpf,
+    maps::ProgramArray,
+    programs::{Program, RawTracePoint, TracePoint},
+};
+
+use super::{kernel::MapError, load::LoadError};
+
+/// A program and the events it is attached to.
+pub(super) struct Probe {
+    pub(super) program: &'static str,
+    pub(super) at: &'static [Event],
+}
+
+/// An event of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A raw tracepoint.
+    Raw(&'static str),
+    /// The start of a system call, and with it, through the common program `settle`, its end.
+    Call(&'static str),
+    /// The start of a system call alone.
+    Enter(&'static str),
+    /// The end of a system call alone.
+    Exit(&'static str),
+}
+
+use Event::{Call, Enter, Exit, Raw};
+
+/// In the order of attaching: processes first, so that none is missed whose calls are seen.
+pub(super) const PROBES: &[Probe] = &[
+    Probe { program: "fork", at: &[Raw("sched_process_fork")] },
+    Probe { program: "exec", at: &[Raw("sched_process_exec")] },
+    Probe { program: "exit", at: &[Raw("sched_process_exit")] },
+    Probe { program: "set_user", at: &[Exit("setuid"), Exit("setreuid"), Exit("setresuid")] },
+    Probe { program: "make_child", at: &[Enter("clone"), Enter("clone3"), Enter("fork"), Enter("vfork")] },
+    Probe { program: "make_ring", at: &[Enter("io_uring_setup")] },
+    Probe { program: "unlink", at: &[Call("unlink"), Call("rmdir")] },
+    Probe { program: "unlinkat", at: &[Call("unlinkat")] },
+    Probe { program: "rename", at: &[Call("rename")] },
+    Probe { program: "renameat", at: &[Call("renameat")] },
+    Probe { program: "renameat2", at: &[Call("renameat2")] },
+    Probe { program: "truncate", at: &[Call("truncate")] },
+    Probe { program: "ftruncate", at: &[Call("ftruncate")] },
+    Probe { program: "open", at: &[Call("open")] },
+    Probe { program: "openat", at: &[Call("openat")] },
+    Probe { program: "openat2", at: &[Call("openat2")] },
+    Probe { program: "creat", at: &[Call("creat")] },
+    Probe { program: "mkdir", at: &[Call("mkdir"), Call("mknod")] },
+    Probe { program: "mkdirat", at: &[Call("mkdirat"), Call("mknodat")] },
+    Probe { program: "symlink", at: &[Call("symlink")] },
+    Probe { program: "symlinkat", at: &[Call("symlinkat")] },
+    Probe { program: "link", at: &[Call("link")] },
+    Probe { program: "linkat", at: &[Call("linkat")] },
+];
+
+/// The program that the starts of calls are handed to, and the map that leads there.
+const BEGIN: &str = "begin";
+const JUDGE: &str = "JUDGE";
+/// The program that settles every [`Event::Call`].
+const SETTLE: &str = "settle";
+/// The program that marks directories, attached only meanwhile.
+const MARK: &str = "mark";
+
+/// Attaches every probe. The common end of calls comes first: a call that is judged is always settled.
+pub(super) fn attach_all(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    let calls = PROBES.iter().flat_map(|probe| probe.at).filter_map(|event| match event {
+        Call(name) => Some(Exit(name)),
+        Raw(_) | Enter(_) | Exit(_) => None,
+    });
+    attach(ebpf, SETTLE, calls)?;
+    lead_to_judge(ebpf)?;
+    for probe in PROBES {
+        attach(ebpf, probe.program, probe.at.iter().copied())?;
+    }
+    Ok(())
+}
+
+/// The map must stay with `ebpf`: the kernel empties it when its last descriptor is closed.
+fn lead_to_judge(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    attach(ebpf, BEGIN, std::iter::empty())?;
+    let refused = |source| LoadError::Map(MapError::Refused { map: JUDGE, source });
+    let loading = |source| LoadError::Load { program: BEGIN, source };
+    let program = program(ebpf, BEGIN)?.fd().map_err(loading)?;
+    let program = program.try_clone().map_err(|error| loading(error.into()))?;
+    let map = ebpf.map_mut(JUDGE).ok_or(MapError::Missing(JUDGE))?;
+    ProgramArray::try_from(map).and_then(|mut map| map.set(0, &program, 0)).map_err(refused)
+}
+
+/// Attaches the program that marks directories.
+pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    attach(ebpf, MARK, [Enter("mkdirat")].into_iter())
+}
+
+/// Detaches it again.
+pub(super) fn detach_mark(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    unload(program(ebpf, MARK)?);
+    Ok(())
+}
+
+/// Detaches every program.
+pub(super) fn detach_all(ebpf: &mut Ebpf) {
+    ebpf.programs_mut().for_each(|(_, program)| unload(program));
+}
+
+/// Fails only for a program that is not loaded, which is what is wanted.
+fn unload(program: &mut Program) {
+    let _ = match program {
+        Program::TracePoint(program) => program.unload(),
+        Program::RawTracePoint(program) => program.unload(),
+        _ => Ok(()),
+    };
+}
+
+fn attach(ebpf: &mut Ebpf, name: &'static str, events: impl Iterator<Item = Event>) -> Result<(), LoadError> {
+    let loading = |source| LoadError::Load { program: name, source };
+    match program(ebpf, name)? {
+        Program::RawTracePoint(program) => {
+            program.load().map_err(loading)?;
+            events.into_iter().try_for_each(|event| attach_raw(program, name, event))
+        }
+        Program::TracePoint(program) => {
+            program.load().map_err(loading)?;
+            events.into_iter().try_for_each(|event| attach_call(program, name, event))
+        }
+        _ => Err(LoadError::NoProgram { name }),
+    }
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program, LoadError> {
+    ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })
+}
+
+fn attach_raw(program: &mut RawTracePoint, name: &'static str, event: Event) -> Result<(), LoadError> {
+    let event = event.name();
+    program.attach(&event).map(drop).map_err(|source| LoadError::Attach { program: name, event, source })
+}
+
+fn attach_call(program: &mut TracePoint, name: &'static str, event: Event) -> Result<(), LoadError> {
+    let event = event.name();
+    program.attach("syscalls", &event).map(drop).map_err(|source| LoadError::Attach {
+        program: name,
+        event,
+        source,
+    })
+}
+
+impl Event {
+    /// The event's name in the kernel.
+    fn name(self) -> String {
+        match self {
+            Raw(name) => name.to_owned(),
+            Call(name) | Enter(name) => format!("sys_enter_{name}"),
+            Exit(name) => format!("sys_exit_{name}"),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Protected trees: which directories the kernel programs must know, and the descriptors that keep them known.
+//!
+//! A root is known in two ways: by its inode, and as a name in the directory above it, so that a root which is removed
+//! and made again is protected without a gap. The directories from `/` to each root (carriers) are known too: whoever
+//! renames one of them takes the roots along.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use agent_common::{
+    rules::place::NameHash,
+    wire::row::{EdgeKey, node},
+};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use thiserror::Error;
+
+/// A tree that cannot be protected.
+#[derive(Debug, Error)]
+pub(crate) enum TreeError {
+    /// It cannot be opened, or its path not followed.
+    #[error("cannot watch {path}: {source}")]
+    Open { path: PathBuf, source: io::Error },
+    /// Two trees of the policy are one and the same directory.
+    #[error("{path} is protected twice (one of the two leads there through a symbolic link): name it once")]
+    Twice { path: PathBuf },
+}
+
+/// The directories to mark, and the names that lead from one to the next.
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    /// By path; the value is the node.
+    nodes: BTreeMap<PathBuf, u64>,
+}
+
+impl Plan {
+    /// `roots` are absolute, without symbolic links; the index of each is its root id.
+    fn new(roots: &[PathBuf]) -> Result<Self, TreeError> {
+        let ids: BTreeMap<&Path, u32> = (0..).zip(roots).map(|(id, path)| (path.as_path(), id)).collect();
+        if ids.len() < roots.len() {
+            let mut seen = BTreeSet::new();
+            let path = roots.iter().find(|path| !seen.insert(*path)).cloned().unwrap_or_default();
+            return Err(TreeError::Twice { path });
+        }
+        let paths: BTreeSet<&Path> = roots.iter().flat_map(|root| root.ancestors()).collect();
+        let nodes = (0..)
+            .zip(paths)
+            .map(|(index, path)| {
+                let value = ids.get(path).map_or_else(|| node::carrier(index), |id| node::root(index, *id));
+                (path.to_owned(), value)
+            })
+            .collect();
+        Ok(Self { nodes })
+    }
+
+    fn edges(&self, seed: u64) -> impl Iterator<Item = (EdgeKey, u64)> {
+        self.nodes.iter().filter_map(move |(path, value)| {
+            let parent = node::index(*self.nodes.get(path.parent()?)?);
+            let name = NameHash::of(seed, path.file_name()?.as_bytes());
+            Some((EdgeKey { name, parent, reserved: 0 }, *value))
+        })
+    }
+}
+
+/// The protected roots, opened.
+pub(crate) struct Trees {
+    plan: Plan,
+    /// Of every node, in the plan's order: as long as it is open the inode cannot be replaced by another at its address.
+    open: Vec<File>,
+}
+
+impl Trees {
+    /// Opens the roots, given by any path, and the directories above them. The index of each is its root id.
+    pub(crate) fn open(roots: &[PathBuf]) -> Result<Self, TreeError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TreeError::Open { path, source }
+        };
+        let real = roots
+            .iter()
+            .map(|path| path.canonicalize().map_err(failed(path)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let plan = Plan::new(&real)?;
+        let open = plan
+            .nodes
+            .keys()
+            .map(|path| {
+                openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+                    .map(File::from)
+                    .map_err(|errno| failed(path)(errno.into()))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { plan, open })
+    }
+
+    /// Each directory and what it is to be known as.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (BorrowedFd<'_>, u64)> {
+        self.open.iter().map(AsFd::as_fd).zip(self.plan.nodes.values().copied())
+    }
+
+    /// Each name that leads towards a root.
+    pub(crate) fn edges(&self, seed: u64) -> impl Iterator<Item = (EdgeKey, u64)> {
+        self.plan.edges(seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(roots: &[&str]) -> Plan {
+        Plan::new(&roots.iter().map(PathBuf::from).collect::<Vec<_>>()).expect("a plan")
+    }
+
+    #[test]
+    fn every_directory_down_to_a_root_is_a_node() {
+        let plan = plan(&["/srv/app", "/srv"]);
+        let paths: Vec<_> = plan.nodes.keys().map(|path| path.to_str().expect("text")).collect();
+        assert_eq!(paths, ["/", "/srv", "/srv/app"]);
+        let roots: Vec<_> = plan.nodes.values().map(|value| node::root_of(*value)).collect();
+        assert_eq!(roots, [None, Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn edges_lead_from_each_directory_to_the_next() {
+        let plan = plan(&["/srv/app"]);
+        let edges: Vec<_> = plan.edges(7).collect();
+        assert_eq!(edges.len(), 2);
+        let (key, value) = edges[1];
+        assert_eq!(key.name, NameHash::of(7, b"app"));
+        assert_eq!(key.parent, node::index(plan.nodes[Path::new("/srv")]));
+        assert_eq!(node::root_of(value), Some(0));
+    }
+
+    #[test]
+    fn one_directory_is_one_root() {
+        let roots = ["/srv", "/srv"].map(PathBuf::from);
+        assert!(matches!(Plan::new(&roots), Err(TreeError::Twice { path }) if path == Path::new("/srv")));
+    }
+
+    #[test]
+    fn the_root_of_all_has_no_edge() {
+        assert_eq!(plan(&["/"]).edges(0).count(), 0);
+    }
+}
