@@ -68,6 +68,9 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
         emit::blind(actor, Counter::UnresolvedPath);
         return;
     }
+    if ends[0].found == found::UNREAD || ends[1].found == found::UNREAD {
+        count(Counter::UnreadPath);
+    }
     let Some(draft) = draft() else {
         count(Counter::ScratchMissing);
         return;

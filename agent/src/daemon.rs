@@ -5,6 +5,7 @@ mod boot;
 mod clock;
 mod effect;
 mod input;
+mod runtime_dir;
 mod self_test;
 mod tables;
 
@@ -35,10 +36,10 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
     let policy = Policy::load(&options.policy, &ThisHost)?;
     let host = boot::prepare_host()?;
-    let tables = tables::Tables::of(&policy)?;
+    let tables = tables::Tables::of(&policy, host.self_test.path())?;
     let (mut kernel, trees) = boot::arm(&tables)?;
-    let proof =
-        self_test::prove(&mut kernel, &tables).context("the self-test failed, so nothing is armed")?;
+    let proof = self_test::prove(&mut kernel, host.self_test.path())
+        .context("the self-test failed, so nothing is armed")?;
     boot::adopt(&mut kernel, &tables)?;
     options.output.say(&Event::Armed {
         tier: "tracepoint",

@@ -1,37 +1,34 @@
 //! What has to be there before anything is watched, and how it is armed.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::Path,
-};
+use std::{io, path::Path};
 
 use agent_common::wire::row::Settings;
 use anyhow::{Context as _, Result, bail};
 use rustix::{
-    fs::{FlockOperation, flock},
     mount::{MountFlags, UnmountFlags, mount, unmount},
     process::geteuid,
     rand::{GetRandomFlags, getrandom},
     system::uname,
 };
+use tempfile::TempDir;
 
-use super::tables::Tables;
+use super::{runtime_dir::RuntimeDir, tables::Tables};
 use crate::{
     processes::{lineage, proc},
     sensor::{Kernel, load},
     trees::Trees,
 };
 
-const RUNTIME_DIR: &str = "/run/burstguard";
 const TRACEFS: &str = "/sys/kernel/tracing";
 
 /// What the host gave us, given back when dropped.
 pub(crate) struct HostReady {
     /// The kernel's release.
     pub(crate) kernel: String,
-    _only: File,
+    /// An empty directory, protected for the self-test's account only.
+    pub(crate) self_test: TempDir,
     _tracefs: Option<MountedTracefs>,
+    _runtime: RuntimeDir,
 }
 
 /// Checks that this host can be watched at all, by us and by us alone.
@@ -39,28 +36,13 @@ pub(crate) fn prepare_host() -> Result<HostReady> {
     if !geteuid().is_root() {
         bail!("cannot load kernel programs as uid {}: run as root", geteuid().as_raw());
     }
-    let only = lock()?;
-    let tracefs = mount_tracefs()?;
-    Ok(HostReady { kernel: uname().release().to_string_lossy().into_owned(), _only: only, _tracefs: tracefs })
-}
-
-/// Two agents would each stop what the other lets go. The lock ends with the process, however it ends.
-fn lock() -> Result<File> {
-    let path = Path::new(RUNTIME_DIR).join("lock");
-    fs::create_dir_all(RUNTIME_DIR).with_context(|| format!("cannot make {RUNTIME_DIR}"))?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            bail!("another agent is running: {} is locked; stop that one first", path.display())
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
-    }
+    let runtime = RuntimeDir::lock()?;
+    Ok(HostReady {
+        kernel: uname().release().to_string_lossy().into_owned(),
+        self_test: RuntimeDir::self_test_tree()?,
+        _tracefs: mount_tracefs()?,
+        _runtime: runtime,
+    })
 }
 
 struct MountedTracefs;
@@ -126,6 +108,10 @@ pub(crate) fn adopt(kernel: &mut Kernel, tables: &Tables) -> Result<()> {
             |process: &proc::Process| process.pid == own || spared.contains(&(process.pid, process.start));
         for (process, account) in lineage::members(&proc::processes()?, tables, spare) {
             kernel.adopt(process.pid, process.start, account)?;
+            // Its exit may have come before the entry, which nothing would remove then.
+            if proc::process(process.pid).is_none_or(|now| now.start != process.start) {
+                kernel.forget(process.pid)?;
+            }
         }
     }
     Ok(())

@@ -1,16 +1,12 @@
 //! The policy as the kernel programs' tables. Indices, not names, cross into the kernel; the names stay here.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use agent_common::{
     rules::Kind,
     wire::row::{self, MAX_ROOTS, SELF_TEST, UserKey, by, response},
 };
-use anyhow::{Context as _, Result, ensure};
-use tempfile::TempDir;
+use anyhow::{Result, ensure};
 
 use crate::{
     policy::{Budget, Budgets, Mode, Policy, Response},
@@ -59,26 +55,17 @@ pub(crate) struct Tables {
     /// How many slots all budgets have together.
     pub(crate) slots: u32,
     pub(crate) names: Names,
-    /// The self-test's tree, removed at the end.
-    pub(crate) self_test: TempDir,
 }
 
 impl Tables {
-    /// The tables of a policy.
-    pub(crate) fn of(policy: &Policy) -> Result<Self> {
-        let parent = "/run/burstguard";
-        fs::create_dir_all(parent).with_context(|| format!("cannot make {parent}"))?;
-        let self_test = tempfile::Builder::new()
-            .prefix("self-test-")
-            .tempdir_in(parent)
-            .with_context(|| format!("cannot make a directory for the self-test in {parent}"))?;
+    /// The tables of a policy. `self_test` is the self-test's tree.
+    pub(crate) fn of(policy: &Policy, self_test: &Path) -> Result<Self> {
         let mut tables = Self {
             accounts: Vec::new(),
             users: Vec::new(),
-            roots: vec![self_test.path().to_owned()],
+            roots: vec![self_test.to_owned()],
             slots: 0,
             names: Names::default(),
-            self_test,
         };
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
         tables.add_account(1, Response::Hold, &budgets);

@@ -128,6 +128,15 @@ impl Kernel {
         }
     }
 
+    /// Takes a process off the list of members.
+    pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
+        match hash::<u32, row::Member>(&mut self.ebpf, "LINEAGE")?.remove(&pid) {
+            Ok(()) | Err(AyaMapError::KeyNotFound) => Ok(()),
+            Err(AyaMapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(2) => Ok(()),
+            Err(source) => Err(refused("LINEAGE")(source)),
+        }
+    }
+
     /// Every process that acts for an account. A process that comes or goes meanwhile may be left out.
     pub(crate) fn members(&mut self) -> Result<Vec<Member>, MapError> {
         let map: HashMap<_, u32, row::Member> = hash(&mut self.ebpf, "LINEAGE")?;
