@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 
 /// Build, test and try burstguard.
 ///
-/// `setup` fetches what stable Rust lacks to build the kernel programs; the other commands run it first.
+/// `setup` fetches what stable Rust lacks to build the kernel programs; `test`, `demo` and `bench` run it first.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -40,17 +40,19 @@ enum Verb {
     /// Setup, lint, unit and property tests, loom, a release build, then the tests that load the kernel programs
     /// and need root.
     Test {
-        /// Also run what takes long
+        /// Also run the property tests again with many more cases
         #[arg(long)]
         all: bool,
     },
     /// Build everything and run the demonstration; what follows is passed on to it
     Demo {
+        /// For the demonstration; after `--` also its own --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
     /// Build everything and run the benchmarks; what follows is passed on to them
     Bench {
+        /// For the benchmarks; after `--` also their own --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },

@@ -1,6 +1,6 @@
 //! Running other programs: to the end, for their output, or line by line while they go.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -22,8 +22,12 @@ pub(crate) fn for_output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{} wrote something not UTF-8", shown(command)))
 }
 
-/// Runs `command`, passes its standard output on as it comes, and shows each full line to `see`.
-pub(crate) fn watched(command: &mut Command, mut see: impl FnMut(&str)) -> Result<ExitStatus> {
+/// Runs `command`, passes its standard output on to `to` as it comes, and shows each full line to `see`.
+pub(crate) fn watched(
+    command: &mut Command,
+    mut to: impl Write,
+    mut see: impl FnMut(&str),
+) -> Result<ExitStatus> {
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
     let mut from = BufReader::new(child.stdout.take().context("the child's output was piped just above")?);
     let mut line = Vec::new();
@@ -33,8 +37,7 @@ pub(crate) fn watched(command: &mut Command, mut see: impl FnMut(&str)) -> Resul
         if some.is_empty() {
             break;
         }
-        let mut to = io::stdout().lock();
-        to.write_all(some).and_then(|()| to.flush()).context("writing to standard output")?;
+        to.write_all(some).and_then(|()| to.flush()).context("passing a test's output on")?;
         for piece in some.split_inclusive(|&byte| byte == b'\n') {
             line.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
@@ -65,11 +68,13 @@ mod tests {
 
     #[test]
     fn lines_are_seen_whole_and_the_status_is_kept() {
-        let mut seen = Vec::new();
-        let script = "printf 'one '; sleep 0.05; printf 'line\\ntwo\\n'; exit 3";
-        let status = watched(Command::new("sh").args(["-c", script]), |line| seen.push(line.to_owned()));
+        let (mut passed_on, mut seen) = (Vec::new(), Vec::new());
+        let mut command = Command::new("sh");
+        command.args(["-c", "printf 'one '; sleep 0.05; printf 'line\\ntwo\\nend'; exit 3"]);
+        let status = watched(&mut command, &mut passed_on, |line| seen.push(line.to_owned()));
         assert_eq!(status.unwrap().code(), Some(3));
         assert_eq!(seen, ["one line", "two"]);
+        assert_eq!(passed_on, b"one line\ntwo\nend");
     }
 
     #[test]

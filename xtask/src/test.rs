@@ -1,9 +1,10 @@
 //! `cargo xtask test`: a table of stages, run in order, and one line in the end.
 
+use std::io;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 
 use crate::product::BINARY_VARIABLE;
 use crate::tally::Tally;
@@ -88,13 +89,11 @@ fn kernel(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 
 /// Runs a test command and adds up the summaries it prints.
 fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
-    let status = run::watched(command, |line| {
+    let status = run::watched(command, io::stdout(), |line| {
         if let Some(some) = Tally::parse(line) {
             *tally += some;
         }
     })?;
-    if !status.success() {
-        bail!("{} failed: {status}", run::shown(command));
-    }
+    ensure!(status.success(), "{} failed: {status}", run::shown(command));
     Ok(())
 }
