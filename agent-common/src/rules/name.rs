@@ -15,7 +15,7 @@
 use super::{BootNs, Kind, Kinds};
 
 /// What is remembered of a name; a name of which nothing is remembered counts as precious.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Name {
     /// What the account did to it.
     pub state: State,
@@ -24,7 +24,7 @@ pub struct Name {
 }
 
 /// What the account did to a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Made it go.
     Gone,
@@ -98,3 +98,6 @@ enum Was {
 const fn scratch(at: BootNs) -> Option<Name> {
     Some(Name { state: State::Scratch, at })
 }
+
+#[cfg(test)]
+mod tests;
