@@ -183,3 +183,6 @@ const fn refusal(phase: Phase, response: Response, tier: Tier) -> Verdict {
         (_, _, Tier::Lsm) => Verdict::Hold,
     }
 }
+
+#[cfg(test)]
+mod tests;
