@@ -132,3 +132,6 @@ pub fn give_back(slots: &impl Slots, claim: Claim) {
 const fn wrapped(slot: u32, length: u32) -> u32 {
     if slot >= length { 0 } else { slot }
 }
+
+#[cfg(test)]
+mod tests;

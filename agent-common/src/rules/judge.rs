@@ -155,9 +155,10 @@ pub fn judge(
             (_, Tier::Tracepoint) => (standing, Verdict::Stop),
         },
         Phase::Tripped => (standing, refusal(Phase::Tripped, response, tier)),
-        // Each attempt begins the quiet time anew.
+        // Each attempt begins the quiet time anew, and none shortens a denial that lasts longer.
         Phase::Denied => {
-            (Standing { phase: Phase::Denied, until: now + QUIET }, refusal(Phase::Denied, response, tier))
+            let until = standing.until.max(now + QUIET);
+            (Standing { phase: Phase::Denied, until }, refusal(Phase::Denied, response, tier))
         }
     }
 }
@@ -182,3 +183,6 @@ const fn refusal(phase: Phase, response: Response, tier: Tier) -> Verdict {
         (_, _, Tier::Lsm) => Verdict::Hold,
     }
 }
+
+#[cfg(test)]
+mod tests;

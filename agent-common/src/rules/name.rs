@@ -15,7 +15,7 @@
 use super::{BootNs, Kind, Kinds};
 
 /// What is remembered of a name; a name of which nothing is remembered counts as precious.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Name {
     /// What the account did to it.
     pub state: State,
@@ -24,7 +24,7 @@ pub struct Name {
 }
 
 /// What the account did to a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Made it go.
     Gone,
@@ -66,12 +66,15 @@ pub fn step(before: Option<Name>, change: Change, at: BootNs, horizon: u64) -> (
     match (was, change) {
         // A name that was destroyed is never scratch again, however long ago it went.
         (Was::Gone { recent: true }, Change::Appears { .. }) => (None, Kinds::of(Kind::Recreate)),
-        (Was::Gone { recent: false }, Change::Appears { .. }) => (None, Kinds::NONE),
+        (Was::Gone { recent: false }, Change::Appears { over: false, .. }) => (None, Kinds::NONE),
         (Was::Scratch, Change::Appears { fresh: true, .. })
         | (Was::Unknown, Change::Appears { over: false, fresh: true }) => (scratch(at), Kinds::NONE),
         (Was::Scratch, Change::Appears { fresh: false, .. })
         | (Was::Unknown, Change::Appears { over: false, fresh: false }) => (None, Kinds::NONE),
-        (Was::Unknown, Change::Appears { over: true, .. }) => (None, Kinds::of(Kind::Replace)),
+        // If it went and yet is there, someone else has made it again.
+        (Was::Unknown | Was::Gone { recent: false }, Change::Appears { over: true, .. }) => {
+            (None, Kinds::of(Kind::Replace))
+        }
 
         (Was::Scratch, Change::Vanishes) => (None, Kinds::NONE),
         (_, Change::Vanishes) => (Some(Name { state: State::Gone, at }), Kinds::of(Kind::Delete)),
@@ -95,3 +98,6 @@ enum Was {
 const fn scratch(at: BootNs) -> Option<Name> {
     Some(Name { state: State::Scratch, at })
 }
+
+#[cfg(test)]
+mod tests;

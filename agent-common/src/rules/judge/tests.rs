@@ -1,0 +1,73 @@
+use super::*;
+use crate::rules::Kind;
+
+mod claims;
+mod table;
+mod word;
+
+const NOW: BootNs = 1_000 * QUIET;
+const LATER: BootNs = NOW + 1;
+
+const RESPONSES: [Response; 4] = [Response::Observe, Response::Hold, Response::Deny, Response::Freeze];
+const ROOMS: [Room; 2] = [Room::Within, Room::Over];
+const KINDS: [Kinds; 5] = [
+    Kinds::NONE,
+    Kinds::of(Kind::Delete),
+    Kinds::of(Kind::Delete).and(Kinds::of(Kind::Recreate)),
+    Kinds::WHOLE,
+    Kinds::WHOLE.and(Kinds::of(Kind::Delete)),
+];
+
+const GRANT: Grant = Grant { until: LATER, allowance: 1, id: 7 };
+const USELESS_GRANTS: [Option<Grant>; 4] = [
+    None,
+    Some(Grant { until: NOW, ..GRANT }),
+    Some(Grant { until: 0, ..GRANT }),
+    Some(Grant { allowance: 0, ..GRANT }),
+];
+
+/// Everything that a verdict depends on, but the time.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    standing: Standing,
+    grant: Option<Grant>,
+    kinds: Kinds,
+    room: Room,
+    response: Response,
+    tier: Tier,
+}
+
+impl Case {
+    fn judge(self) -> (Standing, Verdict) {
+        judge(self.standing, self.grant, self.kinds, self.room, self.response, self.tier, NOW)
+    }
+
+    /// The standing that counts.
+    fn phase(self) -> Phase {
+        if self.standing.until <= NOW { Phase::Armed } else { self.standing.phase }
+    }
+}
+
+/// Every combination of every input.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for standing in standings() {
+        for grant in USELESS_GRANTS.into_iter().chain([Some(GRANT)]) {
+            for kinds in KINDS {
+                for room in ROOMS {
+                    for response in RESPONSES {
+                        let case = |tier| Case { standing, grant, kinds, room, response, tier };
+                        cases.extend([Tier::Tracepoint, Tier::Lsm].map(case));
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn standings() -> Vec<Standing> {
+    let untils = [0, NOW, LATER, NOW + 2 * QUIET, NEVER];
+    let over = |phase| untils.map(|until| Standing { phase, until });
+    [&[Standing::ARMED][..], &over(Phase::Tripped), &over(Phase::Denied)].concat()
+}

@@ -1,0 +1,90 @@
+//! What holds in every case.
+
+use super::*;
+
+fn always(claim: impl Fn(Case, Standing, Verdict) -> bool) {
+    for case in cases() {
+        let (standing, verdict) = case.judge();
+        assert!(claim(case, standing, verdict), "{case:?}: {standing:?}, {verdict:?}");
+    }
+}
+
+const fn refuses(verdict: Verdict) -> bool {
+    !matches!(verdict, Verdict::Allow | Verdict::Report)
+}
+
+#[test]
+fn observing_never_refuses() {
+    always(|case, _, verdict| case.response != Response::Observe || !refuses(verdict));
+}
+
+#[test]
+fn a_grant_that_admits_lets_all_pass_on_the_record_and_changes_nothing() {
+    always(|case, standing, verdict| {
+        let passes = if case.kinds.is_empty() { Verdict::Allow } else { Verdict::Report };
+        case.grant != Some(GRANT) || (verdict == passes && standing == case.standing.at(NOW))
+    });
+}
+
+#[test]
+fn each_tier_does_only_what_it_can() {
+    always(|case, _, verdict| match case.tier {
+        Tier::Tracepoint => !matches!(verdict, Verdict::Hold | Verdict::Deny),
+        Tier::Lsm => verdict != Verdict::Stop,
+    });
+}
+
+#[test]
+fn what_destroys_nothing_changes_nothing_and_is_at_most_stopped() {
+    always(|case, standing, verdict| {
+        let passes = verdict == Verdict::Allow || (verdict == Verdict::Stop && case.phase() != Phase::Armed);
+        !case.kinds.is_empty() || (passes && standing == case.standing.at(NOW))
+    });
+}
+
+#[test]
+fn an_armed_account_is_refused_nothing_but_a_burst() {
+    always(|case, standing, verdict| {
+        case.phase() != Phase::Armed || !refuses(verdict) || standing.phase != Phase::Armed
+    });
+}
+
+#[test]
+fn a_whole_tree_is_a_burst_whatever_the_budgets_say() {
+    always(|case, standing, verdict| {
+        !case.kinds.is_whole() || (standing, verdict) == Case { room: Room::Over, ..case }.judge()
+    });
+}
+
+#[test]
+fn budgets_do_not_count_once_an_account_is_over() {
+    always(|case, standing, verdict| {
+        let whatever_room = ROOMS.map(|room| Case { room, ..case }.judge());
+        case.phase() == Phase::Armed || whatever_room == [(standing, verdict); 2]
+    });
+}
+
+#[test]
+fn nothing_but_time_arms_an_account_again() {
+    always(|case, standing, _| case.phase() == Phase::Armed || standing.phase == case.phase());
+}
+
+#[test]
+fn an_attempt_never_shortens_a_denial() {
+    always(|case, standing, _| case.phase() != Phase::Denied || standing.until >= case.standing.until);
+}
+
+/// A call that restarts, or is tried again.
+#[test]
+fn trying_again_at_once_helps_nobody() {
+    always(|case, standing, verdict| !refuses(verdict) || refuses(Case { standing, ..case }.judge().1));
+}
+
+#[test]
+fn only_what_waits_for_a_person_waits_without_end() {
+    always(|case, standing, verdict| {
+        let burst = case.phase() == Phase::Armed && standing.phase != Phase::Armed;
+        let waits = matches!(verdict, Verdict::Hold | Verdict::Stop);
+        !burst || (standing.until == NEVER) == waits
+    });
+}

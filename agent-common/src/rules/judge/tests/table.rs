@@ -1,0 +1,65 @@
+//! Every cell without a grant: the verdict, and the standing after it if that is another.
+
+use super::*;
+
+/// "over" is an operation that no budget has room for, or a whole tree; "op" any operation.
+const TABLE: &str = "
+                     | armed, none | armed, within | armed, over       | tripped, none | tripped, op | denied, none | denied, op
+observe, tracepoint  | allow       | allow         | report, observed  | allow         | report      | allow        | report, denied
+observe, lsm         | allow       | allow         | report, observed  | allow         | report      | allow        | report, denied
+hold, tracepoint     | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied
+hold, lsm            | allow       | allow         | hold, tripped     | allow         | hold        | allow        | deny, denied
+deny, tracepoint     | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied
+deny, lsm            | allow       | allow         | deny, denied      | allow         | deny        | allow        | deny, denied
+freeze, tracepoint   | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied
+freeze, lsm          | allow       | allow         | hold, tripped     | allow         | hold        | allow        | deny, denied
+";
+
+#[test]
+fn every_cell() {
+    let rows: Vec<Vec<_>> =
+        TABLE.trim_start_matches('\n').lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    for case in cases().into_iter().filter(|case| case.grant != Some(GRANT)) {
+        let row = rows.iter().find(|row| row[0] == row_of(case)).unwrap();
+        let column = rows[0].iter().position(|column| *column == column_of(case)).unwrap();
+        assert_eq!(case.judge(), outcome(row[column], case), "{case:?}");
+    }
+}
+
+fn row_of(case: Case) -> String {
+    format!("{:?}, {:?}", case.response, case.tier).to_lowercase()
+}
+
+fn column_of(case: Case) -> &'static str {
+    match (case.phase(), case.kinds == Kinds::NONE) {
+        (Phase::Armed, true) => "armed, none",
+        (Phase::Armed, false) if case.room == Room::Over || case.kinds.is_whole() => "armed, over",
+        (Phase::Armed, false) => "armed, within",
+        (Phase::Tripped, true) => "tripped, none",
+        (Phase::Tripped, false) => "tripped, op",
+        (Phase::Denied, true) => "denied, none",
+        (Phase::Denied, false) => "denied, op",
+    }
+}
+
+fn outcome(cell: &str, case: Case) -> (Standing, Verdict) {
+    let (verdict, standing) = cell.split_once(", ").unwrap_or((cell, ""));
+    let verdict = match verdict {
+        "allow" => Verdict::Allow,
+        "report" => Verdict::Report,
+        "stop" => Verdict::Stop,
+        "hold" => Verdict::Hold,
+        "deny" => Verdict::Deny,
+        other => panic!("{other}"),
+    };
+    let standing = match (standing, case.phase()) {
+        ("", Phase::Armed) => Standing::ARMED,
+        ("", _) => case.standing,
+        ("tripped", _) => Standing { phase: Phase::Tripped, until: NEVER },
+        ("observed", _) => Standing { phase: Phase::Tripped, until: NOW + QUIET },
+        ("denied", Phase::Denied) if case.standing.until > NOW + QUIET => case.standing,
+        ("denied", _) => Standing { phase: Phase::Denied, until: NOW + QUIET },
+        (other, _) => panic!("{other}"),
+    };
+    (standing, verdict)
+}
