@@ -3,7 +3,7 @@
 use agent_common::{
     rules::{
         Kind, Kinds,
-        name::{self, Change, Name, State},
+        name::{self, Change},
     },
     wire::{record::verb, row::NameKey},
 };
@@ -28,10 +28,13 @@ pub enum Ledger {
 /// them there, and so follows the rules once instead of once for every way that leads to them.
 #[inline(always)]
 pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) -> Kinds {
-    let fresh = pending.verb == verb::RENAME && is_scratch(actor, &pending.ends[0], pending.at);
-    pending.changes = changes(pending, fresh);
+    pending.changes = changes(pending);
     pending.kinds = 0;
     touch(actor, pending, 0, ledger);
+    if pending.verb == verb::RENAME && pending.ends[0].found == found::PLACE && pending.kinds == 0 {
+        // That its old name is no loss means that it is the account's own.
+        pending.changes[1] |= change::FRESH;
+    }
     touch(actor, pending, 1, ledger);
     Kinds::from_bits(pending.kinds)
 }
@@ -46,9 +49,8 @@ mod change {
     pub const FRESH: u8 = 16;
 }
 
-/// `fresh`: what is renamed is the account's own scratch.
 #[inline(always)]
-fn changes(pending: &Pending, fresh: bool) -> [u8; 2] {
+fn changes(pending: &Pending) -> [u8; 2] {
     use change::{APPEARS, FRESH, LINKED, OVER, SHRINKS, VANISHES};
     let [first, second] = &pending.ends;
     match pending.verb {
@@ -58,7 +60,7 @@ fn changes(pending: &Pending, fresh: bool) -> [u8; 2] {
         verb::RENAME if first.root == second.root && first.key == second.key => [0, 0],
         verb::RENAME => {
             let over = if pending.flags & flag::NEW_ONLY == 0 { OVER } else { 0 };
-            [VANISHES, APPEARS | over | if fresh { FRESH } else { 0 }]
+            [VANISHES, APPEARS | over]
         }
         verb::EXCHANGE => [APPEARS | OVER, APPEARS | OVER],
         verb::TRUNCATE => [SHRINKS, 0],
@@ -79,13 +81,6 @@ fn change(code: u8) -> Option<Change> {
         }
         _ => None,
     }
-}
-
-#[inline(always)]
-fn is_scratch(actor: &Actor, end: &Target, at: u64) -> bool {
-    end.found == found::PLACE
-        && matches!(ledger::recall(name_key(actor, end)), Some(Name { state: State::Scratch, at: since })
-            if at.saturating_sub(since) <= actor.horizon())
 }
 
 #[inline(always)]

@@ -15,8 +15,8 @@ use crate::{
     lineage::Actor,
 };
 
-/// Makes the call hold a slot for each of these kinds and none for any other. `Within`: it holds them all, or is not
-/// counted.
+/// Makes the call hold a slot for each of these kinds and none for any other. A tripped account's calls get no new ones.
+/// `Over`: it should have got one and there was none, or a whole tree went at once.
 #[inline(never)]
 pub fn reconcile(actor: &Actor, pending: &mut Pending, kinds: Kinds) -> Room {
     let counted = matches!(actor.standing().at(pending.at).phase, Phase::Armed);
@@ -29,8 +29,8 @@ pub fn reconcile(actor: &Actor, pending: &mut Pending, kinds: Kinds) -> Room {
         let held = &mut pending.held[index];
         // SAFETY: a live entry of an array map.
         let budget = unsafe { &raw mut (*actor.account).budgets[index] };
-        if counted && kinds.bits() >> index & 1 == 1 {
-            over |= held.is == 0 && !claim(budget, held, pending.at);
+        if kinds.bits() >> index & 1 == 1 {
+            over |= counted && held.is == 0 && !claim(budget, held, pending.at);
         } else if held.is != 0 {
             budget::give_back(&MapSlots::new(budget), held.claim());
             held.is = 0;

@@ -9,7 +9,7 @@
 
 use super::BootNs;
 
-/// The most slots that a budget may have: the bound of the search.
+/// The most slots that a budget may have: what one search may cost.
 pub const MAX_SLOTS: u32 = 1024;
 
 /// The memory of one budget. Implemented over a BPF map, over [`core::sync::atomic::AtomicU64`], and for model checking.

@@ -3,8 +3,14 @@
 //! sudo, runuser, nsenter, script and shells stop *themselves* when their child stops. So a release continues the
 //! stopped ancestors of a stopped process as well, except those that had been stopped before it was; and outermost
 //! first, because sudo with a terminal fails when its child goes on before it does.
+//!
+//! One pass is not enough: a wrapper that goes on may only now learn that its child had stopped, and stop itself. So the
+//! release looks again until nothing that it continued is stopped any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -13,10 +19,35 @@ use crate::{
     sensor::Member,
 };
 
-/// Continues the members that were stopped, and their wrappers; the pids that were continued.
+/// The waits between two looks. Wrappers react within a few milliseconds; the longer ones are for a busy host.
+const LOOK_AGAIN_MS: [u64; 8] = [2, 5, 10, 20, 50, 100, 200, 500];
+/// After how many looks in a row at which nothing was stopped the release is complete.
+const QUIET_LOOKS: u32 = 3;
+
+/// Continues the members that were stopped, and their wrappers; the pids that were continued. Blocks until they go on,
+/// for a second at most.
+#[expect(clippy::disallowed_methods, reason = "called when watching has ended: there is nothing else to do")]
 pub(crate) fn release(members: &[Member]) -> Vec<u32> {
-    let pids = order(members, |pid| proc::process(pid).filter(|process| process.stopped));
-    pids.into_iter().filter(resume).map(|process| process.pid).collect()
+    let processes = order(members, |pid| proc::process(pid).filter(|process| process.stopped));
+    let released: Vec<u32> =
+        processes.iter().filter(|process| resume(process)).map(|process| process.pid).collect();
+    let mut quiet = 0;
+    for wait in LOOK_AGAIN_MS {
+        if quiet == QUIET_LOOKS {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(wait));
+        let stopped: Vec<_> = processes.iter().filter(|process| is_stopped(process)).collect();
+        quiet = if stopped.is_empty() { quiet + 1 } else { 0 };
+        stopped.into_iter().for_each(|process| {
+            resume(process);
+        });
+    }
+    released
+}
+
+fn is_stopped(process: &Process) -> bool {
+    proc::process(process.pid).is_some_and(|now| now.start == process.start && now.stopped)
 }
 
 /// The processes to continue, outermost first. `stopped` answers with a process only if it is stopped now.

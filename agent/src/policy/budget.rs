@@ -38,7 +38,7 @@ const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), (
 
 impl Budget {
     /// The kernel keeps one time stamp for each operation that a budget allows.
-    pub(crate) const MAX_COUNT: u32 = 1024;
+    pub(crate) const MAX_COUNT: u32 = agent_common::rules::budget::MAX_SLOTS;
     const MAX_WINDOW: Duration = Duration::from_hours(24);
 
     /// A budget over whole seconds.
