@@ -55,7 +55,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     /// Real uids, never 0. At least one of `users` and `login` is not empty.
     pub(crate) users: Vec<u32>,
-    /// Login uids.
+    /// Login uids, never 0.
     pub(crate) login: Vec<u32>,
     /// Indices into [`Policy::trees`], at least one.
     pub(crate) trees: Vec<usize>,

@@ -120,7 +120,6 @@ impl Tables {
             (Kind::Delete, budgets.deletes),
             (Kind::Replace, budgets.replaces),
             (Kind::Truncate, budgets.truncates),
-            (Kind::Overwrite, budgets.overwrites),
             (Kind::Recreate, budgets.recreates),
         ];
         for (kind, budget) in kinds {

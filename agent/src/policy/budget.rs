@@ -15,7 +15,6 @@ pub(crate) struct Budgets {
     pub(crate) deletes: Budget,
     pub(crate) replaces: Budget,
     pub(crate) truncates: Budget,
-    pub(crate) overwrites: Budget,
     pub(crate) recreates: Budget,
 }
 
@@ -95,11 +94,10 @@ impl fmt::Display for Budget {
 
 impl Budgets {
     /// The keys of the policy file under `budget`.
-    pub(super) const SLOTS: [(&'static str, Slot); 5] = [
+    pub(super) const SLOTS: [(&'static str, Slot); 4] = [
         ("deletes", |budgets| &mut budgets.deletes),
         ("replaces", |budgets| &mut budgets.replaces),
         ("truncates", |budgets| &mut budgets.truncates),
-        ("overwrites", |budgets| &mut budgets.overwrites),
         ("recreates", |budgets| &mut budgets.recreates),
     ];
 }
@@ -110,7 +108,6 @@ impl Default for Budgets {
             deletes: Budget::seconds(10, 10),
             replaces: Budget::seconds(50, 10),
             truncates: Budget::seconds(10, 10),
-            overwrites: Budget::seconds(200, 10),
             recreates: Budget::seconds(3, 60),
         }
     }

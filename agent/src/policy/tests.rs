@@ -55,7 +55,7 @@ fn a_whole_policy() {
         [account.runner]
         users = ["ci", 1001, 1000]
         [account.ansible]
-        login = ["deploy", "root"]
+        login = ["deploy", 1234]
         trees = ["system", "deployed"]
         response = "freeze"
         [account.ansible.budget]
@@ -75,7 +75,7 @@ fn a_whole_policy() {
             Account {
                 name: "ansible".to_owned(),
                 users: vec![],
-                login: vec![998, 0],
+                login: vec![998, 1234],
                 trees: vec![1, 0],
                 response: Response::Freeze,
                 budgets: Budgets { deletes: budget("0/500ms"), ..default.clone() },
@@ -99,9 +99,9 @@ fn what_is_not_said() {
     assert_eq!(policy.mode, Mode::Observe);
     let account = &policy.accounts[0];
     assert_eq!(account.response, Response::Hold);
-    let Budgets { deletes, replaces, truncates, overwrites, recreates } = &account.budgets;
-    let shown = [deletes, replaces, truncates, overwrites, recreates].map(Budget::to_string);
-    assert_eq!(shown, ["10/10s", "50/10s", "10/10s", "200/10s", "3/1m"]);
+    let Budgets { deletes, replaces, truncates, recreates } = &account.budgets;
+    let shown = [deletes, replaces, truncates, recreates].map(Budget::to_string);
+    assert_eq!(shown, ["10/10s", "50/10s", "10/10s", "3/1m"]);
     assert_eq!((recreates.count(), recreates.window()), (3, Duration::from_secs(60)));
 }
 

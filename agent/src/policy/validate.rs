@@ -6,6 +6,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use agent_common::wire::row::MAX_ROOTS;
+
 use super::{
     Account, Budgets, Host, Policy, Position, Problem, Tree,
     parse::{AccountDraft, Draft, Settings, User},
@@ -13,7 +15,8 @@ use super::{
     reader::nearest,
 };
 
-const MAX_PATHS: usize = 64;
+/// One root is the self-test's own.
+const MAX_PATHS: usize = MAX_ROOTS as usize - 1;
 const MAX_ACCOUNTS: usize = 256;
 
 /// The policy that a draft describes. It is only good if no problem was noted.
@@ -128,8 +131,8 @@ impl<H: Host> Validator<'_, H> {
         }
         Account {
             name: name.to_owned(),
-            users: self.uids(name, users, true),
-            login: self.uids(name, login, false),
+            users: self.uids(name, users),
+            login: self.uids(name, login),
             trees: own_trees.or_else(|| default_trees.map(<[_]>::to_vec)).unwrap_or_default(),
             response: settings.response.or(default.response).unwrap_or_default(),
             budgets,
@@ -157,10 +160,10 @@ impl<H: Host> Validator<'_, H> {
         indices
     }
 
-    fn uids(&mut self, account: &str, users: &[Located<User>], is_real: bool) -> Vec<u32> {
+    fn uids(&mut self, account: &str, users: &[Located<User>]) -> Vec<u32> {
         let mut uids = Vec::new();
         for user in users {
-            match self.uid(account, &user.value, is_real) {
+            match self.uid(account, &user.value) {
                 Ok(uid) if uids.contains(&uid) => {}
                 Ok(uid) => {
                     self.claims.insert(uid, account.to_owned());
@@ -173,7 +176,7 @@ impl<H: Host> Validator<'_, H> {
     }
 
     /// The uid of a user that this account may have, or what speaks against it.
-    fn uid(&self, account: &str, user: &User, is_real: bool) -> Result<u32, String> {
+    fn uid(&self, account: &str, user: &User) -> Result<u32, String> {
         let (uid, shown) = match user {
             User::Uid(uid) => (*uid, format!("uid {uid}")),
             User::Name(name) => match self.host.uid(name) {
@@ -190,10 +193,10 @@ impl<H: Host> Validator<'_, H> {
                 }
             },
         };
-        if uid == 0 && is_real {
+        if uid == 0 {
             return Err(format!(
-                "{shown} is root: every person's sudo would act for [account.{account}]; name the automation's own \
-                 user, or use login"
+                "{shown} is root: every person who becomes root would act for [account.{account}]; name the \
+                 automation's own user"
             ));
         }
         match self.claims.get(&uid) {

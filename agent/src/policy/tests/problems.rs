@@ -53,7 +53,7 @@ fn unknown_keys() {
         &[
             "5:1 unknown key \"users\": known here: trees, response, budget",
             "6:8 unknown key \"budget.delets\": did you mean budget.deletes?",
-            "7:8 unknown key \"budget.commands\": known here: deletes, replaces, truncates, overwrites, recreates",
+            "7:8 unknown key \"budget.commands\": known here: deletes, replaces, truncates, recreates",
         ],
     );
     check(
@@ -127,10 +127,15 @@ fn accounts() {
             "5:20 [account.b] is not watched: cannot look up user \"unreachable\": timed out",
         ],
     );
-    let root = "is root: every person's sudo would act for [account.b]; name the automation's own user, or use login";
+    let root =
+        "is root: every person who becomes root would act for [account.b]; name the automation's own user";
     check(
-        &account("users = ['root', 0]\ntrees = ['t']"),
-        &[&format!("5:10 user \"root\" {root}"), &format!("5:18 uid 0 {root}")],
+        &account("users = ['root', 0]\nlogin = ['root']\ntrees = ['t']"),
+        &[
+            &format!("5:10 user \"root\" {root}"),
+            &format!("5:18 uid 0 {root}"),
+            &format!("6:10 user \"root\" {root}"),
+        ],
     );
     check(
         &account("users = ['ci']\nlogin = [1000]\ntrees = ['t']"),
@@ -207,10 +212,10 @@ fn columns_count_characters() {
 #[test]
 fn limits() {
     let paths = |count: usize| (0..count).map(|n| format!("'/many/{n}',")).collect::<String>();
-    check(&format!("{GOOD}[tree.u]\npaths = [{}]", paths(63)), &[]);
+    check(&format!("{GOOD}[tree.u]\npaths = [{}]", paths(62)), &[]);
     check(
-        &format!("{GOOD}[tree.u]\npaths = [{}\n'/many/x', '/many/y']", paths(63)),
-        &["6:1 more than 64 paths in all trees"],
+        &format!("{GOOD}[tree.u]\npaths = [{}\n'/many/x', '/many/y']", paths(62)),
+        &["6:1 more than 63 paths in all trees"],
     );
     let accounts = |count: usize| {
         (0..count)
