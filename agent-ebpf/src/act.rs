@@ -9,10 +9,10 @@ use agent_common::{
 };
 
 use crate::{
+    actor::Actor,
     call::{Pending, flag},
     ledger,
-    lineage::Actor,
-    place::{Target, found},
+    path::{Target, found},
 };
 
 /// Whether the ledger is only asked, or told as well.

@@ -5,7 +5,7 @@ use agent_common::{
     wire::record::{TEXT_LEN, verb},
 };
 
-use crate::place::{PathArg, Target};
+use crate::path::{PathArg, Target};
 
 /// A system call as its hook understands it: a verb and one or two names.
 #[repr(C)]

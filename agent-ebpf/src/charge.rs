@@ -10,9 +10,9 @@ use agent_common::{
 };
 
 use crate::{
+    actor::Actor,
     call::{Held, Pending},
     ledger::{MapSlots, repeat},
-    lineage::Actor,
 };
 
 /// Makes the call hold a slot for each of these kinds and none for any other. A tripped account's calls get no new ones.

@@ -19,13 +19,15 @@ use aya_ebpf::bindings::BPF_ANY;
 
 use crate::{
     act::{Ledger, outcome},
+    actor::Actor,
     call::{Call, Held, Pending, flag},
     charge::reconcile,
     count::count,
     emit, enforce, ledger,
-    lineage::Actor,
-    maps::{DRAFT, OFFSETS, PENDING},
-    place::{self, Target, found},
+    maps::{DRAFT, PENDING},
+    offsets::OFFSETS,
+    path::{Target, found},
+    place,
     read::{self, Kernel},
 };
 

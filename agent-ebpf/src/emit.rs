@@ -3,7 +3,7 @@
 use agent_common::wire::{Counter, Record, record::TEXT_LEN};
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_uid_gid, generated::bpf_ktime_get_boot_ns};
 
-use crate::{call::Pending, count::count, lineage::Actor, maps::RECORDS};
+use crate::{actor::Actor, call::Pending, count::count, maps::RECORDS};
 
 /// The time, on the clock of all records and stamps.
 #[inline(always)]

@@ -3,11 +3,7 @@
 use agent_common::{rules::judge::Verdict, wire::Counter, wire::record::what};
 use aya_ebpf::helpers::generated::bpf_send_signal;
 
-use crate::{
-    count::count,
-    emit,
-    lineage::{self, Actor},
-};
+use crate::{actor::Actor, count::count, emit, lineage};
 
 const SIGSTOP: u32 = 19;
 

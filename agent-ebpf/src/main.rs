@@ -11,6 +11,7 @@
 #![feature(core_intrinsics)]
 
 mod act;
+mod actor;
 mod call;
 mod charge;
 mod count;
@@ -21,6 +22,8 @@ mod hooks;
 mod ledger;
 mod lineage;
 mod maps;
+mod offsets;
+mod path;
 mod place;
 mod read;
 

@@ -1,11 +1,10 @@
-//! Every map and constant that the programs share with the agent or with each other, with the reason for its size.
+//! Every map that the programs share with the agent or with each other, with the reason for its size.
 
 use agent_common::wire::{
-    Counter, Offsets,
-    row::{Account, EdgeKey, MAX_ACCOUNTS, Member, NameKey, Settings, UserKey},
+    Counter,
+    row::{Account, EdgeKey, MAX_ACCOUNTS, Member, NameKey, UserKey},
 };
 use aya_ebpf::{
-    Global,
     bindings::BPF_F_NO_PREALLOC,
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
@@ -13,16 +12,8 @@ use aya_ebpf::{
 
 use crate::{
     call::{Call, Pending},
-    place::Scratch,
+    path::Scratch,
 };
-
-/// Where this kernel keeps its fields; the agent overrides it before loading.
-#[unsafe(no_mangle)]
-pub static OFFSETS: Global<Offsets> = Global::new(Offsets::UNSET);
-
-/// What the agent tells once; it overrides this before loading.
-#[unsafe(no_mangle)]
-pub static SETTINGS: Global<Settings> = Global::new(Settings { seed: 0, agent: 0, accounts: 0 });
 
 /// The accounts of the policy, and the self-test's.
 #[map]

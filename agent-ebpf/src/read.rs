@@ -10,7 +10,7 @@ use aya_ebpf::{
     },
 };
 
-use crate::maps::OFFSETS;
+use crate::offsets::OFFSETS;
 
 /// The address of a kernel object; reading through it is safe whatever it is, and fails cleanly.
 #[derive(Clone, Copy, PartialEq, Eq)]

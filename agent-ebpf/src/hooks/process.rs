@@ -13,7 +13,8 @@ use crate::{
     count::count,
     decide, emit, enforce,
     lineage::{self, Evidence},
-    maps::{LINEAGE, OFFSETS, PENDING},
+    maps::{LINEAGE, PENDING},
+    offsets::OFFSETS,
     read::{self, Unread},
 };
 

@@ -8,7 +8,8 @@ use aya_ebpf::{
 
 use crate::{
     count::count,
-    maps::{MARK_REQUEST, MARKS, OFFSETS, SETTINGS},
+    maps::{MARK_REQUEST, MARKS},
+    offsets::{OFFSETS, SETTINGS},
     read::{self, Kernel, Unread},
 };
 

@@ -4,7 +4,7 @@ use agent_common::wire::record::verb;
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
-use crate::{call::Call, place::PathArg};
+use crate::{call::Call, path::PathArg};
 
 /// `unlink(path)`, and `rmdir(path)` alike.
 #[tracepoint]

@@ -6,7 +6,7 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use super::enter;
 use crate::{
     call::{Call, flag},
-    place::PathArg,
+    path::PathArg,
 };
 
 const RENAME_NOREPLACE: u64 = 1;

@@ -6,8 +6,8 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use super::enter;
 use crate::{
     call::Call,
-    maps::OFFSETS,
-    place::PathArg,
+    offsets::OFFSETS,
+    path::PathArg,
     read::{self, Unread},
 };
 

@@ -1,0 +1,69 @@
+//! A process of a lineage, and what its account's row says.
+
+use agent_common::{
+    rules::judge::{Grant, Response, Standing},
+    wire::row::{Account, Member, response},
+};
+
+use crate::read::Kernel;
+
+/// A process of a lineage, running one of our programs.
+#[derive(Clone, Copy)]
+pub struct Actor {
+    pub task: Kernel,
+    pub thread: u64,
+    pub index: u32,
+    pub account: *mut Account,
+    pub member: *mut Member,
+}
+
+impl Actor {
+    #[inline(always)]
+    pub fn tgid(&self) -> u32 {
+        (self.thread >> 32) as u32
+    }
+
+    /// How long its account's doing is remembered (ns).
+    #[inline(always)]
+    pub fn horizon(&self) -> u64 {
+        // SAFETY: a live entry of an array map, here and below.
+        unsafe { (*self.account).horizon }
+    }
+
+    #[inline(always)]
+    pub fn standing_ptr(&self) -> *mut u64 {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.account).standing }
+    }
+
+    #[inline(always)]
+    pub fn standing_word(&self) -> u64 {
+        // SAFETY: as above; volatile because other CPUs and the agent write it.
+        unsafe { core::ptr::read_volatile(self.standing_ptr()) }
+    }
+
+    #[inline(always)]
+    pub fn standing(&self) -> Standing {
+        Standing::from_word(self.standing_word())
+    }
+
+    #[inline(always)]
+    pub fn grant(&self) -> Option<Grant> {
+        // SAFETY: as above.
+        let (until, allowance, id) = unsafe {
+            ((*self.account).grant_until, (*self.account).grant_allowance, (*self.account).grant_id)
+        };
+        if until == 0 { None } else { Some(Grant { until, allowance, id }) }
+    }
+
+    #[inline(always)]
+    pub fn response(&self) -> Response {
+        // SAFETY: as above.
+        match unsafe { (*self.account).response } {
+            response::OBSERVE => Response::Observe,
+            response::DENY => Response::Deny,
+            response::FREEZE => Response::Freeze,
+            _ => Response::Hold,
+        }
+    }
+}

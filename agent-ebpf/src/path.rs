@@ -1,0 +1,110 @@
+//! A path argument, where it leads, and the room that finding out takes.
+
+use agent_common::rules::place::{PathFold, RootId};
+
+use crate::read::Kernel;
+
+/// The descriptor that stands for the working directory.
+pub const AT_FDCWD: i32 = -100;
+
+pub const PATH_MAX: usize = 4096;
+/// How deep below its root a name may lie. Each level is one look-up, so this bounds time, not the verifier's work.
+pub const MAX_DEPTH: u32 = 256;
+pub const NAME_MAX: u32 = 255;
+
+/// No node.
+pub const NO_NODE: u64 = u64::MAX;
+/// No root.
+pub const OUTSIDE: RootId = RootId::MAX;
+
+/// A path argument.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PathArg {
+    /// The address of the text; 0 for the file behind the descriptor itself.
+    pub text: u64,
+    /// Where a relative text starts.
+    pub dirfd: i32,
+    pub reserved: u32,
+}
+
+impl PathArg {
+    pub const NONE: Self = Self { text: 0, dirfd: -1, reserved: 0 };
+
+    #[inline(always)]
+    pub const fn at(dirfd: u64, text: u64) -> Self {
+        Self { text, dirfd: dirfd as i32, reserved: 0 }
+    }
+
+    /// Relative to the working directory.
+    #[inline(always)]
+    pub const fn cwd(text: u64) -> Self {
+        Self { text, dirfd: AT_FDCWD, reserved: 0 }
+    }
+
+    /// The file behind a descriptor.
+    #[inline(always)]
+    pub const fn descriptor(dirfd: u64) -> Self {
+        Self { text: 0, dirfd: dirfd as i32, reserved: 0 }
+    }
+}
+
+/// Where a path argument leads; the values of [`Target::found`].
+pub mod found {
+    /// To nothing protected.
+    pub const NOTHING: u32 = 0;
+    /// To a protected place.
+    pub const PLACE: u32 = 1;
+    /// Its text is not in memory yet: to be read again when the call is done.
+    pub const UNREAD: u32 = 2;
+    /// Not to be told without guessing.
+    pub const UNRESOLVED: u32 = 3;
+}
+
+/// Where a path argument leads.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub key: u64,
+    pub root: RootId,
+    pub found: u32,
+    /// Whether it is a root, or a directory on the way to one: then a whole tree goes with it. 0 or 1.
+    pub whole: u32,
+    pub reserved: u32,
+}
+
+impl Target {
+    pub const NOTHING: Self = Self { key: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, reserved: 0 };
+}
+
+/// The state of a resolution, and room for its text.
+#[repr(C)]
+pub struct Scratch {
+    pub mnt: Kernel,
+    pub dentry: Kernel,
+    /// The fold so far, and as it was before the last component upwards.
+    pub fold: PathFold,
+    pub fold_before: PathFold,
+    /// The hash of the last component.
+    pub last: u64,
+    /// The node that has been reached, downwards.
+    pub node: u64,
+    pub root: RootId,
+    pub depth: u32,
+    /// Where the next component starts in `text`.
+    pub position: u32,
+    pub state: u32,
+    pub name: [u8; NAME_MAX as usize + 1],
+    pub text: [u8; PATH_MAX],
+    pub text_len: u32,
+    pub reserved: u32,
+    pub target: Target,
+}
+
+/// The values of [`Scratch::state`].
+pub mod state {
+    pub const ON_THE_WAY: u32 = 0;
+    pub const DONE: u32 = 1;
+    pub const UNRESOLVED: u32 = 2;
+    pub const FAILED: u32 = 3;
+}
