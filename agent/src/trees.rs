@@ -26,7 +26,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(crate) enum TreeError {
     /// It cannot be opened, or its path not followed.
-    #[error("cannot watch {path}: {source}")]
+    #[error("cannot watch {path}")]
     Open { path: PathBuf, source: io::Error },
     /// Two trees of the policy are one and the same directory.
     #[error("{path} is protected twice (one of the two leads there through a symbolic link): name it once")]

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// /proc cannot be listed.
 #[derive(Debug, Error)]
-#[error("cannot list the processes in /proc: {0}; is it mounted, and for this pid namespace?")]
+#[error("cannot list the processes in /proc, which must be mounted for this pid namespace")]
 pub(crate) struct ProcError(#[from] io::Error);
 
 /// What one process is.

@@ -30,7 +30,7 @@ pub(crate) enum MapError {
     #[error("the kernel object holds no map {0}: agent and kernel programs are of two builds")]
     Missing(&'static str),
     /// The kernel refused it.
-    #[error("kernel map {map}: {source}")]
+    #[error("the kernel refused an operation on map {map}")]
     Refused { map: &'static str, source: AyaMapError },
     /// A directory was shown to the kernel programs and they did not answer.
     #[error(

@@ -14,10 +14,10 @@ use super::{
 #[derive(Debug, Error)]
 pub(crate) enum LoadError {
     /// The kernel does not say where its fields are.
-    #[error("{0}")]
+    #[error(transparent)]
     Btf(#[from] BtfError),
     /// The object as a whole was refused.
-    #[error("cannot load the kernel programs' maps: {0}; loading needs root with CAP_BPF and CAP_PERFMON")]
+    #[error("cannot load the kernel programs' maps, which takes CAP_BPF and CAP_PERFMON")]
     Object(#[from] EbpfError),
     /// A program of the table is not in the object, or of another type.
     #[error(
@@ -25,18 +25,18 @@ pub(crate) enum LoadError {
     )]
     NoProgram { name: &'static str },
     /// The kernel refused a program.
-    #[error("the kernel refused program {program}: {source}")]
+    #[error("the kernel refused program {program}")]
     Load { program: &'static str, source: ProgramError },
     /// An event is not there or refuses programs.
     #[error(
-        "cannot attach program {program} to {event}: {source}; is tracefs mounted, and CONFIG_FTRACE_SYSCALLS on?"
+        "cannot attach program {program} to {event}, which takes tracefs and CONFIG_FTRACE_SYSCALLS"
     )]
     Attach { program: &'static str, event: String, source: ProgramError },
     /// A map is not as expected.
     #[error(transparent)]
     Map(#[from] MapError),
     /// The channel of the kernel programs' warnings is not there.
-    #[error("cannot listen to the kernel programs' warnings: {0}")]
+    #[error("cannot listen to the kernel programs' warnings")]
     Log(#[from] aya_log::Error),
 }
 
