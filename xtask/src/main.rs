@@ -58,8 +58,15 @@ enum Verb {
     },
 }
 
-fn main() -> Result<ExitCode> {
-    let verb = Cli::parse().verb;
+fn main() -> ExitCode {
+    obey(Cli::parse().verb).unwrap_or_else(|error| {
+        // Never the backtrace that anyhow adds when asked by the environment: it buries what to do next.
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn obey(verb: Verb) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match verb {
         Verb::Setup => setup::run(&workspace).map(|()| ExitCode::SUCCESS),

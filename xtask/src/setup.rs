@@ -11,7 +11,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Serialize;
 
 use crate::workspace::Workspace;
@@ -69,8 +69,8 @@ fn provide(workspace: &Workspace) -> Result<(Toolchain, PathBuf)> {
         );
     }
     say("toolchain", "no installed compiler has the source of `core`");
-    let toolchain = toolchain::from_debian().context(BY_HAND)?;
-    let linker = linker::provide(workspace, &toolchain).context(BY_HAND)?;
+    let toolchain = toolchain::from_debian().map_err(|error| anyhow!("{error:#}\n{BY_HAND}"))?;
+    let linker = linker::provide(workspace, &toolchain).map_err(|error| anyhow!("{error:#}\n{BY_HAND}"))?;
     Ok((toolchain, linker))
 }
 
