@@ -27,7 +27,7 @@ extern "C" fn count_one(index: u32, fault: u32) -> u32 {
     if fault != 0 && now & (now - 1) == 0 {
         // SAFETY: a helper without arguments.
         let cpu = unsafe { bpf_get_smp_processor_id() };
-        aya_log_ebpf::warn!((), "kernel fault {} for the {}th time on cpu {}", index, now, cpu);
+        aya_log_ebpf::warn!((), "kernel programs: fault {} counted {} times on cpu {}", index, now, cpu);
     }
     0
 }

@@ -89,7 +89,8 @@ impl Agent {
         match self.kernel.members() {
             Ok(members) => self.output.say(&Event::Released { pids: release(&members) }),
             Err(error) => {
-                log::error!("cannot tell which processes were stopped: {error}; continue them by hand");
+                let error = anyhow::Error::from(error);
+                log::error!("cannot tell which processes were stopped, continue them by hand: {error:#}");
             }
         }
     }
