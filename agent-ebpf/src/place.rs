@@ -22,7 +22,8 @@ use crate::{
     read::{self, Kernel, Unread},
 };
 
-/// This CPU's scratch. Looked up again wherever it is needed, because the callback of `bpf_loop` cannot be handed it.
+/// This CPU's scratch. Looked up again after every walk and in every step: the callback of `bpf_loop` cannot be handed it,
+/// and a reference kept over a walk would tell the compiler that nothing changes meanwhile.
 #[inline(always)]
 pub fn scratch() -> Option<&'static mut Scratch> {
     // SAFETY: this CPU's own entry; no two references from here are used across each other's lives.
@@ -41,31 +42,52 @@ pub fn resolve(task: Kernel, path: PathArg) -> Target {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn resolve_path(task: u64, dirfd: i32, text: u64) -> u32 {
-    let Some(scratch) = scratch() else {
-        count(Counter::ScratchMissing);
-        return 0;
-    };
-    match try_resolve(scratch, Kernel(task), &PathArg { text, dirfd, reserved: 0 }) {
-        Ok(target) => scratch.target = target,
+    let target = match try_resolve(Kernel(task), &PathArg { text, dirfd, reserved: 0 }) {
+        Ok(target) => target,
         Err(Unread) => {
-            scratch.target = Target::NOTHING;
             count(Counter::KernelRead);
+            Target::NOTHING
         }
+    };
+    match scratch() {
+        Some(scratch) => scratch.target = target,
+        None => count(Counter::ScratchMissing),
     }
     0
 }
 
 #[inline(always)]
-fn try_resolve(scratch: &mut Scratch, task: Kernel, path: &PathArg) -> Result<Target, Unread> {
+fn try_resolve(task: Kernel, path: &PathArg) -> Result<Target, Unread> {
+    if !set_out(task, path)? {
+        return Ok(scratch().map_or(Target::NOTHING, |scratch| scratch.target));
+    }
+    match walk(climb::step, MAX_DEPTH) {
+        state::DONE => {}
+        state::FAILED => return Err(Unread),
+        _ => return Ok(unresolved(Counter::TooDeep)),
+    }
+    let on_the_way = scratch().is_some_and(|scratch| scratch.root != OUTSIDE || scratch.node != NO_NODE);
+    if path.text != 0 && on_the_way && walk(descend::step, PATH_MAX as u32 / 2) != state::DONE {
+        return Ok(unresolved(Counter::UnresolvedPath));
+    }
+    Ok(scratch().map_or(Target::NOTHING, |scratch| target(scratch)))
+}
+
+/// Reads the text and stands at its start. `false`: there is no way from there, and the scratch's target says why.
+#[inline(always)]
+fn set_out(task: Kernel, path: &PathArg) -> Result<bool, Unread> {
+    let Some(scratch) = scratch() else { return Ok(false) };
     scratch.text_len = 0;
     if path.text != 0 {
         let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
-            return Ok(Target { found: found::UNREAD, ..Target::NOTHING });
+            scratch.target = Target { found: found::UNREAD, ..Target::NOTHING };
+            return Ok(false);
         };
         scratch.text_len = length;
     }
     let Ok(start) = start(task, path, scratch.text[0]) else {
-        return Ok(Target::NOTHING); // a descriptor that is not open: the call fails
+        scratch.target = Target::NOTHING; // a descriptor that is not open: the call fails
+        return Ok(false);
     };
     let offsets = OFFSETS.load();
     scratch.mnt = start.follow(offsets.path_mnt)?;
@@ -75,21 +97,7 @@ fn try_resolve(scratch: &mut Scratch, task: Kernel, path: &PathArg) -> Result<Ta
     scratch.root = OUTSIDE;
     scratch.depth = 0;
     scratch.position = 0;
-    scratch.state = state::ON_THE_WAY;
-    walk(climb::step, MAX_DEPTH);
-    match scratch.state {
-        state::DONE => {}
-        state::FAILED => return Err(Unread),
-        _ => return Ok(unresolved(Counter::TooDeep)),
-    }
-    if path.text != 0 && (scratch.root != OUTSIDE || scratch.node != NO_NODE) {
-        scratch.state = state::ON_THE_WAY;
-        walk(descend::step, PATH_MAX as u32 / 2);
-        if scratch.state != state::DONE {
-            return Ok(unresolved(Counter::UnresolvedPath));
-        }
-    }
-    Ok(target(scratch))
+    Ok(true)
 }
 
 #[inline(always)]
@@ -129,10 +137,15 @@ fn start(task: Kernel, path: &PathArg, first: u8) -> Result<Kernel, Unread> {
 
 type Step = extern "C" fn(u32, *mut c_void) -> i64;
 
-/// Repeats a step until it answers 1. `bpf_loop` and not a loop: the verifier then follows the step once, not once for
-/// each level that a path may have.
+/// Repeats a step until it answers 1, and tells the state in which it did. `bpf_loop` and not a loop: the verifier then
+/// follows the step once, not once for each level that a path may have.
 #[inline(always)]
-fn walk(step: Step, most: u32) {
+fn walk(step: Step, most: u32) -> u32 {
+    match scratch() {
+        Some(scratch) => scratch.state = state::ON_THE_WAY,
+        None => return state::FAILED,
+    }
     // SAFETY: the step is a function of this object and takes no context.
     let _ = unsafe { bpf_loop(most, step as *mut c_void, core::ptr::null_mut(), 0) };
+    scratch().map_or(state::FAILED, |scratch| scratch.state)
 }
