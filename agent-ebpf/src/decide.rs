@@ -88,7 +88,8 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
     keep_text(draft);
     let foreseen = outcome(actor, draft, Ledger::Ask);
     let _ = reconcile(actor, draft, foreseen);
-    if PENDING.insert(actor.thread, &*draft, u64::from(BPF_ANY)).is_err() {
+    let parked: &Pending = draft; // by reference: a copy would fill the stack
+    if PENDING.insert(actor.thread, parked, u64::from(BPF_ANY)).is_err() {
         // It cannot be settled later, so it counts as done now.
         count(Counter::PendingFull);
         conclude(actor, draft);

@@ -36,10 +36,10 @@ fn try_step(scratch: &mut Scratch) -> Result<bool, Unread> {
     let offsets = OFFSETS.load();
     let inode: u64 = scratch.dentry.field(offsets.dentry_inode)?;
     // SAFETY: the value is copied at once, while the entry is alive.
-    if let Some(&node) = unsafe { MARKS.get(inode) } {
-        if at_root(scratch, node) {
-            return Ok(true);
-        }
+    if let Some(&node) = unsafe { MARKS.get(inode) }
+        && at_root(scratch, node)
+    {
+        return Ok(true);
     }
     if scratch.dentry == scratch.mnt.follow(offsets.vfsmount_root)? {
         let mount = scratch.mnt.around(offsets.mount_vfsmount);

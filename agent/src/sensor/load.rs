@@ -28,9 +28,7 @@ pub(crate) enum LoadError {
     #[error("the kernel refused program {program}")]
     Load { program: &'static str, source: ProgramError },
     /// An event is not there or refuses programs.
-    #[error(
-        "cannot attach program {program} to {event}, which takes tracefs and CONFIG_FTRACE_SYSCALLS"
-    )]
+    #[error("cannot attach program {program} to {event}, which takes tracefs and CONFIG_FTRACE_SYSCALLS")]
     Attach { program: &'static str, event: String, source: ProgramError },
     /// A map is not as expected.
     #[error(transparent)]
