@@ -52,6 +52,9 @@ counters! {
     StandingContended = "standing_contended",
     /// The judge could not be called: a call was not judged.
     JudgeMissing = "judge_missing",
+    /// The kernel passed a program over because another BPF operation was under way on its CPU: a call or a process was
+    /// not seen. Counted by the kernel, not by the programs.
+    Skipped = "skipped",
     /// A per-CPU buffer was missing.
     ScratchMissing = "scratch_missing",
     /// A path of a tracked process could not be resolved without guessing (`..` inside it, or a component too long).

@@ -155,10 +155,14 @@ impl Kernel {
 
     /// Every counter, summed over CPUs.
     pub(crate) fn counters(&mut self) -> Result<Vec<(Counter, u64)>, MapError> {
+        let skipped = probes::skipped(&self.ebpf);
         let map: PerCpuArray<_, u64> = typed(&mut self.ebpf, "COUNTERS")?;
         Counter::ALL
             .iter()
             .map(|counter| {
+                if *counter == Counter::Skipped {
+                    return Ok((*counter, skipped));
+                }
                 let cpus = map.get(&(*counter as u32), 0).map_err(refused("COUNTERS"))?;
                 Ok((*counter, cpus.iter().sum()))
             })

@@ -1,5 +1,10 @@
 //! The attach points of the tracepoint tier: which program of the kernel object goes where.
 
+use std::{
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
+
 use aya::{
     Ebpf,
     maps::ProgramArray,
@@ -105,6 +110,23 @@ pub(super) fn detach_all(ebpf: &mut Ebpf) {
     ebpf.programs_mut().for_each(|(_, program)| unload(program));
 }
 
+/// How often the kernel has passed one of the programs over. It runs no tracepoint program on a CPU where another BPF
+/// operation is under way, a map update of user space among them:
+/// <https://github.com/torvalds/linux/blob/v6.12/kernel/trace/bpf_trace.c#L111>.
+pub(super) fn skipped(ebpf: &Ebpf) -> u64 {
+    let descriptor = |program: &Program| Some(program.fd().ok()?.as_fd().as_raw_fd());
+    ebpf.programs()
+        .filter_map(|(_, program)| {
+            fs::read_to_string(format!("/proc/self/fdinfo/{}", descriptor(program)?)).ok()
+        })
+        .filter_map(|text| recursion_misses(&text))
+        .sum()
+}
+
+fn recursion_misses(fdinfo: &str) -> Option<u64> {
+    fdinfo.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
+}
+
 /// Fails only for a program that is not loaded, which is what is wanted.
 fn unload(program: &mut Program) {
     let _ = match program {
@@ -155,5 +177,24 @@ impl Event {
             Call(name) | Enter(name) => format!("sys_enter_{name}"),
             Exit(name) => format!("sys_exit_{name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_says_what_it_skipped() {
+        let fdinfo = "pos:\t0\nprog_type:\t5\nrun_cnt:\t0\nrecursion_misses:\t7\nverified_insns:\t93\n";
+        assert_eq!(recursion_misses(fdinfo), Some(7));
+        assert_eq!(recursion_misses("pos:\t0\n"), None);
+    }
+
+    #[test]
+    fn every_event_is_named_as_the_kernel_names_it() {
+        assert_eq!(Raw("sched_process_fork").name(), "sched_process_fork");
+        assert_eq!([Call("unlink"), Enter("unlink")].map(Event::name), ["sys_enter_unlink"; 2]);
+        assert_eq!(Exit("unlink").name(), "sys_exit_unlink");
     }
 }
