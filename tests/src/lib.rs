@@ -1,1 +1,36 @@
+//! Drives the real binary on the running kernel. Everything it touches, it made itself, and takes away again: users, a
+//! directory each, the processes of those users. Every count that a test or the demonstration judges by is taken from
+//! the disk, never from the agent.
+//!
+//! - [`Scene`]: an account, its directory with a protected tree, and an agent that watches it
+//! - [`Job`]: a command that the account runs
+//! - [`Daemon`]: the agent, and the events that it prints
+//! - [`wait`]: the only way to wait: for a condition, with a deadline, until Ctrl-C
+//!
+//! All of it needs root.
 
+mod account;
+pub mod clock;
+mod daemon;
+mod event;
+mod ground;
+mod job;
+mod mount;
+mod policy;
+pub mod proc;
+mod program;
+mod scene;
+mod sudo;
+pub mod truth;
+pub mod wait;
+
+pub use account::Account;
+pub use daemon::{Daemon, Refusal};
+pub use event::{Armed, Burst, Counters, Event, Operation};
+pub use ground::Ground;
+pub use job::{Change, Job, Outcome};
+pub use mount::Tmpfs;
+pub use policy::Policy;
+pub use program::{agent, hand};
+pub use scene::Scene;
+pub use sudo::SudoRule;

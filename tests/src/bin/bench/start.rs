@@ -1,0 +1,23 @@
+//! How long the agent takes until it watches.
+
+use anyhow::Result;
+use tests::{Account, Daemon, Ground, Policy};
+
+use crate::row::Row;
+
+pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
+    let account = Account::new()?;
+    let ground = Ground::new(&account)?;
+    let policy = Policy::new(account.name(), &ground.tree());
+    let (mut outside, mut inside) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let mut daemon = Daemon::start(&policy, ground.base())?;
+        outside.push(daemon.until_armed().as_secs_f64() * 1000.0);
+        inside.push(daemon.armed().start_ms);
+        daemon.end()?;
+    }
+    Ok(vec![
+        Row::new("start to armed, seen from outside", "ms", outside).always(1000.0),
+        Row::new("start to armed, as the agent says", "ms", inside),
+    ])
+}

@@ -1,0 +1,140 @@
+//! System calls that the standard library has another way for.
+
+use std::ffi::CString;
+use std::io;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// `truncate(2)`; the standard library opens the file first.
+pub(crate) fn truncate(path: &str, length: i64) -> Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: the text ends with a NUL and lives until the call is over.
+    done(unsafe { libc::truncate(path.as_ptr(), length) })
+}
+
+/// `creat(2)`; the C library opens instead.
+pub(crate) fn creat(path: &str) -> Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: as above. The descriptor stays open until the program ends.
+    let descriptor = unsafe { libc::syscall(libc::SYS_creat, path.as_ptr(), 0o644) };
+    ensure!(descriptor >= 0, io::Error::last_os_error());
+    Ok(())
+}
+
+/// Unlinks a file whose path lies in a page that this process has not touched: only the call itself brings it in.
+pub(crate) fn unlink_unread(path: &str) -> Result<()> {
+    let text = CString::new(path)?;
+    let memory = rustix::fs::memfd_create("path", rustix::fs::MemfdFlags::empty())?;
+    rustix::io::write(&memory, text.as_bytes_with_nul())?;
+    let descriptor = std::os::fd::AsRawFd::as_raw_fd(&memory);
+    // SAFETY: a new mapping, which stays until the program ends.
+    let page =
+        unsafe { libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_SHARED, descriptor, 0) };
+    ensure!(page != libc::MAP_FAILED, io::Error::last_os_error());
+    // SAFETY: the mapping holds the text and its NUL.
+    done(unsafe { libc::unlink(page.cast()) })
+}
+
+/// A child that unlinks the file and ends.
+pub(crate) fn fork_unlink(path: &str) -> Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: the program has one thread, and the child makes two system calls.
+    let child = unsafe { libc::fork() };
+    ensure!(child >= 0, io::Error::last_os_error());
+    if child == 0 {
+        // SAFETY: as in `truncate`; ends the child without running what belongs to its parent.
+        unsafe {
+            libc::unlink(path.as_ptr());
+            libc::_exit(0);
+        }
+    }
+    let mut status = 0;
+    // SAFETY: the status is ours to write to.
+    done(unsafe { libc::waitpid(child, &raw mut status, 0) }.min(0))
+}
+
+/// Changes the effective user alone.
+pub(crate) fn set_effective_user(uid: u32) -> Result<()> {
+    // SAFETY: numbers only.
+    done(unsafe { libc::seteuid(uid) }).with_context(|| format!("seteuid({uid})"))
+}
+
+/// Ends the calling thread and lets the others run on.
+pub(crate) fn exit_thread() -> ! {
+    // SAFETY: SYS_exit ends this thread and does not come back; nothing of this thread's stack is lent to another.
+    unsafe {
+        libc::syscall(libc::SYS_exit, 0);
+    }
+    unreachable!("the thread has exited")
+}
+
+/// The 32-bit `unlink`, from a 64-bit program.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn int80_unlink(path: &str) -> Result<()> {
+    const UNLINK: i64 = 10;
+    let low = LowMemory::with(path)?;
+    let mut answer = UNLINK;
+    // SAFETY: the call reads the text and changes no register but rax. rbx is the compiler's own: it is put back.
+    unsafe {
+        core::arch::asm!(
+            "xchg rbx, {path}",
+            "int 0x80",
+            "xchg rbx, {path}",
+            path = inout(reg) u64::from(low.address()) => _,
+            inout("rax") answer,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    // The answer is a 32-bit number; errors are the small negative ones.
+    let errno = -(answer as i32);
+    ensure!(errno == 0, io::Error::from_raw_os_error(errno));
+    Ok(())
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn int80_unlink(_: &str) -> Result<()> {
+    anyhow::bail!("only x86-64 has these calls")
+}
+
+/// A page that 32-bit system calls can reach, holding a path.
+#[cfg(target_arch = "x86_64")]
+struct LowMemory {
+    page: *mut libc::c_void,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl LowMemory {
+    const SIZE: usize = 4096;
+
+    fn with(path: &str) -> Result<Self> {
+        let text = CString::new(path)?;
+        let text = text.as_bytes_with_nul();
+        ensure!(text.len() <= Self::SIZE, "the path is too long");
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT;
+        // SAFETY: a new mapping of our own.
+        let page = unsafe {
+            libc::mmap(std::ptr::null_mut(), Self::SIZE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+        };
+        ensure!(page != libc::MAP_FAILED, io::Error::last_os_error());
+        // SAFETY: the page is as large as was checked, writable, and nobody else knows of it.
+        unsafe { page.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len()) };
+        Ok(Self { page })
+    }
+
+    fn address(&self) -> u32 {
+        self.page.addr() as u32 // MAP_32BIT: below 2 GiB
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Drop for LowMemory {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours and nothing points into it any more.
+        unsafe { libc::munmap(self.page, Self::SIZE) };
+    }
+}
+
+fn done(result: i32) -> Result<()> {
+    ensure!(result == 0, io::Error::last_os_error());
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What no tool does: exactly these system calls, in this order, from this thread.
+//!
+//! A step is a word for a system call and its arguments, see `steps`. In a step `{}` is the name of a file that the
+//! harness made, `f0000` and on. A step that fails ends the program with an error; one that begins with `!` has to fail.
+
+mod calls;
+mod processes;
+mod ring;
+mod steps;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Makes system calls for the tests.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Subcommand)]
+enum Deed {
+    /// Take the steps, once for each of the first COUNT files
+    Each { count: usize, steps: Vec<String> },
+    /// Unlink the first COUNT files from as many THREADS at once, which all begin together
+    Threads { threads: usize, count: usize },
+    /// Unlink the first COUNT files from a thread, after the main thread has exited
+    WithoutLeader { count: usize },
+    /// Execute a program from a thread that is not the main one
+    ExecFromThread { program: String, arguments: Vec<String> },
+    /// As root: change only the effective user, unlink the first COUNT files, change back
+    AsEffective { uid: u32, count: usize },
+    /// On one CPU, unlink the first COUNT files of the working directory, and print the ns of an undisturbed unlink
+    Time { cpu: usize, count: usize },
+}
+
+fn main() -> Result<ExitCode> {
+    match Cli::parse().deed {
+        Deed::Each { count, steps } => steps::each(count, &steps)?,
+        Deed::Threads { threads, count } => processes::threads(threads, count)?,
+        Deed::WithoutLeader { count } => processes::without_leader(count)?,
+        Deed::ExecFromThread { program, arguments } => processes::exec_from_thread(program, arguments)?,
+        Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
+        Deed::Time { cpu, count } => println!("{}", processes::time(cpu, count)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}

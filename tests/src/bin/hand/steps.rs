@@ -1,0 +1,66 @@
+//! Steps: a system call as text.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::fs::{AtFlags, CWD, RenameFlags, renameat_with, unlinkat};
+
+use crate::{calls, ring};
+
+/// Takes the steps for each of the first `count` files.
+pub(crate) fn each(count: usize, steps: &[String]) -> Result<()> {
+    for number in 0..count {
+        let name = file_name(number);
+        for step in steps {
+            let step = step.replace("{}", &name);
+            match step.strip_prefix('!') {
+                None => take(&step).with_context(|| step.clone())?,
+                Some(step) => ensure!(take(step).is_err(), "{step}: did not fail"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name of a file that the harness made.
+pub(crate) fn file_name(number: usize) -> String {
+    format!("f{number:04}")
+}
+
+fn take(step: &str) -> Result<()> {
+    let words: Vec<_> = step.split_ascii_whitespace().collect();
+    match *words {
+        ["wait"] => io::stdin().read_line(&mut String::new()).map(drop)?,
+        ["chdir", to] => std::env::set_current_dir(to)?,
+        ["exec", program, ref arguments @ ..] => bail!(Command::new(program).args(arguments).exec()),
+        ["fork-unlink", path] => calls::fork_unlink(path)?,
+
+        ["unlink", path] => fs::remove_file(path)?,
+        ["unlinkat", directory, name] => unlinkat(File::open(directory)?, name, AtFlags::empty())?,
+        ["rmdir", path] => fs::remove_dir(path)?,
+        ["unlink-unread", path] => calls::unlink_unread(path)?,
+        ["int80-unlink", path] => calls::int80_unlink(path)?,
+        ["io-uring"] => drop(ring::make()?),
+        ["io-uring-unlink", path] => ring::unlink(path)?,
+
+        ["rename", from, to] => fs::rename(from, to)?,
+        ["rename-new", from, to] => renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?,
+        ["exchange", one, other] => renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?,
+
+        ["open", path] => drop(File::open(path)?),
+        ["create-new", path] => drop(File::create_new(path)?),
+        ["create", path] => writeln!(File::create(path)?, "made by hand")?,
+        ["creat", path] => calls::creat(path)?,
+        ["mkdir", path] => fs::create_dir(path)?,
+        ["link", from, to] => fs::hard_link(from, to)?,
+        ["symlink", target, path] => std::os::unix::fs::symlink(target, path)?,
+
+        ["truncate", path, length] => calls::truncate(path, length.parse()?)?,
+        ["ftruncate", path, length] => OpenOptions::new().write(true).open(path)?.set_len(length.parse()?)?,
+        _ => bail!("not a step"),
+    }
+    Ok(())
+}

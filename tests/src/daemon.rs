@@ -1,0 +1,259 @@
+//! The agent under test: the real binary, its policy and the events it prints.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::account::end_with_us;
+use crate::event::{Armed, Operation};
+use crate::{Account, Burst, Counters, Event, Job, Policy, program, wait};
+
+/// An agent that runs and is armed.
+pub struct Daemon {
+    child: Child,
+    inbox: Receiver<Result<Event>>,
+    seen: Vec<Event>,
+    complaints: File,
+    armed: Armed,
+    until_armed: Duration,
+}
+
+/// How an agent ended that would not start.
+pub struct Refusal {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What it wrote to standard error.
+    pub complaint: String,
+    /// What it wrote to standard output.
+    pub output: String,
+}
+
+impl Daemon {
+    /// Starts the agent with this policy, kept as a file in `directory`, and waits until it is armed.
+    pub fn start(policy: &Policy, directory: &Path) -> Result<Self> {
+        wait::go_on()?;
+        let file = directory.join("policy.toml");
+        fs::write(&file, policy.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+        let complaints = tempfile::tempfile().context("cannot make a temporary file")?;
+        let mut command = Command::new(program::agent()?);
+        command.args(["run", "--json", "--policy"]).arg(&file);
+        // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
+        end_with_us(&mut command, Signal::TERM);
+        let begun = Instant::now();
+        let mut child = command.spawn().context("cannot start the agent")?;
+        let inbox = read_lines(&mut child)?;
+        let armed = Armed { tier: String::new(), start_ms: 0.0 };
+        let mut daemon =
+            Self { child, inbox, seen: Vec::new(), complaints, armed, until_armed: Duration::ZERO };
+        let first = daemon.wait_for("armed", |event| match event {
+            Event::Armed(armed) => Some(armed.clone()),
+            _ => None,
+        });
+        daemon.until_armed = begun.elapsed();
+        daemon.armed = first?;
+        Ok(daemon)
+    }
+
+    /// Runs the agent where it should refuse to; `arrange` may change how it is called.
+    pub fn refused(policy_file: &Path, arrange: impl FnOnce(&mut Command)) -> Result<Refusal> {
+        let mut command = Command::new(program::agent()?);
+        command.args(["run", "--json", "--policy"]).arg(policy_file);
+        end_with_us(&mut command, Signal::TERM);
+        arrange(&mut command);
+        let (complaints, output) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(complaints.try_clone()?);
+        let mut child = command.spawn().context("cannot start the agent")?;
+        let status = wait::until("the agent refuses and ends", || Ok(child.try_wait()?));
+        if status.is_err() {
+            // It runs instead of refusing: it must not go on.
+            end(&mut child);
+        }
+        Ok(Refusal { status: status?, complaint: read_all(&complaints)?, output: read_all(&output)? })
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its first line.
+    #[must_use]
+    pub fn armed(&self) -> &Armed {
+        &self.armed
+    }
+
+    /// From its start until we had read its first line.
+    #[must_use]
+    pub fn until_armed(&self) -> Duration {
+        self.until_armed
+    }
+
+    /// Everything it has printed so far.
+    pub fn seen(&mut self) -> Result<&[Event]> {
+        while let Ok(event) = self.inbox.try_recv() {
+            self.seen.push(event?);
+        }
+        Ok(&self.seen)
+    }
+
+    /// Waits for an event, of those before now too.
+    pub fn wait_for<T>(&mut self, what: &str, choose: impl Fn(&Event) -> Option<T>) -> Result<T> {
+        if let Some(answer) = self.seen.iter().find_map(&choose) {
+            return Ok(answer);
+        }
+        loop {
+            let Some(event) = wait::next(what, &self.inbox)? else {
+                let status = self.child.wait().context("cannot wait for the agent")?;
+                let complaint = read_all(&self.complaints)?;
+                bail!("{what}: the agent has ended ({status}): {}", complaint.trim());
+            };
+            let event = event?;
+            let answer = choose(&event);
+            self.seen.push(event);
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Waits for the burst; there should be no more than one account that makes one.
+    pub fn burst(&mut self) -> Result<Burst> {
+        self.wait_for("a burst", |event| match event {
+            Event::Burst(burst) => Some(burst.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits for the burst that this process began.
+    pub fn burst_by(&mut self, process: u32) -> Result<Burst> {
+        self.wait_for("a burst of this process", |event| match event {
+            Event::Burst(burst) if burst.pid == process => Some(burst.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits until it has reported that this process joined.
+    pub fn joined(&mut self, process: u32) -> Result<()> {
+        self.wait_for("the process joins", |event| {
+            matches!(event, Event::Joined { pid } if *pid == process).then_some(())
+        })
+    }
+
+    /// The operations it has reported so far.
+    pub fn operations(&mut self) -> Result<Vec<Operation>> {
+        let operations = self.seen()?.iter().filter_map(|event| match event {
+            Event::Operation(operation) => Some(operation.clone()),
+            _ => None,
+        });
+        Ok(operations.collect())
+    }
+
+    /// Whether it has reported a burst.
+    pub fn has_burst(&mut self) -> Result<bool> {
+        Ok(self.seen()?.iter().any(|event| matches!(event, Event::Burst(_))))
+    }
+
+    /// The processes it has reported as stopped so far.
+    pub fn stopped(&mut self) -> Result<Vec<u32>> {
+        let stopped = self.seen()?.iter().filter_map(|event| match event {
+            Event::Stopped { pid, .. } => Some(*pid),
+            _ => None,
+        });
+        Ok(stopped.collect())
+    }
+
+    /// Waits until it has read everything that happened before: records keep their order, so once it reports a process
+    /// that we start now, it has reported all that was before. Returns that process's id.
+    pub fn catch_up(&mut self, account: &Account) -> Result<u32> {
+        let job = Job::start(account.command("/bin/true"))?;
+        self.joined(job.pid()).context("the agent does not report what happens")?;
+        Ok(job.pid())
+    }
+
+    /// Ends it; anything that must not happen and did is an error.
+    pub fn end_well(mut self) -> Result<Counters> {
+        let counters = self.end()?;
+        ensure!(counters.faults().is_empty(), "the agent counted faults: {:?}", counters.faults());
+        Ok(counters)
+    }
+
+    /// Asks it to end, reads what it still prints, and returns what it counted.
+    pub fn end(&mut self) -> Result<Counters> {
+        signal(&self.child, Signal::TERM)?;
+        let counters = self.wait_for("the last line", |event| match event {
+            Event::Ended { counters } => Some(counters.clone()),
+            _ => None,
+        })?;
+        let status = wait::until("the agent ends", || Ok(self.child.try_wait()?))?;
+        ensure!(status.success(), "the agent ended with {status}: {}", read_all(&self.complaints)?.trim());
+        Ok(counters)
+    }
+
+    /// Kills it, as a crash would.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill().context("cannot kill the agent")?;
+        self.child.wait().context("cannot wait for the agent")?;
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Each line as an event, on a thread of its own, so that the agent never waits for us.
+fn read_lines(child: &mut Child) -> Result<Receiver<Result<Event>>> {
+    let output = child.stdout.take().context("the agent's output was piped just above")?;
+    let (sender, inbox) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let event = line.context("reading what the agent prints").and_then(|line| {
+                serde_json::from_str(&line).with_context(|| format!("the agent printed {line}"))
+            });
+            if sender.send(event).is_err() {
+                break; // nobody wants to know any more
+            }
+        }
+    });
+    Ok(inbox)
+}
+
+fn signal(child: &Child, signal: Signal) -> Result<()> {
+    // Not waited for yet, so the id cannot be another's.
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a child has an id")?;
+    kill_process(pid, signal).with_context(|| format!("cannot signal the agent, process {}", child.id()))
+}
+
+/// Ends an agent for good: gently, so that it lets go of what it has stopped, or else not.
+fn end(child: &mut Child) {
+    if !matches!(child.try_wait(), Ok(None)) {
+        return;
+    }
+    let _ = signal(child, Signal::TERM); // it may just have ended
+    let pid = child.id();
+    let gone = wait::settle(|| crate::proc::Process::look(pid).is_none_or(|process| process.is_zombie()));
+    if !gone {
+        eprintln!("the agent, process {pid}, does not end on SIGTERM: killing it");
+        let _ = child.kill(); // as above
+    }
+    let _ = child.wait(); // nothing is to be done about an error here
+}
+
+fn read_all(mut file: &File) -> Result<String> {
+    use std::io::{Read as _, Seek as _};
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).context("reading what the agent wrote")?;
+    Ok(text)
+}

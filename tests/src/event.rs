@@ -1,0 +1,133 @@
+//! What the agent prints: one JSON object a line.
+
+use std::collections::BTreeMap;
+
+use agent_common::wire::Counter;
+use serde::Deserialize;
+
+/// Counts by name.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Counters(BTreeMap<String, u64>);
+
+impl Counters {
+    /// One count; what was never counted is zero.
+    #[must_use]
+    pub fn get(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// The names and counts of what must not happen.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(&str, u64)> {
+        let faults = Counter::ALL.iter().filter(|counter| counter.is_fault());
+        faults.map(|fault| (fault.label(), self.get(fault.label()))).filter(|&(_, count)| count > 0).collect()
+    }
+}
+
+/// The first line: everything is in place.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Armed {
+    /// What this kernel can do.
+    pub tier: String,
+    /// How long it took from the start of the agent.
+    pub start_ms: f64,
+}
+
+/// A budget was exceeded.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Burst {
+    /// When, on the clock of [`crate::clock`].
+    pub at_ns: u64,
+    /// The process.
+    pub pid: u32,
+    /// What it runs.
+    pub comm: String,
+    /// What the call did.
+    pub kinds: Vec<String>,
+    /// Whether a whole tree went at once.
+    pub whole: bool,
+    /// The text of the call.
+    pub path: String,
+}
+
+/// An operation on a protected name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Operation {
+    /// The process.
+    pub pid: u32,
+    /// What the call did.
+    pub kinds: Vec<String>,
+    /// The text of the call.
+    pub path: String,
+    /// Whether it found no room in a budget.
+    pub over: bool,
+}
+
+/// One line. The fields that no test looks at are left out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The agent is ready.
+    Armed(Armed),
+    /// A process begins to act for an account.
+    Joined {
+        /// The process.
+        pid: u32,
+    },
+    /// An operation happened.
+    Operation(Operation),
+    /// A budget was exceeded.
+    Burst(Burst),
+    /// A process was stopped.
+    Stopped {
+        /// The process.
+        pid: u32,
+        /// What it runs.
+        comm: String,
+    },
+    /// A process does what this tier cannot see or judge.
+    Blind {
+        /// The process.
+        pid: u32,
+        /// The name of the counter.
+        reason: String,
+    },
+    /// A counter has grown.
+    Counter {
+        /// Which.
+        name: String,
+        /// To what.
+        total: u64,
+    },
+    /// The agent has continued what it had stopped.
+    Released {
+        /// The processes.
+        pids: Vec<u32>,
+    },
+    /// The last line.
+    Ended {
+        /// Everything that was counted.
+        counters: Counters,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_and_fields_that_nobody_looks_at_do_not_matter() {
+        let line = r#"{"event":"stopped","at_ns":5,"incident":1,"account":"demo","pid":7,"comm":"rm"}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert!(matches!(event, Event::Stopped { pid: 7, comm } if comm == "rm"));
+    }
+
+    #[test]
+    fn only_our_own_faults_are_faults() {
+        let line = r#"{"event":"ended","counters":{"record_lost":2,"io_uring":1,"kernel_read":0}}"#;
+        let Event::Ended { counters } = serde_json::from_str(line).unwrap() else { panic!("another event") };
+        assert_eq!(counters.faults(), [("record_lost", 2)]);
+        assert_eq!(counters.get("io_uring"), 1);
+    }
+}

@@ -1,0 +1,78 @@
+//! The text of a policy.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A policy: accounts, each with a tree of its own and the same budgets.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    mode: &'static str,
+    accounts: Vec<Watched>,
+    budgets: Vec<(&'static str, String)>,
+}
+
+#[derive(Clone, Debug)]
+struct Watched {
+    user: String,
+    tree: Vec<PathBuf>,
+}
+
+impl Policy {
+    /// This user may destroy a few things in the tree.
+    #[must_use]
+    pub fn new(user: &str, tree: &Path) -> Self {
+        let budgets =
+            [("deletes", "10/10s"), ("replaces", "50/10s"), ("truncates", "10/10s"), ("recreates", "3/60s")];
+        let budgets = budgets.map(|(kind, budget)| (kind, budget.to_owned())).to_vec();
+        Self { mode: "enforce", accounts: Vec::new(), budgets }.and(user, tree)
+    }
+
+    /// One more user, in a tree of its own.
+    #[must_use]
+    pub fn and(mut self, user: &str, tree: &Path) -> Self {
+        self.accounts.push(Watched { user: user.to_owned(), tree: vec![tree.to_owned()] });
+        self
+    }
+
+    /// Another budget for one kind of operation, as the policy writes it.
+    #[must_use]
+    pub fn budget(mut self, kind: &str, budget: &str) -> Self {
+        if let Some((_, old)) = self.budgets.iter_mut().find(|(name, _)| *name == kind) {
+            budget.clone_into(old);
+        }
+        self
+    }
+
+    /// Bursts are reported and nothing is stopped.
+    #[must_use]
+    pub fn observe(mut self) -> Self {
+        self.mode = "observe";
+        self
+    }
+
+    /// One more directory in every tree.
+    #[must_use]
+    pub fn also(mut self, directory: &Path) -> Self {
+        self.accounts.iter_mut().for_each(|account| account.tree.push(directory.to_owned()));
+        self
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mode, accounts, budgets } = self;
+        writeln!(f, "version = 1\nmode = \"{mode}\"")?;
+        for (number, Watched { user, tree }) in accounts.iter().enumerate() {
+            // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
+            writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;
+            // A number is an id, not a name.
+            let user = user.parse::<u32>().map_or_else(|_| format!("{user:?}"), |uid| uid.to_string());
+            writeln!(
+                f,
+                "[account.a{number}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = \"hold\""
+            )?;
+            budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
+        }
+        Ok(())
+    }
+}

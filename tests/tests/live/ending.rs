@@ -1,0 +1,108 @@
+//! An agent that ends lets go of what it has stopped.
+
+use anyhow::Result;
+use tests::{Event, Scene, SudoRule, truth};
+
+use crate::check::{FILES, filled, stopped_anywhere};
+use crate::maps;
+
+fn released(scene: &mut Scene) -> Result<Vec<u32>> {
+    scene.daemon.wait_for("a release", |event| match event {
+        Event::Released { pids } => Some(pids.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn on_sigterm_what_was_stopped_goes_on_to_its_end() -> Result<()> {
+    let mut scene = filled()?;
+    let job = scene.shell("exec rm -f *")?;
+    job.until_stopped()?;
+    assert_eq!(scene.destroyed(FILES), 11);
+    scene.daemon.end()?;
+    job.until_done()?;
+    assert_eq!(truth::missing(&scene.tree(), FILES), FILES);
+    assert_eq!(released(&mut scene)?, [job.pid()]);
+    maps::all_gone()?;
+    Ok(())
+}
+
+#[test]
+fn an_agent_may_be_told_to_end_as_soon_as_it_says_that_it_is_armed() -> Result<()> {
+    // More than once, since it is a race; ending also asks that it ends in its own way.
+    (0..5).try_for_each(|_| filled()?.end().map(drop))
+}
+
+#[test]
+fn a_shell_that_waits_for_what_was_stopped_ends_well_too() -> Result<()> {
+    let mut scene = filled()?;
+    let job = scene.shell("rm -f * && echo done > ../outside/f0000")?;
+    stopped_anywhere(&mut scene)?;
+    scene.daemon.end()?;
+    job.until_done()?;
+    assert_eq!(truth::missing(&scene.tree(), FILES), FILES);
+    assert!(scene.ground.outside().join("f0000").exists());
+    Ok(())
+}
+
+#[test]
+fn sudo_which_stops_itself_with_its_child_ends_well_too() -> Result<()> {
+    let mut scene = filled()?;
+    let Some(_rule) = SudoRule::allow_rm(&scene.account)? else {
+        let error = std::process::Command::new("sudo").arg("--version").output().map(drop).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        return Ok(());
+    };
+    let job = scene.shell("exec sudo -n rm -f *")?;
+    job.until_stopped()?;
+    scene.daemon.end()?;
+    job.until_done_in_the_end()?;
+    assert_eq!(truth::missing(&scene.tree(), FILES), FILES);
+    Ok(())
+}
+
+#[test]
+fn many_stopped_processes_are_all_let_go() -> Result<()> {
+    let mut scene = filled()?;
+    let tripping = scene.shell("exec rm -f *")?;
+    tripping.until_stopped()?;
+    let jobs: Vec<_> = (0..20).map(|_| scene.shell("exec true")).collect::<Result<_>>()?;
+    jobs.iter().try_for_each(|job| job.until_stopped().map(drop))?;
+    scene.daemon.end()?;
+    jobs.iter().try_for_each(tests::Job::until_done)?;
+    tripping.until_done()
+}
+
+#[test]
+fn what_someone_else_stopped_stays_stopped() -> Result<()> {
+    let mut scene = filled()?;
+    let own = scene.shell("kill -STOP $$; true")?;
+    own.until_stopped()?;
+    let job = scene.shell("exec rm -f *")?;
+    job.until_stopped()?;
+    scene.daemon.end()?;
+    job.until_done()?;
+    assert!(own.goes_on() && tests::proc::Process::look(own.pid()).is_some_and(|own| own.is_stopped()));
+    Ok(())
+}
+
+/// Nothing is pinned in this tier, so the programs end with the agent, however it ends. What it had stopped stays so
+/// until someone continues it, and then is not stopped again.
+#[test]
+fn a_killed_agent_takes_its_programs_along() -> Result<()> {
+    let Scene { daemon, ground, account } = filled()?;
+    let mut command = account.shell("exec rm -f *");
+    command.current_dir(ground.tree());
+    let job = tests::Job::start(command)?;
+    job.until_stopped()?;
+    daemon.kill()?;
+    maps::all_gone()?;
+    assert!(job.goes_on() && tests::proc::Process::look(job.pid()).is_some_and(|rm| rm.is_stopped()));
+    assert_eq!(truth::missing(&ground.tree(), FILES), 11);
+    job.continue_it()?;
+    job.until_done()?;
+    assert_eq!(truth::missing(&ground.tree(), FILES), FILES);
+    // And another agent can start.
+    let policy = tests::Policy::new(account.name(), &ground.tree());
+    tests::Daemon::start(&policy, ground.base())?.end().map(drop)
+}

@@ -1,0 +1,16 @@
+//! The real binary on the running kernel, against what is true on disk. Needs root, and runs one test at a time:
+//! `cargo test -p tests -- --test-threads=1`, since each test loads the kernel programs, which judge the whole host.
+
+mod bad_input;
+mod budget;
+mod check;
+mod ending;
+mod limits;
+mod lineage;
+mod maps;
+mod recreate;
+mod removal;
+mod rename;
+mod scratch;
+mod stop;
+mod truncate;

@@ -1,0 +1,119 @@
+//! What a stop reaches, and how much gets past the budget.
+
+use anyhow::Result;
+use tests::{Job, Scene, proc, truth};
+
+use crate::check::{FILES, each, each_of, filled};
+
+#[test]
+fn a_fork_storm_loses_one_file_for_each_stopped_child_at_most() -> Result<()> {
+    const STORM: usize = 300;
+    let mut scene = Scene::with(|policy, ground| {
+        ground.fill(&ground.tree(), STORM)?;
+        Ok(policy)
+    })?;
+    let job = scene.shell("for f in *; do rm $f & done; wait")?;
+    job.until_stopped()?;
+    // A child past the budget was in its one call when the account tripped, and is stopped for it; a child that was not
+    // is stopped before; and once stopped, the shell makes no more of them.
+    let children = scene.all_stopped()? - 1;
+    let destroyed = scene.destroyed(STORM);
+    assert!(destroyed <= 10 + children, "{destroyed} destroyed, {children} children stopped");
+    assert!(destroyed > 10, "stopped with {destroyed} destroyed, within the budget");
+    scene.daemon.burst()?;
+    assert!(job.goes_on());
+    scene.end().map(drop)
+}
+
+#[test]
+fn of_eight_processes_each_completes_one_call_at_most() -> Result<()> {
+    let mut scene = Scene::with(|policy, ground| {
+        ground.fill(&ground.tree(), 800)?;
+        Ok(policy)
+    })?;
+    let eighth = |first: usize| {
+        let mut command = scene.account.shell("read go; exec rm \"$@\"");
+        command.arg("sh").args((first..800).step_by(8).map(truth::file_name)).current_dir(scene.tree());
+        Job::start(command)
+    };
+    let mut jobs: Vec<Job> = (0..8).map(eighth).collect::<Result<_>>()?;
+    jobs.iter_mut().try_for_each(|job| job.tell("go"))?;
+    jobs.iter().try_for_each(|job| job.until_stopped().map(drop))?;
+    let destroyed = scene.destroyed(800);
+    assert!((11..=10 + 8).contains(&destroyed), "{destroyed} destroyed");
+    scene.daemon.burst()?;
+    drop(jobs);
+    scene.end().map(drop)
+}
+
+#[test]
+fn of_sixteen_threads_each_completes_one_call_at_most() -> Result<()> {
+    let mut scene = Scene::with(|policy, ground| {
+        ground.fill(&ground.tree(), 800)?;
+        Ok(policy)
+    })?;
+    let job = scene.hand(&["threads", "16", "800"])?;
+    job.until_stopped()?;
+    let destroyed = scene.destroyed(800);
+    assert!((11..=10 + 16).contains(&destroyed), "{destroyed} destroyed");
+    assert_eq!(scene.daemon.burst()?.pid, job.pid());
+    scene.end().map(drop)
+}
+
+/// Another process of the account does this, after the account has tripped.
+fn later(step: &str) -> Result<()> {
+    let mut scene = filled()?;
+    let mut other = each_of(&scene, 1, &["wait", step, "unlink f0029"])?;
+    each(&scene, &["unlink {}"])?.until_stopped()?;
+    other.tell("go")?;
+    other.until_stopped()?;
+    assert_eq!(truth::missing(&scene.tree(), FILES), 11, "{step}");
+    assert_eq!(scene.all_stopped()?, 1, "{step}");
+    scene.catch_up()?;
+    assert!(scene.daemon.stopped()?.contains(&other.pid()), "{step}");
+    drop(other);
+    scene.end().map(drop)
+}
+
+#[test]
+fn a_tripped_accounts_open_is_its_last() -> Result<()> {
+    later("open f0029")?;
+    later("create-new {outside}/new")
+}
+
+#[test]
+fn a_tripped_accounts_fork_makes_no_child() -> Result<()> {
+    later("fork-unlink f0029")
+}
+
+#[test]
+fn a_tripped_accounts_exec_runs_no_instruction() -> Result<()> {
+    later("exec /bin/rm f0029")
+}
+
+#[test]
+fn a_tripped_account_starts_nothing() -> Result<()> {
+    let mut scene = filled()?;
+    each(&scene, &["unlink {}"])?.until_stopped()?;
+    for script in ["rm f0029", "echo new > f0029"] {
+        scene.shell(script)?.until_stopped()?;
+    }
+    assert_eq!(truth::missing(&scene.tree(), FILES), 11);
+    assert_eq!(scene.destroyed(FILES), 11);
+    scene.catch_up()?;
+    scene.end().map(drop)
+}
+
+#[test]
+fn the_processes_that_are_stopped_are_the_accounts_alone() -> Result<()> {
+    let mut scene = filled()?;
+    each(&scene, &["unlink {}"])?.until_stopped()?;
+    scene.catch_up()?;
+    let own = std::process::id();
+    let agent = scene.daemon.pid();
+    for pid in [own, agent] {
+        assert!(proc::Process::look(pid).is_some_and(|process| !process.is_stopped()));
+        assert!(!scene.daemon.stopped()?.contains(&pid));
+    }
+    scene.end().map(drop)
+}
