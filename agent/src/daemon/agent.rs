@@ -83,14 +83,27 @@ impl Agent {
         }
     }
 
-    /// Detaches first, so that what goes on is not stopped again.
+    /// Stopped processes go on at once, and are not stopped again; then the programs are detached, which takes the kernel
+    /// seconds; then whatever a program that was just running has stopped goes on too.
     fn let_go(&mut self) {
-        self.kernel.detach();
-        match self.kernel.members() {
-            Ok(members) => self.output.say(&Event::Released { pids: release(&members) }),
+        let mut pids = match self.kernel.observe() {
+            Ok(()) => self.release(),
             Err(error) => {
-                let error = anyhow::Error::from(error);
-                log::error!("cannot tell which processes were stopped, continue them by hand: {error:#}");
+                warn("stopped processes must wait until the kernel programs are detached", error);
+                Vec::new()
+            }
+        };
+        self.kernel.detach();
+        pids.extend(self.release());
+        self.output.say(&Event::Released { pids });
+    }
+
+    fn release(&mut self) -> Vec<u32> {
+        match self.kernel.members() {
+            Ok(members) => release(&members),
+            Err(error) => {
+                warn("cannot tell which processes were stopped, continue them by hand", error);
+                Vec::new()
             }
         }
     }
@@ -131,4 +144,8 @@ fn take(kernel: &mut Kernel) -> Vec<Record> {
         .into_iter()
         .filter_map(|record| record.inspect_err(|error| log::error!("the kernel programs sent {error}")).ok())
         .collect()
+}
+
+fn warn(what: &str, error: impl Into<anyhow::Error>) {
+    log::error!("{what}: {:#}", error.into());
 }

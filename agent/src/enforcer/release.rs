@@ -31,6 +31,9 @@ pub(crate) fn release(members: &[Member]) -> Vec<u32> {
     let processes = order(members, |pid| proc::process(pid).filter(|process| process.stopped));
     let released: Vec<u32> =
         processes.iter().filter(|process| resume(process)).map(|process| process.pid).collect();
+    if released.is_empty() {
+        return released;
+    }
     let mut quiet = 0;
     for wait in LOOK_AGAIN_MS {
         if quiet == QUIET_LOOKS {

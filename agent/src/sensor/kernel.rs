@@ -113,6 +113,19 @@ impl Kernel {
         map.set(index, account, 0).map_err(refused("ACCOUNTS"))
     }
 
+    /// From now on the programs only observe: nothing is stopped any more, except by a program that is just running. Takes
+    /// effect at once, where detaching takes the kernel seconds.
+    pub(crate) fn observe(&mut self) -> Result<(), MapError> {
+        let mut map: Array<_, row::Account> = typed(&mut self.ebpf, "ACCOUNTS")?;
+        for index in 0..map.len() {
+            let account = map.get(&index, 0).map_err(refused("ACCOUNTS"))?;
+            // The programs write budgets and standing meanwhile; what is overwritten here matters to nobody any more.
+            map.set(index, row::Account { response: row::response::OBSERVE, ..account }, 0)
+                .map_err(refused("ACCOUNTS"))?;
+        }
+        Ok(())
+    }
+
     /// Sees to it that a process is never labelled.
     pub(crate) fn spare(&mut self, pid: u32, start: u64) -> Result<(), MapError> {
         hash(&mut self.ebpf, "SPARED")?.insert(pid, start, 0).map_err(refused("SPARED"))
