@@ -22,21 +22,20 @@ pub enum Ledger {
     Tell,
 }
 
-/// Sets `pending.kinds` to what the call destroys.
+/// Sets `pending.kinds` to what the call destroys of each name.
 ///
 /// Both the changes and the kinds go through the memory of `pending` on purpose: the verifier forgets what it knew of
 /// them there, and so follows the rules once instead of once for every way that leads to them.
 #[inline(always)]
-pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) -> Kinds {
+pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) {
     pending.changes = changes(pending);
-    pending.kinds = 0;
+    pending.kinds = [0; 2];
     touch(actor, pending, 0, ledger);
-    if pending.verb == verb::RENAME && pending.ends[0].found == found::PLACE && pending.kinds == 0 {
+    if pending.verb == verb::RENAME && pending.ends[0].found == found::PLACE && pending.kinds[0] == 0 {
         // That its old name is no loss means that it is the account's own.
         pending.changes[1] |= change::FRESH;
     }
     touch(actor, pending, 1, ledger);
-    Kinds::from_bits(pending.kinds)
 }
 
 /// The change of each of its names, in one byte; 0 for none.
@@ -91,21 +90,21 @@ fn name_key(actor: &Actor, end: &Target) -> NameKey {
 /// One name's part of an act.
 #[inline(never)]
 fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
-    let (end, code) = if end == 0 {
-        (&pending.ends[0], pending.changes[0])
-    } else {
-        (&pending.ends[1], pending.changes[1])
+    let Pending { ends, changes, kinds: found_kinds, at, .. } = pending;
+    let (end, code, kinds_of_end) = match end {
+        0 => (&ends[0], changes[0], &mut found_kinds[0]),
+        _ => (&ends[1], changes[1], &mut found_kinds[1]),
     };
     let Some(change) = change(code) else { return };
     if end.found != found::PLACE {
         return;
     }
     let key = name_key(actor, end);
-    let (after, kinds) = name::step(ledger::recall(key), change, pending.at, actor.horizon());
+    let (after, kinds) = name::step(ledger::recall(key), change, *at, actor.horizon());
     if ledger == Ledger::Tell {
         ledger::remember(key, after);
     }
     let lost = kinds.has(Kind::Delete) || kinds.has(Kind::Replace);
     let kinds = if end.whole != 0 && lost { kinds.and(Kinds::WHOLE) } else { kinds };
-    pending.kinds |= kinds.bits();
+    *kinds_of_end = kinds.bits();
 }

@@ -1,7 +1,7 @@
 //! A system call on its way through the judge.
 
 use agent_common::{
-    rules::{Kind, budget::Claim},
+    rules::{Kind, Kinds, budget::Claim},
     wire::record::{TEXT_LEN, verb},
 };
 
@@ -76,16 +76,28 @@ pub struct Pending {
     pub at: u64,
     pub paths: [PathArg; 2],
     pub ends: [Target; 2],
-    /// By kind.
-    pub held: [Held; Kind::COUNT],
+    /// By name and kind.
+    pub held: [Held; Self::HELD],
     pub verb: u32,
     pub flags: u32,
-    /// [`agent_common::rules::Kinds`] of what it destroys.
-    pub kinds: u8,
-    /// Whether a budget had no room for it: 0 or 1.
-    pub over: u8,
+    /// [`agent_common::rules::Kinds`] of what it destroys, by name: an exchange replaces two.
+    pub kinds: [u8; 2],
     /// What it does to each of its names; see `act`.
     pub changes: [u8; 2],
+    /// Whether a budget had no room for it: 0 or 1.
+    pub over: u32,
     pub text_len: u32,
+    pub reserved: u32,
     pub text: [u8; TEXT_LEN],
+}
+
+impl Pending {
+    /// How many slots a call may hold.
+    pub const HELD: usize = 2 * Kind::COUNT;
+
+    /// What it destroys.
+    #[inline(always)]
+    pub const fn kinds(&self) -> Kinds {
+        Kinds::from_bits(self.kinds[0] | self.kinds[1])
+    }
 }

@@ -2,7 +2,7 @@
 
 use agent_common::{
     rules::{
-        Kind, Kinds,
+        Kind,
         budget::{self, Room, Window},
         judge::Phase,
     },
@@ -15,21 +15,26 @@ use crate::{
     ledger::{MapSlots, repeat},
 };
 
-/// Makes the call hold a slot for each of these kinds and none for any other. A tripped account's calls get no new ones.
+/// Makes the call hold a slot for each kind of each of its names and none for any other. A tripped account's calls get no new ones.
 /// `Over`: it should have got one and there was none, or a whole tree went at once.
 #[inline(never)]
-pub fn reconcile(actor: &Actor, pending: &mut Pending, kinds: Kinds) -> Room {
+pub fn reconcile(actor: &Actor, pending: &mut Pending) -> Room {
     let counted = matches!(actor.standing().at(pending.at).phase, Phase::Armed);
-    let mut over = kinds.is_whole();
-    repeat(Kind::COUNT as u32, &mut |index| {
+    let mut over = pending.kinds().is_whole();
+    repeat(Pending::HELD as u32, &mut |index| {
         let index = index as usize;
-        if index >= Kind::COUNT {
+        if index >= Pending::HELD {
             return true;
         }
         let held = &mut pending.held[index];
+        let (kinds, kind) = if index < Kind::COUNT {
+            (pending.kinds[0], index)
+        } else {
+            (pending.kinds[1], index - Kind::COUNT)
+        };
         // SAFETY: a live entry of an array map.
-        let budget = unsafe { &raw mut (*actor.account).budgets[index] };
-        if kinds.bits() >> index & 1 == 1 {
+        let budget = unsafe { &raw mut (*actor.account).budgets[kind] };
+        if kinds >> kind & 1 == 1 {
             over |= counted && held.is == 0 && !claim(budget, held, pending.at);
         } else if held.is != 0 {
             budget::give_back(&MapSlots::new(budget), held.claim());

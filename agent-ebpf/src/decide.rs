@@ -6,7 +6,7 @@
 
 use agent_common::{
     rules::{
-        Kind, Kinds,
+        Kinds,
         budget::Room,
         judge::{Phase, Standing, Tier, Verdict, judge},
     },
@@ -63,11 +63,8 @@ fn in_trees(actor: &Actor, target: Target) -> Target {
 
 #[inline(always)]
 fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
+    let ends = [known(actor, ends[0]), known(actor, ends[1])];
     if ends[0].found == found::NOTHING && ends[1].found == found::NOTHING {
-        return;
-    }
-    if ends[0].found == found::UNRESOLVED || ends[1].found == found::UNRESOLVED {
-        emit::blind(actor, Counter::UnresolvedPath);
         return;
     }
     if ends[0].found == found::UNREAD || ends[1].found == found::UNREAD {
@@ -80,20 +77,29 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
     draft.at = emit::now();
     draft.paths = call.paths;
     draft.ends = ends;
-    draft.held = [Held::NONE; Kind::COUNT];
+    draft.held = [Held::NONE; Pending::HELD];
     draft.verb = call.verb;
     draft.flags = call.flags;
-    draft.kinds = 0;
     draft.over = 0;
     keep_text(draft);
-    let foreseen = outcome(actor, draft, Ledger::Ask);
-    let _ = reconcile(actor, draft, foreseen);
+    outcome(actor, draft, Ledger::Ask);
+    let _ = reconcile(actor, draft); // whether there is room matters only when the call has succeeded
     let parked: &Pending = draft; // by reference: a copy would fill the stack
     if PENDING.insert(actor.thread, parked, u64::from(BPF_ANY)).is_err() {
         // It cannot be settled later, so it counts as done now.
         count(Counter::PendingFull);
         conclude(actor, draft);
     }
+}
+
+/// A name that cannot be told is reported and left out; the call's other name is judged all the same.
+#[inline(always)]
+fn known(actor: &Actor, end: Target) -> Target {
+    if end.found != found::UNRESOLVED {
+        return end;
+    }
+    emit::blind(actor, end.key as u32);
+    Target::NOTHING
 }
 
 /// Room for a call under way, too large for the stack.
@@ -116,7 +122,8 @@ fn keep_text(draft: &mut Pending) {
 #[inline(never)]
 pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
     if result < 0 {
-        let _ = reconcile(actor, pending, Kinds::NONE);
+        pending.kinds = [0; 2];
+        let _ = reconcile(actor, pending); // gives everything back
         return;
     }
     read_again(actor, pending);
@@ -129,10 +136,11 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
 /// The call did what it was to do: the budgets, the ledger and the account's standing follow.
 #[inline(always)]
 fn conclude(actor: &Actor, pending: &mut Pending) {
-    let kinds = outcome(actor, pending, Ledger::Tell);
-    let room = reconcile(actor, pending, kinds);
+    outcome(actor, pending, Ledger::Tell);
+    let kinds = pending.kinds();
+    let room = reconcile(actor, pending);
     let (burst, verdict) = verdict(actor, kinds, room, pending.at);
-    pending.over = u8::from(matches!(room, Room::Over));
+    pending.over = u32::from(matches!(room, Room::Over));
     if burst {
         emit::call(actor, what::BURST, pending);
     }
@@ -150,7 +158,8 @@ fn read_again(actor: &Actor, pending: &mut Pending) {
             pending.ends[end] = in_trees(actor, place::resolve(actor.task, pending.paths[end]));
             keep_text(pending);
             if pending.ends[end].found == found::UNREAD {
-                emit::blind(actor, Counter::UnreadablePath);
+                count(Counter::UnreadablePath);
+                emit::blind(actor, Counter::UnreadablePath as u32);
             }
         }
     }

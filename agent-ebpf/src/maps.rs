@@ -5,7 +5,6 @@ use agent_common::wire::{
     row::{Account, EdgeKey, MAX_ACCOUNTS, Member, NameKey, UserKey},
 };
 use aya_ebpf::{
-    bindings::BPF_F_NO_PREALLOC,
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
@@ -53,9 +52,10 @@ pub static MARK_REQUEST: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static LEDGER: LruHashMap<NameKey, u64> = LruHashMap::with_max_entries(65_536, 0);
 
-/// Calls under way, by thread. Not preallocated: at most one for each thread of a lineage, and usually none.
+/// Calls under way, by thread. Preallocated, since an allocation in each call costs more than the memory (5 MB); if there
+/// are ever more at once, the rest counts as done when it starts.
 #[map]
-pub static PENDING: HashMap<u64, Pending> = HashMap::with_max_entries(65_536, BPF_F_NO_PREALLOC);
+pub static PENDING: HashMap<u64, Pending> = HashMap::with_max_entries(8192, 0);
 
 /// Room for a path and the state of its resolution, too large for the stack. Per CPU is enough because tracepoint
 /// programs run with preemption off.
@@ -80,4 +80,7 @@ pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::A
 
 /// Records to the agent. Decisions do not depend on it, so it is sized for bursts of reports, not for safety.
 #[map]
-pub static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+pub static RECORDS: RingBuf = RingBuf::with_byte_size(RECORDS_SIZE, 0);
+
+/// In bytes.
+pub const RECORDS_SIZE: u32 = 2 << 20;

@@ -1,6 +1,9 @@
 //! A path argument, where it leads, and the room that finding out takes.
 
-use agent_common::rules::place::{PathFold, RootId};
+use agent_common::{
+    rules::place::{PathFold, RootId},
+    wire::offsets::DENTRY_HEAD,
+};
 
 use crate::read::Kernel;
 
@@ -57,7 +60,7 @@ pub mod found {
     pub const PLACE: u32 = 1;
     /// Its text is not in memory yet: to be read again when the call is done.
     pub const UNREAD: u32 = 2;
-    /// Not to be told without guessing.
+    /// Not to be told without guessing; the key is the counter that says why.
     pub const UNRESOLVED: u32 = 3;
 }
 
@@ -81,7 +84,12 @@ impl Target {
 #[repr(C)]
 pub struct Scratch {
     pub mnt: Kernel,
+    /// The directory that `mnt` shows, and the fold when the walk came by it.
+    pub mnt_root: Kernel,
+    pub fold_at_mount: PathFold,
     pub dentry: Kernel,
+    /// The beginning of `dentry`, as it was read.
+    pub entry: [u8; DENTRY_HEAD],
     /// The fold so far, and as it was before the last component upwards.
     pub fold: PathFold,
     pub fold_before: PathFold,
@@ -99,6 +107,24 @@ pub struct Scratch {
     pub text_len: u32,
     pub reserved: u32,
     pub target: Target,
+}
+
+impl Scratch {
+    /// A field of the entry that was read, by its offset in `struct dentry`.
+    #[inline(always)]
+    pub fn entry_u64(&self, offset: u32) -> u64 {
+        let at = offset as usize & (DENTRY_HEAD - 8);
+        // SAFETY: within the buffer, whatever the offset; read unaligned because it is one of bytes.
+        unsafe { self.entry.as_ptr().add(at).cast::<u64>().read_unaligned() }
+    }
+
+    /// The same for a field of four bytes.
+    #[inline(always)]
+    pub fn entry_u32(&self, offset: u32) -> u32 {
+        let at = offset as usize & (DENTRY_HEAD - 4);
+        // SAFETY: as above.
+        unsafe { self.entry.as_ptr().add(at).cast::<u32>().read_unaligned() }
+    }
 }
 
 /// The values of [`Scratch::state`].

@@ -91,7 +91,9 @@ fn set_out(task: Kernel, path: &PathArg) -> Result<bool, Unread> {
     };
     let offsets = OFFSETS.load();
     scratch.mnt = start.follow(offsets.path_mnt)?;
+    scratch.mnt_root = scratch.mnt.follow(offsets.vfsmount_root)?;
     scratch.dentry = start.follow(offsets.path_dentry)?;
+    scratch.fold_at_mount = PathFold::EMPTY;
     scratch.fold = PathFold::EMPTY;
     scratch.node = NO_NODE;
     scratch.root = OUTSIDE;
@@ -103,7 +105,7 @@ fn set_out(task: Kernel, path: &PathArg) -> Result<bool, Unread> {
 #[inline(always)]
 fn unresolved(why: Counter) -> Target {
     count(why);
-    Target { found: found::UNRESOLVED, ..Target::NOTHING }
+    Target { key: why as u64, found: found::UNRESOLVED, ..Target::NOTHING }
 }
 
 #[inline(always)]

@@ -13,6 +13,8 @@ use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, Result};
 
+use agent::ToldToEnd;
+
 use crate::{
     policy::{Policy, ThisHost},
     report::{Event, Output},
@@ -35,6 +37,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
     let policy = Policy::load(&options.policy, &ThisHost)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
     let host = boot::prepare_host()?;
     let tables = tables::Tables::of(&policy, host.self_test.path())?;
     let (mut kernel, trees) = boot::arm(&tables)?;
@@ -50,8 +54,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         start_ms: started.elapsed().as_millis(),
         self_test_us: proof.took.as_micros(),
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(agent::run(kernel, tables.names, options.output, proof.records));
+    let ended =
+        runtime.block_on(agent::run(kernel, tables.names, options.output, told_to_end, proof.records));
     drop(trees); // only now: the kernel programs know directories by inodes that these descriptors pin
     drop(host);
     ended

@@ -3,6 +3,9 @@
 //! Filled by the agent from the kernel's own BTF before the programs are loaded, and a constant to them: there is no
 //! header of any one kernel in this project.
 
+/// How much of a `struct dentry` is read at once: parent, name and inode must lie within, aligned.
+pub const DENTRY_HEAD: usize = 64;
+
 macro_rules! offsets {
     (
         fields { $($field:ident = $structure:literal . $member:literal,)+ }
@@ -17,6 +20,21 @@ macro_rules! offsets {
         }
 
         impl Offsets {
+            /// Whether the fields that are read as one piece lie in one piece, which the programs rely on.
+            #[must_use]
+            pub const fn is_supported(&self) -> bool {
+                let words = [self.dentry_parent, self.dentry_name, self.dentry_inode];
+                let end = DENTRY_HEAD as u32;
+                let mut word = 0;
+                while word < words.len() {
+                    if words[word] % 8 != 0 || words[word] + 8 > end {
+                        return false;
+                    }
+                    word += 1;
+                }
+                self.dentry_name_len % 4 == 0 && self.dentry_name_len + 4 <= end
+            }
+
             /// No offsets: what the programs hold until the agent has put the real ones in.
             pub const UNSET: Self = Self { $($field: 0,)+ $($argument: 0,)+ };
 

@@ -43,7 +43,8 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
     if let Some(actor) = lineage::current().or_else(|| lineage::join(Evidence::Exec)) {
         decide::pass(&actor);
         if is_compat(&ctx) {
-            emit::blind(&actor, Counter::Compat);
+            count(Counter::Compat);
+            emit::blind(&actor, Counter::Compat as u32);
         }
     }
     0
@@ -99,7 +100,8 @@ pub fn make_child(_: TracePointContext) -> u32 {
 pub fn make_ring(_: TracePointContext) -> u32 {
     if let Some(actor) = lineage::current() {
         decide::pass(&actor);
-        emit::blind(&actor, Counter::IoUring);
+        count(Counter::IoUring);
+        emit::blind(&actor, Counter::IoUring as u32);
     }
     0
 }

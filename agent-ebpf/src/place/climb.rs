@@ -12,7 +12,7 @@ use crate::{
     maps::{EDGES, MARKS},
     offsets::{OFFSETS, SETTINGS},
     path::{NAME_MAX, Scratch, state},
-    read::Unread,
+    read::{Kernel, Unread},
 };
 
 /// One level upwards.
@@ -31,33 +31,41 @@ pub extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
     }
 }
 
+/// Whether the walk ends here; if not, the scratch stands one level higher.
 #[inline(always)]
 fn try_step(scratch: &mut Scratch) -> Result<bool, Unread> {
     let offsets = OFFSETS.load();
-    let inode: u64 = scratch.dentry.field(offsets.dentry_inode)?;
+    scratch.dentry.bytes(&mut scratch.entry)?; // all fields in one read: this is the hottest loop there is
     // SAFETY: the value is copied at once, while the entry is alive.
-    if let Some(&node) = unsafe { MARKS.get(inode) }
+    if let Some(&node) = unsafe { MARKS.get(scratch.entry_u64(offsets.dentry_inode)) }
         && at_root(scratch, node)
     {
         return Ok(true);
     }
-    if scratch.dentry == scratch.mnt.follow(offsets.vfsmount_root)? {
-        let mount = scratch.mnt.around(offsets.mount_vfsmount);
-        let parent = mount.follow(offsets.mount_parent)?;
-        if parent == mount {
-            return Ok(true);
-        }
-        scratch.dentry = mount.follow(offsets.mount_mountpoint)?;
-        scratch.mnt = parent.within(offsets.mount_vfsmount);
-        return Ok(false);
+    let parent = Kernel(scratch.entry_u64(offsets.dentry_parent));
+    if scratch.dentry == scratch.mnt_root {
+        // A mount may show a directory from the middle of a file system (a bind mount). What that directory really lies
+        // in comes first; only if no root is found there, what it is mounted in.
+        scratch.fold_at_mount = scratch.fold;
     }
-    let parent = scratch.dentry.follow(offsets.dentry_parent)?;
     if parent == scratch.dentry {
-        return Ok(true); // not reachable from any mount: nothing is above it
+        return leave_mount(scratch);
     }
-    let length: u32 = scratch.dentry.field(offsets.dentry_name_len)?;
-    let length = length.min(NAME_MAX) as usize;
-    scratch.dentry.follow(offsets.dentry_name)?.bytes(&mut scratch.name[..length])?;
+    scratch.last = name(scratch)?;
+    scratch.fold_before = scratch.fold;
+    scratch.fold = scratch.fold.above(scratch.last);
+    scratch.dentry = parent;
+    scratch.depth += 1;
+    Ok(false)
+}
+
+/// The hash of the entry's name.
+#[inline(always)]
+fn name(scratch: &mut Scratch) -> Result<u64, Unread> {
+    let offsets = OFFSETS.load();
+    let length = (scratch.entry_u32(offsets.dentry_name_len)).min(NAME_MAX) as usize;
+    let text = Kernel(scratch.entry_u64(offsets.dentry_name));
+    text.bytes(&mut scratch.name[..length])?;
     let mut hash = NameHash::new(SETTINGS.load().seed);
     for index in 0..NAME_MAX as usize {
         if index >= length {
@@ -65,11 +73,22 @@ fn try_step(scratch: &mut Scratch) -> Result<bool, Unread> {
         }
         hash = hash.byte(scratch.name[index]);
     }
-    scratch.last = hash.finish();
-    scratch.fold_before = scratch.fold;
-    scratch.fold = scratch.fold.above(scratch.last);
-    scratch.dentry = parent;
-    scratch.depth += 1;
+    Ok(hash.finish())
+}
+
+/// The top of a file system: on with the directory that it is mounted on. `true` if it is not mounted anywhere.
+#[inline(always)]
+fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
+    let offsets = OFFSETS.load();
+    let mount = scratch.mnt.around(offsets.mount_vfsmount);
+    let parent = mount.follow(offsets.mount_parent)?;
+    if parent == mount {
+        return Ok(true);
+    }
+    scratch.fold = scratch.fold_at_mount;
+    scratch.dentry = mount.follow(offsets.mount_mountpoint)?;
+    scratch.mnt = parent.within(offsets.mount_vfsmount);
+    scratch.mnt_root = scratch.mnt.follow(offsets.vfsmount_root)?;
     Ok(false)
 }
 

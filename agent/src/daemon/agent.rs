@@ -21,6 +21,8 @@ use crate::{
 const BATCH: usize = 512;
 /// How often the counters are looked at.
 const COUNTERS: Duration = Duration::from_secs(1);
+/// How often records are looked for that were not worth waking us.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The running agent.
 struct Agent {
@@ -29,19 +31,51 @@ struct Agent {
     output: Output,
     records: AsyncFd<OwnedFd>,
     counters: Interval,
+    look: Interval,
+    told_to_end: ToldToEnd,
+}
+
+/// SIGINT and SIGTERM. Made before anything is armed: a signal that comes meanwhile is not lost, and nothing is left armed.
+pub(crate) struct ToldToEnd {
     interrupt: Signal,
     terminate: Signal,
 }
 
+impl ToldToEnd {
+    /// From now on these signals end nothing but the loop. Needs a tokio runtime.
+    pub(crate) fn catch() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot catch SIGINT")?,
+            terminate: signal(SignalKind::terminate()).context("cannot catch SIGTERM")?,
+        })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 /// Runs until it is told to end. `first` are records that were taken already.
-pub(crate) async fn run(kernel: Kernel, names: Names, output: Output, first: Vec<Record>) -> Result<()> {
-    let mut counters = interval(COUNTERS);
-    counters.set_missed_tick_behavior(MissedTickBehavior::Skip);
+pub(crate) async fn run(
+    kernel: Kernel,
+    names: Names,
+    output: Output,
+    told_to_end: ToldToEnd,
+    first: Vec<Record>,
+) -> Result<()> {
     let records = listen(&kernel).context("cannot listen to the kernel's records")?;
-    let interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
-    let terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
     let incidents = Incidents::new(names);
-    Agent { kernel, incidents, output, records, counters, interrupt, terminate }.until_end(first).await
+    let (counters, look) = (every(COUNTERS), every(LOOK));
+    Agent { kernel, incidents, output, records, counters, look, told_to_end }.until_end(first).await
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    interval
 }
 
 impl Agent {
@@ -50,11 +84,16 @@ impl Agent {
             tokio::select! {
                 // In this order: an end must not wait for a storm of records to pass.
                 biased;
-                _ = self.interrupt.recv() => return Ok(Input::End),
-                _ = self.terminate.recv() => return Ok(Input::End),
+                () = self.told_to_end.recv() => return Ok(Input::End),
                 _ = self.counters.tick() => {
                     self.kernel.flush_warnings();
                     return Ok(Input::Counters(self.kernel.counters()?));
+                }
+                _ = self.look.tick() => {
+                    let records = take(&mut self.kernel);
+                    if !records.is_empty() {
+                        return Ok(Input::Records(records));
+                    }
                 }
                 ready = self.records.ready(Interest::READABLE) => {
                     let mut ready = ready.context("cannot wait for the kernel's records")?;

@@ -16,6 +16,11 @@ pub(crate) enum LoadError {
     /// The kernel does not say where its fields are.
     #[error(transparent)]
     Btf(#[from] BtfError),
+    /// A structure of this kernel is not built as the programs can read it.
+    #[error(
+        "this kernel keeps the parts of a directory entry too far apart ({0:?}): the kernel programs must be adapted"
+    )]
+    Layout(Box<Offsets>),
     /// The object as a whole was refused.
     #[error("cannot load the kernel programs' maps, which takes CAP_BPF and CAP_PERFMON")]
     Object(#[from] EbpfError),
@@ -50,6 +55,9 @@ pub(crate) fn load(settings: Settings, slots: u32) -> Result<Kernel, LoadError> 
         |structure, member| btf.offset(structure, member),
         |tracepoint, argument| btf.argument(tracepoint, argument),
     )?;
+    if !offsets.is_supported() {
+        return Err(LoadError::Layout(Box::new(offsets)));
+    }
     let mut ebpf: Ebpf = EbpfLoader::new()
         .override_global("OFFSETS", &offsets, true)
         .override_global("SETTINGS", &settings, true)
