@@ -38,6 +38,16 @@ pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) {
     touch(actor, pending, 1, ledger);
 }
 
+/// Whether names below one that the call put in place may now lead to what the account did not make. What is renamed may be
+/// a directory, which this tier cannot tell; the account's own is no danger.
+#[inline(always)]
+pub fn redirects(pending: &Pending) -> bool {
+    let moves = pending.verb == verb::RENAME || pending.verb == verb::EXCHANGE;
+    let own = pending.changes[1] & change::FRESH != 0;
+    let into_tree = pending.ends[1].found == found::PLACE;
+    (moves && into_tree && !own) || pending.flags & flag::REDIRECTS != 0
+}
+
 /// The change of each of its names, in one byte; 0 for none.
 mod change {
     pub const VANISHES: u8 = 1;
@@ -100,7 +110,7 @@ fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
         return;
     }
     let key = name_key(actor, end);
-    let (after, kinds) = name::step(ledger::recall(key), change, *at, actor.horizon());
+    let (after, kinds) = name::step(ledger::recall(key, actor.scratch_from()), change, *at, actor.horizon());
     if ledger == Ledger::Tell {
         ledger::remember(key, after);
     }

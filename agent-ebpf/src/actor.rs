@@ -30,6 +30,20 @@ impl Actor {
         unsafe { (*self.account).horizon }
     }
 
+    /// Since when what it makes counts as its own.
+    #[inline(always)]
+    pub fn scratch_from(&self) -> u64 {
+        // SAFETY: as above; volatile because other CPUs write it.
+        unsafe { core::ptr::read_volatile(&raw const (*self.account).scratch_from) }
+    }
+
+    /// What it made before this time is not its own any more.
+    #[inline(always)]
+    pub fn disown_before(&self, at: u64) {
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(&raw mut (*self.account).scratch_from, at) }
+    }
+
     #[inline(always)]
     pub fn standing_ptr(&self) -> *mut u64 {
         // SAFETY: as above.

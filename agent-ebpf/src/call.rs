@@ -27,15 +27,17 @@ pub mod flag {
     pub const EMPTIES: u32 = 4;
     /// It has made the name.
     pub const CREATED: u32 = 8;
+    /// What lies below the name may be something else afterwards, since the name is a symbolic link now.
+    pub const REDIRECTS: u32 = 16;
 }
 
 impl Call {
     /// Destroys nothing whatever its paths are; a tripped account's is stopped all the same.
-    pub const HARMLESS: Self = Self { verb: verb::NONE, flags: 0, paths: [PathArg::NONE, PathArg::NONE] };
+    pub const HARMLESS: Self = Self { verb: verb::NONE, flags: 0, paths: [PathArg::ABSENT, PathArg::ABSENT] };
 
     #[inline(always)]
     pub const fn one(verb: u32, path: PathArg) -> Self {
-        Self { verb, flags: 0, paths: [path, PathArg::NONE] }
+        Self { verb, flags: 0, paths: [path, PathArg::ABSENT] }
     }
 
     #[inline(always)]

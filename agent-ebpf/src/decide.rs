@@ -18,7 +18,7 @@ use agent_common::{
 use aya_ebpf::bindings::BPF_ANY;
 
 use crate::{
-    act::{Ledger, outcome},
+    act::{Ledger, outcome, redirects},
     actor::Actor,
     call::{Call, Held, Pending, flag},
     charge::reconcile,
@@ -26,7 +26,7 @@ use crate::{
     emit, enforce, ledger,
     maps::{DRAFT, PENDING},
     offsets::OFFSETS,
-    path::{Target, found},
+    path::{Target, form, found},
     place,
     read::{self, Kernel},
 };
@@ -46,8 +46,11 @@ pub fn begin(actor: &Actor, call: &Call) {
         return;
     }
     let first = place::resolve(actor.task, call.paths[0]);
-    let second =
-        if call.paths[1].dirfd == -1 { Target::NOTHING } else { place::resolve(actor.task, call.paths[1]) };
+    let second = if call.paths[1].form == form::ABSENT {
+        Target::NOTHING
+    } else {
+        place::resolve(actor.task, call.paths[1])
+    };
     park(actor, call, [in_trees(actor, first), in_trees(actor, second)]);
 }
 
@@ -137,6 +140,9 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
 #[inline(always)]
 fn conclude(actor: &Actor, pending: &mut Pending) {
     outcome(actor, pending, Ledger::Tell);
+    if redirects(pending) {
+        actor.disown_before(emit::now());
+    }
     let kinds = pending.kinds();
     let room = reconcile(actor, pending);
     let (burst, verdict) = verdict(actor, kinds, room, pending.at);

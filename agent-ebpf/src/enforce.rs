@@ -7,6 +7,9 @@ use crate::{actor::Actor, count::count, emit, lineage};
 
 const SIGSTOP: u32 = 19;
 
+/// A process that somebody continued and that is stopped again is reported again, but not more often than this (ns).
+const REPORT_AGAIN: u64 = 100_000_000;
+
 /// Carries out the verdict. This tier has one means: a stop that takes effect when the call is done. The agent never asks
 /// it for anything else, so a verdict of the other tier here is one of our own faults, and lets the call pass.
 #[inline(always)]
@@ -26,8 +29,9 @@ pub fn stop(actor: &Actor) {
     }
     // SAFETY: a live map entry; a race of two threads of one process can at most report the stop twice.
     let member = unsafe { &mut *actor.member };
-    if member.stopped_at == 0 {
-        member.stopped_at = emit::now();
+    let now = emit::now();
+    let before = core::mem::replace(&mut member.stopped_at, now);
+    if before == 0 || now.saturating_sub(before) > REPORT_AGAIN {
         member.stopped_ancestors = lineage::stopped_ancestors(actor.task).unwrap_or_else(|_| {
             count(Counter::KernelRead);
             0

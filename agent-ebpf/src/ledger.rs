@@ -6,7 +6,10 @@ use core::{
 };
 
 use agent_common::{
-    rules::{budget::Slots, name::Name},
+    rules::{
+        budget::Slots,
+        name::{Name, State},
+    },
     wire::{
         Counter,
         row::{Budget, NameKey, name_from_word, name_to_word},
@@ -19,11 +22,13 @@ use crate::{
     maps::{LEDGER, SLOTS},
 };
 
-/// What is remembered of a name.
+/// What is remembered of a name; scratch from before `scratch_from` is forgotten.
 #[inline(always)]
-pub fn recall(key: NameKey) -> Option<Name> {
+pub fn recall(key: NameKey, scratch_from: u64) -> Option<Name> {
     // SAFETY: the value is copied at once; an eviction meanwhile forgets the name, which is the safe side.
-    unsafe { LEDGER.get(key) }.map(|word| name_from_word(*word))
+    let name = unsafe { LEDGER.get(key) }.map(|word| name_from_word(*word))?;
+    let disowned = matches!(name.state, State::Scratch) && name.at < scratch_from;
+    if disowned { None } else { Some(name) }
 }
 
 /// Remembers it.

@@ -20,35 +20,54 @@ pub const NO_NODE: u64 = u64::MAX;
 /// No root.
 pub const OUTSIDE: RootId = RootId::MAX;
 
+/// What a path argument is; the values of [`PathArg::form`].
+pub mod form {
+    /// The call has no such argument.
+    pub const ABSENT: u32 = 0;
+    /// Text, relative to the descriptor unless it begins with a slash.
+    pub const TEXT: u32 = 1;
+    /// Text, for which the descriptor is the root (RESOLVE_IN_ROOT).
+    pub const TEXT_IN_ROOT: u32 = 2;
+    /// No text: the file behind the descriptor.
+    pub const DESCRIPTOR: u32 = 3;
+}
+
 /// A path argument.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct PathArg {
-    /// The address of the text; 0 for the file behind the descriptor itself.
+    /// The address of the text.
     pub text: u64,
-    /// Where a relative text starts.
+    /// Where a relative text starts. Any number will do where the text is absolute.
     pub dirfd: i32,
-    pub reserved: u32,
+    /// One of [`form`].
+    pub form: u32,
 }
 
 impl PathArg {
-    pub const NONE: Self = Self { text: 0, dirfd: -1, reserved: 0 };
+    pub const ABSENT: Self = Self { text: 0, dirfd: AT_FDCWD, form: form::ABSENT };
 
     #[inline(always)]
     pub const fn at(dirfd: u64, text: u64) -> Self {
-        Self { text, dirfd: dirfd as i32, reserved: 0 }
+        Self { text, dirfd: dirfd as i32, form: form::TEXT }
     }
 
     /// Relative to the working directory.
     #[inline(always)]
     pub const fn cwd(text: u64) -> Self {
-        Self { text, dirfd: AT_FDCWD, reserved: 0 }
+        Self { text, dirfd: AT_FDCWD, form: form::TEXT }
+    }
+
+    /// Within the directory behind a descriptor, whatever the text says.
+    #[inline(always)]
+    pub const fn in_root(dirfd: u64, text: u64) -> Self {
+        Self { text, dirfd: dirfd as i32, form: form::TEXT_IN_ROOT }
     }
 
     /// The file behind a descriptor.
     #[inline(always)]
     pub const fn descriptor(dirfd: u64) -> Self {
-        Self { text: 0, dirfd: dirfd as i32, reserved: 0 }
+        Self { text: 0, dirfd: dirfd as i32, form: form::DESCRIPTOR }
     }
 }
 

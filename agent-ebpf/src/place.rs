@@ -18,7 +18,7 @@ use crate::{
     count::count,
     maps::SCRATCH,
     offsets::OFFSETS,
-    path::{AT_FDCWD, MAX_DEPTH, NO_NODE, OUTSIDE, PATH_MAX, PathArg, Scratch, Target, found, state},
+    path::{AT_FDCWD, MAX_DEPTH, NO_NODE, OUTSIDE, PATH_MAX, PathArg, Scratch, Target, form, found, state},
     read::{self, Kernel, Unread},
 };
 
@@ -33,7 +33,7 @@ pub fn scratch() -> Option<&'static mut Scratch> {
 /// Resolves a path argument of a task.
 #[inline(always)]
 pub fn resolve(task: Kernel, path: PathArg) -> Target {
-    let _ = resolve_path(task.0, path.dirfd, path.text);
+    let _ = resolve_path(task.0, path.dirfd, path.text, path.form);
     scratch().map_or(Target::NOTHING, |scratch| scratch.target)
 }
 
@@ -41,8 +41,8 @@ pub fn resolve(task: Kernel, path: PathArg) -> Target {
 /// global function and follows it once, not at every call.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn resolve_path(task: u64, dirfd: i32, text: u64) -> u32 {
-    let target = match try_resolve(Kernel(task), &PathArg { text, dirfd, reserved: 0 }) {
+extern "C" fn resolve_path(task: u64, dirfd: i32, text: u64, form: u32) -> u32 {
+    let target = match try_resolve(Kernel(task), &PathArg { text, dirfd, form }) {
         Ok(target) => target,
         Err(Unread) => {
             count(Counter::KernelRead);
@@ -66,8 +66,8 @@ fn try_resolve(task: Kernel, path: &PathArg) -> Result<Target, Unread> {
         state::FAILED => return Err(Unread),
         _ => return Ok(unresolved(Counter::TooDeep)),
     }
-    let on_the_way = scratch().is_some_and(|scratch| scratch.root != OUTSIDE || scratch.node != NO_NODE);
-    if path.text != 0 && on_the_way && walk(descend::step, PATH_MAX as u32 / 2) != state::DONE {
+    // Outside of every tree too: the text may lead back up into one.
+    if path.form != form::DESCRIPTOR && walk(descend::step, PATH_MAX as u32) != state::DONE {
         return Ok(unresolved(Counter::UnresolvedPath));
     }
     Ok(scratch().map_or(Target::NOTHING, |scratch| target(scratch)))
@@ -78,7 +78,7 @@ fn try_resolve(task: Kernel, path: &PathArg) -> Result<Target, Unread> {
 fn set_out(task: Kernel, path: &PathArg) -> Result<bool, Unread> {
     let Some(scratch) = scratch() else { return Ok(false) };
     scratch.text_len = 0;
-    if path.text != 0 {
+    if path.form != form::DESCRIPTOR {
         let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
             scratch.target = Target { found: found::UNREAD, ..Target::NOTHING };
             return Ok(false);
@@ -128,7 +128,7 @@ fn target(scratch: &Scratch) -> Target {
 #[inline(always)]
 fn start(task: Kernel, path: &PathArg, first: u8) -> Result<Kernel, Unread> {
     let offsets = OFFSETS.load();
-    if path.text != 0 && first == b'/' {
+    if path.form == form::TEXT && first == b'/' {
         Ok(task.follow(offsets.task_fs)?.within(offsets.fs_root))
     } else if path.dirfd == AT_FDCWD {
         Ok(task.follow(offsets.task_fs)?.within(offsets.fs_pwd))

@@ -16,8 +16,9 @@ use anyhow::{Context as _, Result};
 use agent::ToldToEnd;
 
 use crate::{
+    output::{Form, Output},
     policy::{Policy, ThisHost},
-    report::{Event, Output},
+    report::Event,
 };
 pub(crate) use clock::boot_now;
 pub(crate) use effect::Effect;
@@ -30,7 +31,7 @@ pub(crate) struct Options {
     /// The policy file.
     pub(crate) policy: PathBuf,
     /// In which form to say what happens.
-    pub(crate) output: Output,
+    pub(crate) form: Form,
 }
 
 /// Watches until it is told to end; then lets go of everything and detaches.
@@ -45,7 +46,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let proof = self_test::prove(&mut kernel, host.self_test.path())
         .context("the self-test failed, so nothing is armed")?;
     boot::adopt(&mut kernel, &tables)?;
-    options.output.say(&Event::Armed {
+    let mut output = Output::new(options.form);
+    output.say(&Event::Armed {
         tier: "tracepoint",
         kernel: host.kernel.clone(),
         pid: std::process::id(),
@@ -54,8 +56,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         start_ms: started.elapsed().as_millis(),
         self_test_us: proof.took.as_micros(),
     });
-    let ended =
-        runtime.block_on(agent::run(kernel, tables.names, options.output, told_to_end, proof.records));
+    let ended = runtime.block_on(agent::run(kernel, tables.names, output, told_to_end, proof.records));
     drop(trees); // only now: the kernel programs know directories by inodes that these descriptors pin
     drop(host);
     ended

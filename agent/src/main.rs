@@ -10,6 +10,7 @@ mod daemon;
 mod enforcer;
 mod incidents;
 mod logging;
+mod output;
 mod policy;
 mod processes;
 mod report;
@@ -21,8 +22,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+use output::Form;
 use policy::PolicyError;
-use report::Output;
 
 /// A policy that is invalid has an exit status of its own, for whoever checks policies by running us.
 const INVALID_POLICY: u8 = 7;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     logging::start();
     let done = match Cli::parse().command {
         Command::Run { policy, json } => {
-            daemon::run(daemon::Options { policy, output: if json { Output::Json } else { Output::Text } })
+            daemon::run(daemon::Options { policy, form: if json { Form::Json } else { Form::Text } })
         }
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };

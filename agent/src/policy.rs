@@ -4,7 +4,8 @@
 //! [`Policy`] for this host. Both go on after a problem, so that one run reports them all.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -91,8 +92,7 @@ impl Policy {
     /// # Errors
     /// [`PolicyError::Read`]; [`PolicyError::Invalid`] with everything that is wrong.
     pub(crate) fn load(path: &Path, host: &impl Host) -> Result<Self, PolicyError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| PolicyError::Read { path: path.to_owned(), source })?;
+        let text = read(path).map_err(|source| PolicyError::Read { path: path.to_owned(), source })?;
         Self::from_text(path, &text, host)
     }
 
@@ -112,6 +112,17 @@ impl Policy {
             }
         }
     }
+}
+
+/// Reads a policy file; one that is longer than any policy could be is none.
+fn read(path: &Path) -> io::Result<String> {
+    const LONGEST: u64 = 1 << 20;
+    let mut text = String::new();
+    let read = fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        return Err(io::Error::other(format!("longer than {LONGEST} bytes")));
+    }
+    Ok(text)
 }
 
 impl Mode {

@@ -1,37 +1,9 @@
 //! What the agent says, for a person or for a program.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    io::{self, Write as _},
-};
+use std::{collections::BTreeMap, fmt};
 
 use agent_common::rules::BootNs;
 use serde::Serialize;
-
-/// In which form events are said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// A line a person reads.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Output {
-    /// Says an event on standard output. If nobody listens any more, watching goes on.
-    pub(crate) fn say(self, event: &Event) {
-        let line = match self {
-            Self::Text => event.to_string(),
-            Self::Json => {
-                serde_json::to_string(event).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
-            }
-        };
-        if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
-            log::warn!("cannot write to standard output: {error}");
-        }
-    }
-}
 
 /// Who did it, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -185,7 +157,27 @@ struct Clean<'a>(&'a str);
 impl fmt::Display for Clean<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|char| {
-            if char.is_control() { write!(f, "{}", char.escape_default()) } else { write!(f, "{char}") }
+            if char.is_control() || is_invisible(char) {
+                write!(f, "{}", char.escape_default())
+            } else {
+                write!(f, "{char}")
+            }
         })
+    }
+}
+
+/// What changes how other characters are shown, and is not shown itself: marks of writing direction and joiners.
+fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_nothing_to_a_terminal() {
+        let shown = Clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\né").to_string();
+        assert_eq!(shown, "a\\u{1b}[2Jb\\u{9b}c\\u{202e}d\\né");
     }
 }

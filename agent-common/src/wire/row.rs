@@ -36,6 +36,9 @@ pub struct Budget {
 pub struct Account {
     /// [`crate::rules::judge::Standing::to_word`].
     pub standing: u64,
+    /// Files that it made before this time (ns) do not count as its own any more: a directory may have been put in the
+    /// place of the one that they were made in.
+    pub scratch_from: u64,
     /// The protected roots of the account, a bit each.
     pub roots: u64,
     /// How long its doing is remembered in the name ledger (ns).
@@ -185,7 +188,7 @@ pub struct Settings {
 }
 
 const _: () = assert!(size_of::<Budget>() == 32);
-const _: () = assert!(size_of::<Account>() == 48 + Kind::COUNT * 32);
+const _: () = assert!(size_of::<Account>() == 56 + Kind::COUNT * 32);
 const _: () = assert!(size_of::<Member>() == 24);
 const _: () = assert!(size_of::<UserKey>() == 8);
 const _: () = assert!(size_of::<EdgeKey>() == 16);

@@ -87,8 +87,10 @@ pub fn set_user(ctx: TracePointContext) -> u32 {
 /// A process is about to make a child. A stop that pends here makes the kernel abandon the call before there is a child
 /// and repeat it when the process is continued (copy_process() answers -ERESTARTNOINTR while a signal is pending:
 /// https://github.com/torvalds/linux/blob/v6.12/kernel/fork.c#L2200), so a tripped account's fork storm ends at once.
+///
+/// And before a process signals or traces another: whoever continues a stopped process of its own account is stopped too.
 #[tracepoint]
-pub fn make_child(_: TracePointContext) -> u32 {
+pub fn steer(_: TracePointContext) -> u32 {
     if let Some(actor) = lineage::current() {
         decide::pass(&actor);
     }

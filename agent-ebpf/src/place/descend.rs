@@ -11,7 +11,7 @@ use super::scratch;
 use crate::{
     maps::EDGES,
     offsets::SETTINGS,
-    path::{NAME_MAX, NO_NODE, OUTSIDE, PATH_MAX, Scratch, state},
+    path::{NAME_MAX, NO_NODE, PATH_MAX, Scratch, state},
 };
 
 /// One component downwards.
@@ -41,7 +41,7 @@ pub extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
     if length > 0 && !(length == 1 && first == b'.') {
         enter(scratch);
     }
-    if byte == 0 || (scratch.root == OUTSIDE && scratch.node == NO_NODE) {
+    if byte == 0 {
         scratch.state = state::DONE;
         return 1;
     }

@@ -13,12 +13,15 @@ use super::{Effect, Input, Names, boot_now};
 use crate::{
     enforcer::release::release,
     incidents::Incidents,
-    report::{Event, Output},
+    output::Output,
+    report::Event,
     sensor::{Kernel, Record},
 };
 
 /// How many records are taken at once, so that a storm of them cannot keep signals and timers waiting.
 const BATCH: usize = 512;
+/// How many batches are still taken at the end; whoever floods us must not keep us from ending.
+const LAST_BATCHES: usize = 32;
 /// How often the counters are looked at.
 const COUNTERS: Duration = Duration::from_secs(1);
 /// How often records are looked for that were not worth waking us.
@@ -35,10 +38,11 @@ struct Agent {
     told_to_end: ToldToEnd,
 }
 
-/// SIGINT and SIGTERM. Made before anything is armed: a signal that comes meanwhile is not lost, and nothing is left armed.
+/// SIGINT, SIGTERM, and SIGHUP of a terminal that is closed. Made before anything is armed: a signal that comes meanwhile is not lost, and nothing is left armed.
 pub(crate) struct ToldToEnd {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl ToldToEnd {
@@ -47,6 +51,7 @@ impl ToldToEnd {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot catch SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot catch SIGTERM")?,
+            hangup: signal(SignalKind::hangup()).context("cannot catch SIGHUP")?,
         })
     }
 
@@ -54,6 +59,7 @@ impl ToldToEnd {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -160,12 +166,16 @@ impl Agent {
                 }
             }
         }
-        let rest = std::iter::from_fn(|| Some(take(&mut self.kernel)).filter(|records| !records.is_empty()));
-        let rest: Vec<Record> = rest.flatten().collect();
-        self.handle(Input::Records(rest));
-        let counters = self.kernel.counters()?;
-        self.handle(Input::Counters(counters));
+        let last =
+            (0..LAST_BATCHES).map(|_| take(&mut self.kernel)).take_while(|records| !records.is_empty());
+        let last: Vec<Record> = last.flatten().collect();
+        self.handle(Input::Records(last));
+        match self.kernel.counters() {
+            Ok(counters) => self.handle(Input::Counters(counters)),
+            Err(error) => warn("cannot read the counters a last time", error),
+        }
         self.handle(Input::End);
+        self.output.finish();
         Ok(())
     }
 }

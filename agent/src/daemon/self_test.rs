@@ -11,7 +11,7 @@ use std::{
 
 use agent_common::wire::row::SELF_TEST;
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, waitpid};
 
 use super::tables::SELF_TEST_BUDGET;
 use crate::{
@@ -112,6 +112,8 @@ impl Drop for Subject {
 
 /// The hidden command: deletes the files of the self-test's tree one after the other.
 pub(crate) fn subject(tree: &Path) -> Result<()> {
+    // An agent that is killed meanwhile leaves nobody behind.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
     std::io::stdin().read_exact(&mut [0])?;
     for index in 0..FILES {
         fs::remove_file(tree.join(index.to_string()))?;

@@ -70,6 +70,7 @@ impl Tables {
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
         tables.add_account(1, Response::Hold, &budgets);
         let masks = tables.add_trees(policy)?;
+        let masks: Vec<u64> = masks.into_iter().map(|mask| tables.with_nested(mask)).collect();
         for account in &policy.accounts {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
             let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
@@ -101,6 +102,17 @@ impl Tables {
             masks.push(mask);
         }
         Ok(masks)
+    }
+
+    /// A root that lies below one of the mask's is protected for the same accounts, though the kernel programs see the inner
+    /// one first.
+    fn with_nested(&self, mask: u64) -> u64 {
+        let real: Vec<PathBuf> =
+            self.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
+        let is_in = |index: usize| mask >> index & 1 == 1;
+        let covered =
+            |path: &Path| real.iter().enumerate().any(|(index, root)| is_in(index) && path.starts_with(root));
+        (0..real.len()).filter(|index| covered(&real[*index])).fold(mask, |mask, index| mask | 1 << index)
     }
 
     fn add_account(&mut self, roots: u64, wanted: Response, budgets: &Budgets) -> u32 {

@@ -14,13 +14,15 @@ use crate::{
 const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
+const O_PATH: u64 = 0o1000_0000;
+const RESOLVE_IN_ROOT: u64 = 0x10;
 
 /// An open; one that neither makes nor empties a file destroys nothing.
 #[inline(always)]
 fn open_call(path: PathArg, flags: u64) -> Call {
     let creates = flags & O_CREAT != 0;
     let empties = flags & O_TRUNC != 0;
-    if !creates && !empties {
+    if flags & O_PATH != 0 || (!creates && !empties) {
         return Call::HARMLESS;
     }
     let mut known = 0;
@@ -48,13 +50,15 @@ pub fn openat(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[dirfd, path, flags, ..]| open_call(PathArg::at(dirfd, path), flags))
 }
 
-/// `openat2(dirfd, path, how)`: the flags are the first word of `how`. If that is not in memory yet, they are taken to
+/// `openat2(dirfd, path, how)`: `how` is flags, mode and how to resolve. If that is not in memory yet, they are taken to
 /// be the worst; a file that was not emptied gives its slot back when the call is done only if it was created, so this
 /// may count a harmless open once.
 #[tracepoint]
 pub fn openat2(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[dirfd, path, how, ..]| {
-        open_call(PathArg::at(dirfd, path), read::user(how).unwrap_or(O_CREAT | O_TRUNC))
+        let [flags, _, resolve] = read::user(how).unwrap_or([O_CREAT | O_TRUNC, 0, 0]);
+        let in_root = resolve & RESOLVE_IN_ROOT != 0;
+        open_call(if in_root { PathArg::in_root(dirfd, path) } else { PathArg::at(dirfd, path) }, flags)
     })
 }
 
@@ -79,13 +83,15 @@ pub fn mkdirat(ctx: TracePointContext) -> u32 {
 /// `symlink(target, path)`
 #[tracepoint]
 pub fn symlink(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[_, path, ..]| Call::one(verb::CREATE, PathArg::cwd(path)))
+    enter(&ctx, |[_, path, ..]| Call::one(verb::CREATE, PathArg::cwd(path)).with(flag::REDIRECTS))
 }
 
 /// `symlinkat(target, dirfd, path)`
 #[tracepoint]
 pub fn symlinkat(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[_, dirfd, path, ..]| Call::one(verb::CREATE, PathArg::at(dirfd, path)))
+    enter(&ctx, |[_, dirfd, path, ..]| {
+        Call::one(verb::CREATE, PathArg::at(dirfd, path)).with(flag::REDIRECTS)
+    })
 }
 
 /// `link(from, to)`
