@@ -141,7 +141,9 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
 fn conclude(actor: &Actor, pending: &mut Pending) {
     outcome(actor, pending, Ledger::Tell);
     if redirects(pending) {
-        actor.disown_before(emit::now());
+        // What is renamed may have been filled meanwhile; a new link is not disowned by itself.
+        let renamed = pending.flags & flag::REDIRECTS == 0;
+        actor.disown_before(if renamed { emit::now() } else { pending.at });
     }
     let kinds = pending.kinds();
     let room = reconcile(actor, pending);
