@@ -63,6 +63,14 @@ fn a_path_with_dots_inside_is_not_judged_and_reported() -> Result<()> {
 }
 
 #[test]
+fn a_path_that_leads_back_up_into_the_tree_is_reported_too() -> Result<()> {
+    let mut scene = filled()?;
+    let reasons = unseen(&mut scene, &["chdir {outside}", "unlink ../tree/{}"])?;
+    assert_eq!(reasons, vec!["unresolved_path"; FILES]);
+    scene.end().map(drop)
+}
+
+#[test]
 fn what_a_ring_does_is_not_seen_but_the_ring_is() -> Result<()> {
     let mut scene = filled()?;
     let job = each_of(&scene, 1, &["io-uring"])?;
