@@ -70,7 +70,9 @@ impl Tables {
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
         tables.add_account(1, Response::Hold, &budgets);
         let masks = tables.add_trees(policy)?;
-        let masks: Vec<u64> = masks.into_iter().map(|mask| tables.with_nested(mask)).collect();
+        let real: Vec<PathBuf> =
+            tables.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
+        let masks: Vec<u64> = masks.into_iter().map(|mask| with_nested(&real, mask)).collect();
         for account in &policy.accounts {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
             let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
@@ -102,17 +104,6 @@ impl Tables {
             masks.push(mask);
         }
         Ok(masks)
-    }
-
-    /// A root that lies below one of the mask's is protected for the same accounts, though the kernel programs see the inner
-    /// one first.
-    fn with_nested(&self, mask: u64) -> u64 {
-        let real: Vec<PathBuf> =
-            self.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
-        let is_in = |index: usize| mask >> index & 1 == 1;
-        let covered =
-            |path: &Path| real.iter().enumerate().any(|(index, root)| is_in(index) && path.starts_with(root));
-        (0..real.len()).filter(|index| covered(&real[*index])).fold(mask, |mask, index| mask | 1 << index)
     }
 
     fn add_account(&mut self, roots: u64, wanted: Response, budgets: &Budgets) -> u32 {
@@ -159,6 +150,28 @@ impl Claims for Tables {
     }
 }
 
+/// A root that lies below one of the mask's is protected for the same accounts, though the kernel programs see the inner one
+/// first. `roots` are without symbolic links.
+fn with_nested(roots: &[PathBuf], mask: u64) -> u64 {
+    let is_in = |index: usize| mask >> index & 1 == 1;
+    let covered =
+        |path: &Path| roots.iter().enumerate().any(|(index, root)| is_in(index) && path.starts_with(root));
+    (0..roots.len()).filter(|index| covered(&roots[*index])).fold(mask, |mask, index| mask | 1 << index)
+}
+
 fn nanoseconds(budget: Budget) -> u64 {
     u64::try_from(budget.window().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_covers_the_trees_inside_it_and_no_others() {
+        let roots = ["/run/t", "/srv", "/srv/app", "/srvx", "/srv/app/conf"].map(PathBuf::from);
+        assert_eq!(with_nested(&roots, 0b00010), 0b10110);
+        assert_eq!(with_nested(&roots, 0b00100), 0b10100);
+        assert_eq!(with_nested(&roots, 0b01000), 0b01000);
+    }
 }
