@@ -1,25 +1,24 @@
 //! The agent under test: the real binary, its policy and the events it prints.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::account::end_with_us;
+use crate::ear::Ear;
 use crate::event::{Armed, Operation};
 use crate::{Account, Burst, Counters, Event, Job, Policy, program, wait};
 
 /// An agent that runs and is armed.
 pub struct Daemon {
     child: Child,
-    inbox: Receiver<Result<Event>>,
+    ear: Ear,
     seen: Vec<Event>,
     complaints: File,
     armed: Armed,
@@ -40,20 +39,15 @@ impl Daemon {
     /// Starts the agent with this policy, kept as a file in `directory`, and waits until it is armed.
     pub fn start(policy: &Policy, directory: &Path) -> Result<Self> {
         wait::go_on()?;
-        let file = directory.join("policy.toml");
-        fs::write(&file, policy.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
         let complaints = tempfile::tempfile().context("cannot make a temporary file")?;
-        let mut command = Command::new(program::agent()?);
-        command.args(["run", "--json", "--policy"]).arg(&file);
-        // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
-        end_with_us(&mut command, Signal::TERM);
+        let mut command = command(&write(policy, directory)?)?;
+        command.stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let begun = Instant::now();
         let mut child = command.spawn().context("cannot start the agent")?;
-        let inbox = read_lines(&mut child)?;
+        let ear = Ear::to(child.stdout.take().context("the agent's output was piped just above")?);
         let armed = Armed { tier: String::new(), start_ms: 0.0 };
-        let mut daemon =
-            Self { child, inbox, seen: Vec::new(), complaints, armed, until_armed: Duration::ZERO };
+        let until_armed = Duration::ZERO;
+        let mut daemon = Self { child, ear, seen: Vec::new(), complaints, armed, until_armed };
         let first = daemon.wait_for("armed", |event| match event {
             Event::Armed(armed) => Some(armed.clone()),
             _ => None,
@@ -65,12 +59,10 @@ impl Daemon {
 
     /// Runs the agent where it should refuse to; `arrange` may change how it is called.
     pub fn refused(policy_file: &Path, arrange: impl FnOnce(&mut Command)) -> Result<Refusal> {
-        let mut command = Command::new(program::agent()?);
-        command.args(["run", "--json", "--policy"]).arg(policy_file);
-        end_with_us(&mut command, Signal::TERM);
+        let mut command = command(policy_file)?;
         arrange(&mut command);
         let (complaints, output) = (tempfile::tempfile()?, tempfile::tempfile()?);
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(complaints.try_clone()?);
+        command.stdout(output.try_clone()?).stderr(complaints.try_clone()?);
         let mut child = command.spawn().context("cannot start the agent")?;
         let status = wait::until("the agent refuses and ends", || Ok(child.try_wait()?));
         if status.is_err() {
@@ -78,6 +70,22 @@ impl Daemon {
             end(&mut child);
         }
         Ok(Refusal { status: status?, complaint: read_all(&complaints)?, output: read_all(&output)? })
+    }
+
+    /// Starts it, tells it to end as soon as it is so far, and waits until it has ended.
+    pub fn told_to_end_when(
+        policy: &Policy,
+        directory: &Path,
+        so_far: impl Fn(u32) -> Result<bool>,
+    ) -> Result<ExitStatus> {
+        let mut command = command(&write(policy, directory)?)?;
+        let mut child = command.stdout(Stdio::null()).spawn().context("cannot start the agent")?;
+        let pid = child.id();
+        let status = wait::until("the agent is so far", || Ok(so_far(pid)?.then_some(())))
+            .and_then(|()| signal(&child, Signal::TERM))
+            .and_then(|()| wait::until("the agent ends", || Ok(child.try_wait()?)));
+        end(&mut child);
+        status
     }
 
     /// Its process id.
@@ -100,7 +108,7 @@ impl Daemon {
 
     /// Everything it has printed so far.
     pub fn seen(&mut self) -> Result<&[Event]> {
-        while let Ok(event) = self.inbox.try_recv() {
+        while let Ok(event) = self.ear.inbox.try_recv() {
             self.seen.push(event?);
         }
         Ok(&self.seen)
@@ -112,7 +120,7 @@ impl Daemon {
             return Ok(answer);
         }
         loop {
-            let Some(event) = wait::next(what, &self.inbox)? else {
+            let Some(event) = wait::next(what, &self.ear.inbox)? else {
                 let status = self.child.wait().context("cannot wait for the agent")?;
                 let complaint = read_all(&self.complaints)?;
                 bail!("{what}: the agent has ended ({status}): {}", complaint.trim());
@@ -189,14 +197,35 @@ impl Daemon {
 
     /// Asks it to end, reads what it still prints, and returns what it counted.
     pub fn end(&mut self) -> Result<Counters> {
-        signal(&self.child, Signal::TERM)?;
+        self.end_by(Signal::TERM)
+    }
+
+    /// The same by another signal.
+    pub fn end_by(&mut self, by: Signal) -> Result<Counters> {
+        signal(&self.child, by)?;
         let counters = self.wait_for("the last line", |event| match event {
             Event::Ended { counters } => Some(counters.clone()),
             _ => None,
         })?;
+        self.until_ended()?;
+        Ok(counters)
+    }
+
+    /// From now on nobody reads what it prints, although the pipe stays open.
+    pub fn turn_away(&self) {
+        self.ear.turn_away();
+    }
+
+    /// Asks it to end without listening to it any more.
+    pub fn end_unheard(&mut self) -> Result<()> {
+        signal(&self.child, Signal::TERM)?;
+        self.until_ended()
+    }
+
+    fn until_ended(&mut self) -> Result<()> {
         let status = wait::until("the agent ends", || Ok(self.child.try_wait()?))?;
         ensure!(status.success(), "the agent ended with {status}: {}", read_all(&self.complaints)?.trim());
-        Ok(counters)
+        Ok(())
     }
 
     /// Kills it, as a crash would.
@@ -213,21 +242,20 @@ impl Drop for Daemon {
     }
 }
 
-/// Each line as an event, on a thread of its own, so that the agent never waits for us.
-fn read_lines(child: &mut Child) -> Result<Receiver<Result<Event>>> {
-    let output = child.stdout.take().context("the agent's output was piped just above")?;
-    let (sender, inbox) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(output).lines() {
-            let event = line.context("reading what the agent prints").and_then(|line| {
-                serde_json::from_str(&line).with_context(|| format!("the agent printed {line}"))
-            });
-            if sender.send(event).is_err() {
-                break; // nobody wants to know any more
-            }
-        }
-    });
-    Ok(inbox)
+fn write(policy: &Policy, directory: &Path) -> Result<PathBuf> {
+    let file = directory.join("policy.toml");
+    fs::write(&file, policy.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file)
+}
+
+/// How the agent is called.
+fn command(policy_file: &Path) -> Result<Command> {
+    let mut command = Command::new(program::agent()?);
+    command.args(["run", "--json", "--policy"]).arg(policy_file);
+    // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
+    command.process_group(0).stdin(Stdio::null());
+    end_with_us(&mut command, Signal::TERM);
+    Ok(command)
 }
 
 fn signal(child: &Child, signal: Signal) -> Result<()> {
@@ -252,7 +280,7 @@ fn end(child: &mut Child) {
 }
 
 fn read_all(mut file: &File) -> Result<String> {
-    use std::io::{Read as _, Seek as _};
+    use std::io::Seek as _;
     let mut text = String::new();
     file.rewind().and_then(|()| file.read_to_string(&mut text)).context("reading what the agent wrote")?;
     Ok(text)

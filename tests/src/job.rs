@@ -1,7 +1,8 @@
 //! A command that runs, and what becomes of it: it may end, and it may be stopped.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -126,6 +127,12 @@ impl Job {
         kill_process(self.pid, Signal::CONT).with_context(|| format!("cannot continue {}", self.words))
     }
 
+    /// Waits until it has printed this.
+    pub fn until_says(&self, words: &str) -> Result<()> {
+        let says = || Ok(self.output()?.contains(words).then_some(()));
+        wait::until(&format!("{} says {words:?}", self.words), says)
+    }
+
     /// What it has printed so far.
     pub fn output(&self) -> Result<String> {
         text(&self.output)
@@ -175,8 +182,13 @@ impl Outcome {
     }
 }
 
-fn text(mut file: &File) -> Result<String> {
-    let mut text = String::new();
-    file.rewind().and_then(|()| file.read_to_string(&mut text)).context("reading what a job wrote")?;
-    Ok(text)
+/// Without moving the place that the job, which shares it with us, writes to.
+fn text(file: &File) -> Result<String> {
+    let read = || {
+        let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, 0)?;
+        anyhow::Ok(bytes)
+    };
+    let bytes = read().context("reading what a job wrote")?;
+    String::from_utf8(bytes).context("a job wrote something not UTF-8")
 }

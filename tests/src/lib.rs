@@ -12,6 +12,7 @@
 mod account;
 pub mod clock;
 mod daemon;
+mod ear;
 mod event;
 mod ground;
 mod job;
@@ -21,6 +22,7 @@ pub mod proc;
 mod program;
 mod scene;
 mod sudo;
+pub mod tracepoints;
 pub mod truth;
 pub mod wait;
 

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 
 use anyhow::Result;
 use tests::{Account, Daemon, Ground, Policy, Refusal, agent};
 
 use crate::check::filled;
-use crate::maps;
 
 /// Something failed.
 const FAILED: i32 = 1;
@@ -16,7 +16,7 @@ const USAGE: i32 = 2;
 /// The policy says something that cannot be.
 const INVALID: i32 = 7;
 
-/// The refusal has this exit status, says these words, and nothing is left in the kernel.
+/// The refusal has this exit status, says these words, and nothing is left of it.
 fn assert_refused(refusal: &Refusal, status: i32, words: &[&str]) -> Result<()> {
     let Refusal { status: found, complaint, output } = refusal;
     assert_eq!(found.code(), Some(status), "{complaint}");
@@ -24,7 +24,7 @@ fn assert_refused(refusal: &Refusal, status: i32, words: &[&str]) -> Result<()> 
         assert!(complaint.contains(word), "{word:?} is not in {complaint:?}");
     }
     assert_eq!(output, "", "something was printed as if it had started");
-    maps::all_gone()?;
+    assert!(!Path::new("/run/burstguard").exists());
     Ok(())
 }
 
@@ -109,7 +109,6 @@ fn a_second_agent() -> Result<()> {
     assert!(refusal.complaint.contains("another agent is running"), "{}", refusal.complaint);
     assert_eq!(refusal.output, "");
     // The first one does not notice.
-    assert_eq!(maps::lineages()?.len(), 1);
     crate::check::each(&scene, &["unlink {}"])?.until_stopped()?;
     assert_eq!(scene.destroyed(crate::check::FILES), 11);
     scene.daemon.burst()?;

@@ -1,7 +1,7 @@
 //! What most tests are: the account takes steps, and is or is not stopped.
 
 use anyhow::{Context as _, Result};
-use tests::{Account, Burst, Daemon, Ground, Job, Policy, Scene, proc, truth, wait};
+use tests::{Account, Burst, Daemon, Ground, Job, Policy, Scene, proc, tracepoints, truth, wait};
 
 /// How many files there are to destroy, unless a test says otherwise.
 pub(crate) const FILES: usize = 30;
@@ -31,6 +31,7 @@ pub(crate) fn hold(rows: &[Row]) -> Result<()> {
 
 /// Every row is true, for an account of its own: one agent watches them all.
 pub(crate) fn hold_with(rows: &[Row], change: impl FnOnce(Policy) -> Policy) -> Result<()> {
+    tracepoints::keep_in_use();
     let parties: Vec<_> = rows.iter().map(|_| party()).collect::<Result<_>>()?;
     let mut parties_left = parties.iter();
     let (ground, account) = parties_left.next().context("a table has rows")?;
@@ -79,6 +80,7 @@ pub(crate) fn filled() -> Result<Scene> {
 
 /// The same with another policy.
 pub(crate) fn filled_with(change: impl FnOnce(Policy) -> Policy) -> Result<Scene> {
+    tracepoints::keep_in_use();
     Scene::with(|policy, ground| {
         ground.fill(&ground.tree(), FILES)?;
         Ok(change(policy))

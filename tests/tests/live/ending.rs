@@ -1,10 +1,13 @@
 //! An agent that ends lets go of what it has stopped.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
+use rustix::process::Signal;
 use tests::{Event, Scene, SudoRule, truth};
 
-use crate::check::{FILES, filled, stopped_anywhere};
-use crate::maps;
+use crate::check::{FILES, each, each_of, filled, stopped_anywhere};
+use crate::maps::Loaded;
 
 fn released(scene: &mut Scene) -> Result<Vec<u32>> {
     scene.daemon.wait_for("a release", |event| match event {
@@ -15,15 +18,42 @@ fn released(scene: &mut Scene) -> Result<Vec<u32>> {
 
 #[test]
 fn on_sigterm_what_was_stopped_goes_on_to_its_end() -> Result<()> {
+    lets_go_by(Signal::TERM)
+}
+
+#[test]
+fn so_it_does_when_its_terminal_is_closed() -> Result<()> {
+    lets_go_by(Signal::HUP)
+}
+
+fn lets_go_by(signal: Signal) -> Result<()> {
     let mut scene = filled()?;
+    let loaded = Loaded::by(&scene.daemon)?;
     let job = scene.shell("exec rm -f *")?;
     job.until_stopped()?;
     assert_eq!(scene.destroyed(FILES), 11);
-    scene.daemon.end()?;
+    scene.daemon.end_by(signal)?;
     job.until_done()?;
     assert_eq!(truth::missing(&scene.tree(), FILES), FILES);
     assert_eq!(released(&mut scene)?, [job.pid()]);
-    maps::all_gone()?;
+    loaded.until_gone()
+}
+
+/// The pipe is full, and so is the agent's own queue behind it. It goes on with its work, and it ends.
+#[test]
+fn an_agent_that_nobody_listens_to_lets_go_all_the_same() -> Result<()> {
+    let mut scene = filled()?;
+    scene.daemon.turn_away();
+    // Each is a line to print: more than a pipe and the queue can take.
+    each_of(&scene, 12_000, &["!unlink ../nothing"])?.until_done()?;
+    let job = each(&scene, &["unlink {}"])?;
+    job.until_stopped()?;
+    assert_eq!(scene.destroyed(FILES), 11);
+    let told = Instant::now();
+    scene.daemon.end_unheard()?;
+    assert!(told.elapsed() < Duration::from_secs(10), "it took {:?} to end", told.elapsed());
+    job.until_done()?;
+    assert_eq!(truth::missing(&scene.tree(), FILES), FILES);
     Ok(())
 }
 
@@ -91,12 +121,13 @@ fn what_someone_else_stopped_stays_stopped() -> Result<()> {
 #[test]
 fn a_killed_agent_takes_its_programs_along() -> Result<()> {
     let Scene { daemon, ground, account } = filled()?;
+    let loaded = Loaded::by(&daemon)?;
     let mut command = account.shell("exec rm -f *");
     command.current_dir(ground.tree());
     let job = tests::Job::start(command)?;
     job.until_stopped()?;
     daemon.kill()?;
-    maps::all_gone()?;
+    loaded.until_gone()?;
     assert!(job.goes_on() && tests::proc::Process::look(job.pid()).is_some_and(|rm| rm.is_stopped()));
     assert_eq!(truth::missing(&ground.tree(), FILES), 11);
     job.continue_it()?;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use tests::{Account, Daemon, Event, Ground, Job, Policy, Scene, SudoRule, proc, truth, wait};
 
 use crate::check::{FILES, each, filled, is_protected, stopped_anywhere};
-use crate::maps;
+use crate::maps::Loaded;
 
 #[test]
 fn a_childs_child_is_a_member() -> Result<()> {
@@ -72,8 +72,8 @@ fn a_process_lives_on_without_its_leader_and_ends_with_its_last_thread() -> Resu
     // Two were deleted before: nine more, one of them over the budget.
     assert_eq!(truth::missing(&scene.tree(), FILES), 9);
     assert_eq!(scene.daemon.burst()?.pid, job.pid());
-    assert!(!maps::members()?.contains(&ended.pid()));
-    assert!(maps::members()?.contains(&job.pid()));
+    let members = Loaded::by(&scene.daemon)?.members()?;
+    assert!(!members.contains(&ended.pid()) && members.contains(&job.pid()));
     scene.end().map(drop)
 }
 
@@ -104,7 +104,8 @@ fn a_process_that_has_ended_leaves_no_entry() -> Result<()> {
     let joined = scene.daemon.seen()?.iter().filter(|event| matches!(event, Event::Joined { .. })).count();
     assert!(joined > pids.len());
     // What is waited for here are children that nobody told us of.
-    wait::until("no entry is left", || Ok(maps::members()?.is_empty().then_some(())))?;
+    let loaded = Loaded::by(&scene.daemon)?;
+    wait::until("no entry is left", || Ok(loaded.members()?.is_empty().then_some(())))?;
     scene.end().map(drop)
 }
 

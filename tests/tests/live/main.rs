@@ -12,5 +12,7 @@ mod recreate;
 mod removal;
 mod rename;
 mod scratch;
+mod starting;
 mod stop;
+mod trees;
 mod truncate;

@@ -1,35 +1,54 @@
 //! The kernel's memory, seen from outside of the agent.
 
+use std::fs;
+
 use agent_common::wire::row::Member;
 use anyhow::{Context as _, Result};
 use aya::maps::{HashMap, Map, MapData, loaded_maps};
-use tests::wait;
+use tests::{Daemon, wait};
 
-/// The ids of the maps of lineages that are loaded: one for each agent that runs.
-pub(crate) fn lineages() -> Result<Vec<u32>> {
-    let mut ids = Vec::new();
-    for map in loaded_maps() {
-        let map = map.context("cannot list the kernel's maps")?;
-        if map.name() == b"LINEAGE" {
-            ids.push(map.id());
-        }
+/// The maps of lineages that are loaded: one for each agent that runs, of others too.
+fn lineages() -> Vec<u32> {
+    // A map that goes while it is looked at is an error, and nobody's.
+    loaded_maps().flatten().filter(|map| map.name() == b"LINEAGE").map(|map| map.id()).collect()
+}
+
+/// The map of lineages of this agent, if it has loaded its programs.
+fn lineage_of(agent: u32) -> Option<u32> {
+    let descriptors = fs::read_dir(format!("/proc/{agent}/fdinfo")).ok()?;
+    let texts = descriptors.flatten().filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    let own: Vec<u32> = texts.filter_map(|text| map_id(&text)).collect();
+    lineages().into_iter().find(|id| own.contains(id))
+}
+
+fn map_id(fdinfo: &str) -> Option<u32> {
+    fdinfo.lines().find_map(|line| line.strip_prefix("map_id:"))?.trim().parse().ok()
+}
+
+/// What an agent has in the kernel.
+pub(crate) struct Loaded(u32);
+
+impl Loaded {
+    /// Of an agent that is armed.
+    pub(crate) fn by(daemon: &Daemon) -> Result<Self> {
+        Self::so_far(daemon.pid()).context("the agent has no map of lineages")
     }
-    Ok(ids)
-}
 
-/// Waits until no agent has left anything: the kernel frees maps a little after their last user has gone.
-pub(crate) fn all_gone() -> Result<()> {
-    wait::until("no map of an agent is in the kernel", || Ok(lineages()?.is_empty().then_some(())))
-}
+    /// Of an agent that may not have loaded its programs yet.
+    pub(crate) fn so_far(agent: u32) -> Option<Self> {
+        lineage_of(agent).map(Self)
+    }
 
-/// The process ids in the lineages of the agent that runs.
-pub(crate) fn members() -> Result<Vec<u32>> {
-    let mut members = Vec::new();
-    for id in lineages()? {
-        let map = Map::HashMap(MapData::from_id(id).context("cannot open the map of lineages")?);
+    /// Waits until nothing is left of it: the kernel frees maps a little after their last user has gone.
+    pub(crate) fn until_gone(&self) -> Result<()> {
+        wait::until("the agent's maps are gone", || Ok((!lineages().contains(&self.0)).then_some(())))
+    }
+
+    /// The process ids in its lineages.
+    pub(crate) fn members(&self) -> Result<Vec<u32>> {
+        let map = Map::HashMap(MapData::from_id(self.0).context("cannot open the map of lineages")?);
         let map =
             HashMap::<_, u32, Member>::try_from(map).context("the map of lineages has another layout")?;
-        members.extend(map.keys().collect::<Result<Vec<_>, _>>().context("cannot read the map of lineages")?);
+        map.keys().collect::<Result<_, _>>().context("cannot read the map of lineages")
     }
-    Ok(members)
 }

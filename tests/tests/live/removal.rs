@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use anyhow::Result;
-use tests::{Job, Scene, truth};
+use tests::{Scene, truth};
 
 use crate::check::{
     FILES, each, each_of, filled, filled_below, filled_with, hold, passes, stopped_anywhere, stops,
@@ -59,24 +58,6 @@ fn find_below_a_working_directory_that_was_entered_through_a_link() -> Result<()
     job.until_stopped()?;
     assert_eq!(truth::missing(&scene.file("sub"), FILES), 11);
     assert_eq!(scene.daemon.burst()?.comm, "find");
-    scene.end().map(drop)
-}
-
-#[test]
-fn a_bind_mount_in_a_namespace_of_its_own_is_the_same_tree() -> Result<()> {
-    let mut scene = filled()?;
-    let uid = scene.account.uid().to_string();
-    let gid = scene.account.gid().to_string();
-    let script = scene.ground.expand(
-        "mount --bind {tree} {outside} && cd {outside} && \
-         exec setpriv --reuid $1 --regid $2 --clear-groups -- rm -f f0000 $(ls)",
-    );
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "--", "sh", "-c", &script, "sh", &uid, &gid]);
-    let job = Job::start(command)?;
-    job.until_stopped()?;
-    assert_eq!(scene.destroyed(FILES), 11);
-    assert_eq!(scene.daemon.burst()?.pid, job.pid());
     scene.end().map(drop)
 }
 
@@ -139,4 +120,25 @@ fn memory_that_is_not_there_yet_hides_no_path() -> Result<()> {
     assert_eq!(scene.destroyed(FILES), 1);
     assert_eq!(scene.daemon.burst()?.path, "f0000");
     scene.end().map(drop)
+}
+
+#[test]
+fn a_path_that_is_none_is_no_operation_and_no_fault() -> Result<()> {
+    let mut scene = filled_with(|policy| policy.budget("deletes", "0/1h").budget("replaces", "0/1h"))?;
+    passes(&mut scene, &["!unlink-nothing", "!rename-to-nothing {}"])?;
+    assert_eq!(scene.daemon.operations()?, []);
+    assert_eq!(scene.destroyed(FILES), 0);
+    scene.end().map(drop)
+}
+
+#[test]
+fn a_path_may_be_as_long_as_the_kernel_takes_it() -> Result<()> {
+    for slashes in [3000, 4000] {
+        let scene = filled()?;
+        let job = each(&scene, &[&format!("unlink .{}{{}}", "/".repeat(slashes))])?;
+        job.until_stopped()?;
+        assert_eq!(scene.destroyed(FILES), 11, "{slashes} slashes");
+        scene.end()?;
+    }
+    Ok(())
 }

@@ -19,6 +19,7 @@ fn renaming_a_name_away_is_a_delete_wherever_it_goes() -> Result<()> {
         stops(&["rename {} {}.bak"], 11, "delete+replace"),
         stops(&["rename {} ../outside/{}"], 11, "delete"),
         stops(&["rename-new {} {}.bak"], 11, "delete"),
+        stops(&["rename-from-nowhere {tree}/{} {outside}/{}"], 11, "delete"),
     ])
 }
 
@@ -39,6 +40,9 @@ fn renaming_over_a_name_is_a_replace_wherever_it_comes_from() -> Result<()> {
         stops(&["create-new {outside}/new", "rename {outside}/new {}"], 11, "replace"),
         stops(&["create-new {outside}/{}", "exchange {outside}/{} {}"], 11, "replace"),
         stops(&["create-new new-{}", "exchange new-{} {}"], 11, "replace"),
+        stops(&["create-new {outside}/{}", "rename-from-nowhere {outside}/{} {tree}/{}"], 11, "replace"),
+        stops(&["create-new {outside}/{}", "exchange-from-nowhere {outside}/{} {tree}/{}"], 11, "replace"),
+        stops(&["create-new {outside}/{}", "exchange-from-nowhere {tree}/{} {outside}/{}"], 11, "replace"),
     ];
     hold_with(&rows, |policy| policy.budget("replaces", "10/1h"))
 }

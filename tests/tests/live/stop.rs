@@ -1,6 +1,6 @@
 //! What a stop reaches, and how much gets past the budget.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tests::{Job, Scene, proc, truth};
 
 use crate::check::{FILES, each, each_of, filled};
@@ -64,6 +64,7 @@ fn of_sixteen_threads_each_completes_one_call_at_most() -> Result<()> {
 fn later(step: &str) -> Result<()> {
     let mut scene = filled()?;
     let mut other = each_of(&scene, 1, &["wait", step, "unlink f0029"])?;
+    other.until_says("waiting")?; // so that nothing else of it is what stops it
     each(&scene, &["unlink {}"])?.until_stopped()?;
     other.tell("go")?;
     other.until_stopped()?;
@@ -116,4 +117,43 @@ fn the_processes_that_are_stopped_are_the_accounts_alone() -> Result<()> {
         assert!(!scene.daemon.stopped()?.contains(&pid));
     }
     scene.end().map(drop)
+}
+
+/// Another process of the account does this to the one that was stopped. Returns how many files are gone then.
+fn to_the_stopped(step: impl FnOnce(u32) -> String, goes_on: bool) -> Result<usize> {
+    let mut scene = filled()?;
+    let mut stopped = scene.shell("read go; exec rm -f *")?;
+    let step = step(stopped.pid());
+    let mut other = each_of(&scene, 1, &["wait", &step, &step, "unlink f0029"])?;
+    other.until_says("waiting")?;
+    stopped.tell("go")?;
+    stopped.until_stopped()?;
+    assert_eq!(truth::missing(&scene.tree(), FILES), 11);
+    other.tell("go")?;
+    other.until_stopped().context(step)?;
+    if goes_on {
+        stopped.until_stopped()?;
+    }
+    scene.catch_up()?;
+    assert!(scene.daemon.stopped()?.contains(&other.pid()));
+    let gone = truth::missing(&scene.tree(), FILES);
+    drop(other); // before the process that it may trace
+    drop(stopped);
+    scene.end()?;
+    Ok(gone)
+}
+
+#[test]
+fn who_continues_a_stopped_process_of_its_account_is_stopped_for_it() -> Result<()> {
+    // The signal is sent nevertheless, so the other gets one call further; but nobody is left to send another.
+    for by in ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"] {
+        assert_eq!(to_the_stopped(|pid| format!("continue {by} {pid}"), true)?, 12, "{by}");
+    }
+    Ok(())
+}
+
+#[test]
+fn who_traces_a_stopped_process_of_its_account_is_stopped_before_it_can_continue_it() -> Result<()> {
+    assert_eq!(to_the_stopped(|pid| format!("trace {pid}"), false)?, 11);
+    Ok(())
 }

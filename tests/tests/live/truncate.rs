@@ -21,6 +21,21 @@ fn what_loses_no_content_costs_nothing() -> Result<()> {
         // Each file is 14 bytes long.
         costs_nothing(&["ftruncate {} 14", "ftruncate {} 4096"]),
         costs_nothing(&["create new-{}", "creat newer-{}"]),
+        costs_nothing(&["open-path-truncate {}"]),
+    ])
+}
+
+/// With `RESOLVE_IN_ROOT` an absolute path is not what it seems: it begins at the directory.
+#[test]
+fn a_directory_that_stands_for_the_root_is_where_the_path_begins() -> Result<()> {
+    hold(&[
+        stops(&["empty-in-root {tree} /{}"], 11, "truncate"),
+        stops(&["empty-in-root {home} /tree/{}"], 11, "truncate"),
+        costs_nothing(&[
+            "mkdirs {outside}{tree}",
+            "create {outside}{tree}/{}",
+            "empty-in-root {outside} {tree}/{}",
+        ]),
     ])
 }
 

@@ -1,15 +1,60 @@
 //! System calls that the standard library has another way for.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
+use std::ptr::null;
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
 /// `truncate(2)`; the standard library opens the file first.
 pub(crate) fn truncate(path: &str, length: i64) -> Result<()> {
     let path = CString::new(path)?;
     // SAFETY: the text ends with a NUL and lives until the call is over.
     done(unsafe { libc::truncate(path.as_ptr(), length) })
+}
+
+/// `renameat(2)`, or `renameat2(2)` with flags, from and to absolute paths: the descriptors, which are none, say nothing.
+pub(crate) fn rename_from_nowhere(from: &str, to: &str, flags: Option<u32>) -> Result<()> {
+    const NONE: i32 = -1;
+    ensure!(from.starts_with('/') && to.starts_with('/'), "a relative path leads nowhere from there");
+    let (from, to) = (CString::new(from)?, CString::new(to)?);
+    let (from, to) = (from.as_ptr(), to.as_ptr());
+    // SAFETY: the texts end with a NUL and live until the call is over, in both calls.
+    let result = unsafe {
+        match flags {
+            None => libc::syscall(libc::SYS_renameat, NONE, from, NONE, to),
+            Some(flags) => libc::syscall(libc::SYS_renameat2, NONE, from, NONE, to, flags),
+        }
+    };
+    done(result as i32)
+}
+
+/// `unlink` of no path at all.
+pub(crate) fn unlink_nothing() -> Result<()> {
+    // SAFETY: the kernel, which reads the text, takes any address, and answers that there is nothing at this one.
+    done(unsafe { libc::syscall(libc::SYS_unlink, null::<u8>()) } as i32)
+}
+
+/// `rename` to no path at all.
+pub(crate) fn rename_to_nothing(from: &str) -> Result<()> {
+    let from = CString::new(from)?;
+    // SAFETY: as in `unlink_nothing`, and the first text lives until the call is over.
+    done(unsafe { libc::syscall(libc::SYS_rename, from.as_ptr(), null::<u8>()) } as i32)
+}
+
+/// Empties a file by a path that cannot leave the directory, not even by being absolute.
+pub(crate) fn empty_in_root(directory: &str, path: &str) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::TRUNC;
+    openat2(File::open(directory)?, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)?;
+    Ok(())
+}
+
+/// An open that looks as if it emptied the file: with `O_PATH` the kernel takes no notice of `O_TRUNC`.
+pub(crate) fn open_path_truncate(path: &str) -> Result<()> {
+    openat(CWD, path, OFlags::PATH | OFlags::TRUNC, Mode::empty())?;
+    Ok(())
 }
 
 /// `creat(2)`; the C library opens instead.

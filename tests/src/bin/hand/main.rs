@@ -6,6 +6,7 @@
 mod calls;
 mod processes;
 mod ring;
+mod steer;
 mod steps;
 
 use std::process::ExitCode;

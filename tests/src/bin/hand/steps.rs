@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::fs::{AtFlags, CWD, RenameFlags, renameat_with, unlinkat};
 
-use crate::{calls, ring};
+use crate::{calls, ring, steer};
 
 /// Takes the steps for each of the first `count` files.
 pub(crate) fn each(count: usize, steps: &[String]) -> Result<()> {
@@ -33,27 +33,38 @@ pub(crate) fn file_name(number: usize) -> String {
 fn take(step: &str) -> Result<()> {
     let words: Vec<_> = step.split_ascii_whitespace().collect();
     match *words {
-        ["wait"] => io::stdin().read_line(&mut String::new()).map(drop)?,
+        ["wait"] => wait()?,
         ["chdir", to] => std::env::set_current_dir(to)?,
         ["exec", program, ref arguments @ ..] => bail!(Command::new(program).args(arguments).exec()),
         ["fork-unlink", path] => calls::fork_unlink(path)?,
+        ["continue", by, pid] => steer::go_on(by, pid.parse()?)?,
+        ["trace", pid] => steer::trace(pid.parse()?)?,
 
         ["unlink", path] => fs::remove_file(path)?,
         ["unlinkat", directory, name] => unlinkat(File::open(directory)?, name, AtFlags::empty())?,
         ["rmdir", path] => fs::remove_dir(path)?,
         ["unlink-unread", path] => calls::unlink_unread(path)?,
+        ["unlink-nothing"] => calls::unlink_nothing()?,
         ["int80-unlink", path] => calls::int80_unlink(path)?,
         ["io-uring"] => drop(ring::make()?),
         ["io-uring-unlink", path] => ring::unlink(path)?,
 
         ["rename", from, to] => fs::rename(from, to)?,
         ["rename-new", from, to] => renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?,
+        ["rename-from-nowhere", from, to] => calls::rename_from_nowhere(from, to, None)?,
+        ["rename-to-nothing", from] => calls::rename_to_nothing(from)?,
+        ["exchange-from-nowhere", one, other] => {
+            calls::rename_from_nowhere(one, other, Some(libc::RENAME_EXCHANGE))?;
+        }
         ["exchange", one, other] => renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?,
 
         ["open", path] => drop(File::open(path)?),
         ["create-new", path] => drop(File::create_new(path)?),
         ["create", path] => writeln!(File::create(path)?, "made by hand")?,
         ["creat", path] => calls::creat(path)?,
+        ["empty-in-root", directory, path] => calls::empty_in_root(directory, path)?,
+        ["open-path-truncate", path] => calls::open_path_truncate(path)?,
+        ["mkdirs", path] => fs::create_dir_all(path)?,
         ["mkdir", path] => fs::create_dir(path)?,
         ["link", from, to] => fs::hard_link(from, to)?,
         ["symlink", target, path] => std::os::unix::fs::symlink(target, path)?,
@@ -62,5 +73,12 @@ fn take(step: &str) -> Result<()> {
         ["ftruncate", path, length] => OpenOptions::new().write(true).open(path)?.set_len(length.parse()?)?,
         _ => bail!("not a step"),
     }
+    Ok(())
+}
+
+/// Says that everything before is done, and reads a line.
+fn wait() -> Result<()> {
+    println!("waiting");
+    io::stdin().read_line(&mut String::new())?;
     Ok(())
 }
