@@ -55,6 +55,7 @@ pub(crate) struct Member {
 /// The kernel programs, loaded.
 pub(crate) struct Kernel {
     ebpf: Ebpf,
+    links: Vec<probes::Link>,
     warnings: EbpfLogger<&'static dyn log::Log>,
     records: RingBuf<MapData>,
 }
@@ -64,17 +65,18 @@ impl Kernel {
         let map = ebpf.take_map("RECORDS").ok_or(MapError::Missing("RECORDS"))?;
         let records =
             RingBuf::try_from(map).map_err(|source| MapError::Refused { map: "RECORDS", source })?;
-        Ok(Self { ebpf, warnings, records })
+        Ok(Self { ebpf, links: Vec::new(), warnings, records })
     }
 
     /// Attaches every program: from now on what accounts do is judged.
     pub(crate) fn attach(&mut self) -> Result<(), LoadError> {
-        probes::attach_all(&mut self.ebpf)
+        self.links = probes::attach_all(&mut self.ebpf)?;
+        Ok(())
     }
 
     /// Detaches every program: from now on nothing is stopped. The maps stay readable.
     pub(crate) fn detach(&mut self) {
-        probes::detach_all(&mut self.ebpf);
+        probes::detach_all(std::mem::take(&mut self.links));
     }
 
     /// Makes the directory behind each descriptor known as its node. The descriptors must stay open as long as the
@@ -83,7 +85,7 @@ impl Kernel {
         &mut self,
         nodes: impl Iterator<Item = (BorrowedFd<'fd>, u64)>,
     ) -> Result<(), LoadError> {
-        probes::attach_mark(&mut self.ebpf)?;
+        let marking = probes::attach_mark(&mut self.ebpf)?;
         let mut request: HashMap<_, u32, u64> = hash(&mut self.ebpf, "MARK_REQUEST")?;
         for (directory, node) in nodes {
             request.insert(0, node, 0).map_err(refused("MARK_REQUEST"))?;
@@ -92,7 +94,8 @@ impl Kernel {
                 return Err(MapError::NotMarked(format!("{answer:?}")).into());
             }
         }
-        probes::detach_mark(&mut self.ebpf)
+        probes::detach_all(marking);
+        Ok(())
     }
 
     /// Makes names known that lead from a carrier towards a root.

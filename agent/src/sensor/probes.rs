@@ -3,12 +3,15 @@
 use std::{
     fs,
     os::fd::{AsFd as _, AsRawFd as _},
+    thread,
 };
 
 use aya::{
     Ebpf,
     maps::ProgramArray,
-    programs::{Program, RawTracePoint, TracePoint},
+    programs::{
+        Program, RawTracePoint, TracePoint, raw_trace_point::RawTracePointLink, trace_point::TracePointLink,
+    },
 };
 
 use super::{kernel::MapError, load::LoadError};
@@ -84,18 +87,25 @@ const SETTLE: &str = "settle";
 /// The program that marks directories, attached only meanwhile.
 const MARK: &str = "mark";
 
+/// A program at an event; dropped, it is there no more.
+#[expect(dead_code, reason = "they are kept and dropped, never looked into")]
+pub(super) enum Link {
+    Raw(RawTracePointLink),
+    Call(TracePointLink),
+}
+
 /// Attaches every probe. The common end of calls comes first: a call that is judged is always settled.
-pub(super) fn attach_all(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+pub(super) fn attach_all(ebpf: &mut Ebpf) -> Result<Vec<Link>, LoadError> {
     let calls = PROBES.iter().flat_map(|probe| probe.at).filter_map(|event| match event {
         Call(name) => Some(Exit(name)),
         Raw(_) | Enter(_) | Exit(_) => None,
     });
-    attach(ebpf, SETTLE, calls)?;
+    let mut links = attach(ebpf, SETTLE, calls)?;
     lead_to_judge(ebpf)?;
     for probe in PROBES {
-        attach(ebpf, probe.program, probe.at.iter().copied())?;
+        links.extend(attach(ebpf, probe.program, probe.at.iter().copied())?);
     }
-    Ok(())
+    Ok(links)
 }
 
 /// The map must stay with `ebpf`: the kernel empties it when its last descriptor is closed.
@@ -110,19 +120,19 @@ fn lead_to_judge(ebpf: &mut Ebpf) -> Result<(), LoadError> {
 }
 
 /// Attaches the program that marks directories.
-pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Vec<Link>, LoadError> {
     attach(ebpf, MARK, [Enter("mkdirat")].into_iter())
 }
 
-/// Detaches it again.
-pub(super) fn detach_mark(ebpf: &mut Ebpf) -> Result<(), LoadError> {
-    unload(program(ebpf, MARK)?);
-    Ok(())
-}
-
-/// Detaches every program.
-pub(super) fn detach_all(ebpf: &mut Ebpf) {
-    ebpf.programs_mut().for_each(|(_, program)| unload(program));
+/// Detaches programs, all at once: for each the kernel waits until nobody runs it any more, some 30 ms, and those who
+/// wait at the same time wait together (<https://github.com/torvalds/linux/blob/v6.18/kernel/trace/bpf_trace.c#L2283>).
+pub(super) fn detach_all(links: Vec<Link>) {
+    thread::scope(|scope| {
+        for link in links {
+            // A thread that cannot be had drops what it was to drop.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
+        }
+    });
 }
 
 /// How often the kernel has passed one of the programs over. It runs no tracepoint program on a CPU where another BPF
@@ -142,25 +152,20 @@ fn recursion_misses(fdinfo: &str) -> Option<u64> {
     fdinfo.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
 }
 
-/// Fails only for a program that is not loaded, which is what is wanted.
-fn unload(program: &mut Program) {
-    let _ = match program {
-        Program::TracePoint(program) => program.unload(),
-        Program::RawTracePoint(program) => program.unload(),
-        _ => Ok(()),
-    };
-}
-
-fn attach(ebpf: &mut Ebpf, name: &'static str, events: impl Iterator<Item = Event>) -> Result<(), LoadError> {
+fn attach(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    events: impl Iterator<Item = Event>,
+) -> Result<Vec<Link>, LoadError> {
     let loading = |source| LoadError::Load { program: name, source };
     match program(ebpf, name)? {
         Program::RawTracePoint(program) => {
             program.load().map_err(loading)?;
-            events.into_iter().try_for_each(|event| attach_raw(program, name, event))
+            events.map(|event| attach_raw(program, name, event)).collect()
         }
         Program::TracePoint(program) => {
             program.load().map_err(loading)?;
-            events.into_iter().try_for_each(|event| attach_call(program, name, event))
+            events.map(|event| attach_call(program, name, event)).collect()
         }
         _ => Err(LoadError::NoProgram { name }),
     }
@@ -170,18 +175,16 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program
     ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })
 }
 
-fn attach_raw(program: &mut RawTracePoint, name: &'static str, event: Event) -> Result<(), LoadError> {
+fn attach_raw(program: &mut RawTracePoint, name: &'static str, event: Event) -> Result<Link, LoadError> {
     let event = event.name();
-    program.attach(&event).map(drop).map_err(|source| LoadError::Attach { program: name, event, source })
+    let link = program.attach(&event).and_then(|id| program.take_link(id));
+    link.map(Link::Raw).map_err(|source| LoadError::Attach { program: name, event, source })
 }
 
-fn attach_call(program: &mut TracePoint, name: &'static str, event: Event) -> Result<(), LoadError> {
+fn attach_call(program: &mut TracePoint, name: &'static str, event: Event) -> Result<Link, LoadError> {
     let event = event.name();
-    program.attach("syscalls", &event).map(drop).map_err(|source| LoadError::Attach {
-        program: name,
-        event,
-        source,
-    })
+    let link = program.attach("syscalls", &event).and_then(|id| program.take_link(id));
+    link.map(Link::Call).map_err(|source| LoadError::Attach { program: name, event, source })
 }
 
 impl Event {
