@@ -1,7 +1,7 @@
 //! What a verdict does to the process in front of us.
 
 use agent_common::{rules::judge::Verdict, wire::Counter, wire::record::what};
-use aya_ebpf::helpers::generated::bpf_send_signal;
+use aya_ebpf::helpers::generated::bpf_send_signal_thread;
 
 use crate::{actor::Actor, count::count, emit, lineage};
 
@@ -22,8 +22,11 @@ pub fn carry_out(verdict: Verdict, actor: &Actor) {
 /// Stops every thread of the current process, on its way out of the kernel.
 #[inline(never)]
 pub fn stop(actor: &Actor) {
-    // SAFETY: the helper signals the current process; it refuses kernel threads and the global init.
-    if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
+    // To this thread, which stops them all. A signal to the process is one for all its threads: while the thread that got
+    // it waits for a CPU, it is not sent again, and the others go on
+    // (https://github.com/torvalds/linux/blob/v6.12/kernel/signal.c#L1089).
+    // SAFETY: the helper signals the current thread; it refuses kernel threads and the global init.
+    if unsafe { bpf_send_signal_thread(SIGSTOP) } != 0 {
         count(Counter::SignalRefused);
         return;
     }
