@@ -55,7 +55,9 @@ impl Account {
     }
 
     fn ensure_unused(&self) -> Result<()> {
-        let processes = proc::of_user(self.uid)?;
+        let mut processes = proc::of_user(self.uid)?;
+        // One that has ended does nothing more, whenever its parent takes notice.
+        processes.retain(|process| !process.is_zombie());
         ensure!(processes.is_empty(), "the user id {} is in use by others: {processes:?}", self.uid);
         Ok(())
     }

@@ -26,7 +26,11 @@ impl Scene {
 
     /// With another policy, or with more on the ground before the agent starts.
     pub fn with(arrange: impl FnOnce(Policy, &Ground) -> Result<Policy>) -> Result<Self> {
-        let account = Account::new()?;
+        Self::of(Account::unlisted()?, arrange)
+    }
+
+    /// The same for a certain user.
+    pub fn of(account: Account, arrange: impl FnOnce(Policy, &Ground) -> Result<Policy>) -> Result<Self> {
         let ground = Ground::new(&account)?;
         let policy = arrange(Policy::new(account.name(), &ground.tree()), &ground)?;
         let daemon = Daemon::start(&policy, ground.base())?;

@@ -87,6 +87,14 @@ pub(crate) fn filled_with(change: impl FnOnce(Policy) -> Policy) -> Result<Scene
     })
 }
 
+/// The same for a certain user.
+pub(crate) fn filled_by(account: Account) -> Result<Scene> {
+    Scene::of(account, |policy, ground| {
+        ground.fill(&ground.tree(), FILES)?;
+        Ok(policy)
+    })
+}
+
 /// A scene with [`FILES`] files in the directory `sub` of its tree.
 pub(crate) fn filled_below() -> Result<Scene> {
     Scene::with(|policy, ground| {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rustix::process::Signal;
-use tests::{Event, Scene, SudoRule, truth};
+use tests::{Account, Event, Scene, SudoRule, truth};
 
-use crate::check::{FILES, each, each_of, filled, stopped_anywhere};
+use crate::check::{FILES, each, each_of, filled, filled_by, stopped_anywhere};
 use crate::maps::Loaded;
 
 fn released(scene: &mut Scene) -> Result<Vec<u32>> {
@@ -77,7 +77,7 @@ fn a_shell_that_waits_for_what_was_stopped_ends_well_too() -> Result<()> {
 
 #[test]
 fn sudo_which_stops_itself_with_its_child_ends_well_too() -> Result<()> {
-    let mut scene = filled()?;
+    let mut scene = filled_by(Account::new()?)?;
     let Some(_rule) = SudoRule::allow_rm(&scene.account)? else {
         let error = std::process::Command::new("sudo").arg("--version").output().map(drop).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use tests::{Account, Daemon, Event, Ground, Job, Policy, Scene, SudoRule, proc, truth, wait};
+use tests::{Account, Daemon, Event, Ground, Job, Policy, SudoRule, proc, truth, wait};
 
-use crate::check::{FILES, each, filled, is_protected, stopped_anywhere};
+use crate::check::{FILES, each, filled, filled_by, is_protected, stopped_anywhere};
 use crate::maps::Loaded;
 
 #[test]
@@ -43,7 +43,7 @@ fn a_daemon_is_a_member_after_everything_that_started_it_has_ended() -> Result<(
 
 #[test]
 fn root_through_sudo_is_a_member() -> Result<()> {
-    let mut scene = filled()?;
+    let mut scene = filled_by(Account::new()?)?;
     let Some(_rule) = SudoRule::allow_rm(&scene.account)? else {
         let error = Command::new("sudo").arg("--version").output().map(drop).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
@@ -113,7 +113,7 @@ fn a_process_that_has_ended_leaves_no_entry() -> Result<()> {
 fn another_user_is_never_touched() -> Result<()> {
     let mut scene = filled()?;
     fs::set_permissions(scene.tree(), Permissions::from_mode(0o777))?;
-    let other = Account::new()?;
+    let other = Account::unlisted()?;
     let mut command = other.shell("rm -f * && echo new > f0000");
     command.current_dir(scene.tree());
     Job::start(command)?.until_done()?;
@@ -125,6 +125,7 @@ fn another_user_is_never_touched() -> Result<()> {
     let job = Job::start(command)?;
     job.until_done()?;
     assert_eq!(truth::missing(&scene.tree(), FILES), FILES);
+    scene.catch_up()?;
     assert!(!scene.daemon.stopped()?.contains(&job.pid()));
     assert_eq!(scene.daemon.operations()?.len(), 11);
     scene.end().map(drop)
@@ -146,7 +147,7 @@ fn an_effective_user_alone_makes_no_member() -> Result<()> {
 
 #[test]
 fn a_process_that_was_there_before_the_agent_is_a_member() -> Result<()> {
-    let account = Account::new()?;
+    let account = Account::unlisted()?;
     let ground = Ground::new(&account)?;
     ground.fill(&ground.tree(), FILES)?;
     let mut command = account.command(ground.hand()?);
@@ -161,11 +162,7 @@ fn a_process_that_was_there_before_the_agent_is_a_member() -> Result<()> {
 }
 
 #[test]
-fn a_user_may_be_named_by_its_number() -> Result<()> {
-    let account = Account::new()?;
-    let ground = Ground::new(&account)?;
-    ground.fill(&ground.tree(), FILES)?;
-    let policy = Policy::new(&account.uid().to_string(), &ground.tree());
-    let daemon = Daemon::start(&policy, ground.base())?;
-    is_protected(Scene { daemon, ground, account })
+fn a_user_may_be_named_by_its_name() -> Result<()> {
+    // In all other tests it is a mere number.
+    is_protected(filled_by(Account::new()?)?)
 }

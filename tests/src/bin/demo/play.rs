@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tests::{Change, Event, Job, Scene, SudoRule, truth};
+use tests::{Account, Change, Event, Job, Scene, SudoRule, truth};
 
 use crate::scenario::{Promise, Scenario};
 use crate::show;
@@ -48,7 +48,7 @@ impl Outcome {
 }
 
 pub(crate) fn play(scenario: &Scenario, tier: &mut String) -> Result<Outcome> {
-    let mut scene = Scene::with(|policy, ground| {
+    let mut scene = Scene::of(Account::new()?, |policy, ground| {
         ground.fill(&ground.tree(), scenario.files)?;
         Ok(policy)
     })?;
