@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod judge;
+pub mod ledger;
 pub mod name;
 pub mod place;
 
@@ -88,6 +89,14 @@ impl Kinds {
         self.0 & (1 << kind as u8) != 0
     }
 
+    /// The index of the first of its kinds, or [`Kind::COUNT`]; of one name, which is an operation of one kind at most,
+    /// that tells all. Without a branch, each of which would double the work of the kernel's verifier.
+    #[must_use]
+    #[inline(always)]
+    pub const fn first(self) -> u32 {
+        (self.0 as u32 | 1 << Kind::COUNT).trailing_zeros()
+    }
+
     /// Whether a whole tree went at once.
     #[must_use]
     pub const fn is_whole(self) -> bool {
@@ -104,5 +113,20 @@ impl Kinds {
     #[must_use]
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Kinds};
+
+    #[test]
+    fn the_first_kind_is_the_one_that_it_is_of() {
+        for kind in Kind::ALL {
+            assert_eq!(Kinds::of(kind).first(), kind as u32);
+            assert_eq!(Kinds::of(kind).and(Kinds::WHOLE).first(), kind as u32);
+        }
+        assert_eq!(Kinds::NONE.first(), Kind::COUNT as u32);
+        assert_eq!(Kinds::WHOLE.first(), Kind::COUNT as u32);
     }
 }

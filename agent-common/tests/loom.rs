@@ -1,4 +1,4 @@
-//! "At most N in any window of W", on every interleaving that the memory model allows.
+//! "At most N in any window of W", and a name ledger without locks, on every interleaving that the memory model allows.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p agent-common --release --test loom -- --nocapture`
 #![cfg(loom)]
@@ -10,9 +10,14 @@ use std::sync::{Arc, atomic::AtomicUsize};
 use agent_common::rules::{
     BootNs,
     budget::{Slots, Window, charge, give_back},
+    ledger::{SPOTS, Shelf, recall, remember},
 };
 use loom::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Relaxed, SeqCst},
+        fence,
+    },
     thread,
 };
 use support::most_in_any_window;
@@ -262,4 +267,57 @@ fn a_store_instead_of_an_exchange_lets_one_through() {
         true
     };
     Model { replace: store, ..Model::new(&[EXPIRED], 2, &[&[Happens], &[Happens]]) }.check();
+}
+
+/// A shelf of the name ledger in shared memory, with no more order between its parts than the trait promises.
+struct Shared {
+    tags: [AtomicU64; SPOTS],
+    words: [AtomicU64; SPOTS],
+}
+
+impl Shelf for Shared {
+    fn tag(&self, spot: usize) -> u64 {
+        self.tags[spot].load(Relaxed)
+    }
+    fn set_tag(&self, spot: usize, tag: u64) {
+        self.tags[spot].store(tag, Relaxed);
+    }
+    fn word(&self, spot: usize) -> u64 {
+        self.words[spot].load(Relaxed)
+    }
+    fn replace(&self, spot: usize, from: u64, to: u64) -> bool {
+        fence(SeqCst);
+        let replaced = self.words[spot].compare_exchange(from, to, SeqCst, Relaxed).is_ok();
+        fence(SeqCst);
+        replaced
+    }
+}
+
+#[test]
+fn no_name_is_told_what_is_remembered_of_another() {
+    loom::model(|| {
+        // The name of tag 7 has the oldest spot.
+        let shelf =
+            Arc::new(Shared { tags: [7, 8].map(AtomicU64::new), words: [70, 80].map(AtomicU64::new) });
+        let other = shelf.clone();
+        let newcomer = thread::spawn(move || remember(&*other, 9, Some(90)));
+        assert!(matches!(recall(&*shelf, 7), None | Some(70)));
+        assert!(matches!(recall(&*shelf, 9), None | Some(90)));
+        assert_eq!(recall(&*shelf, 8), Some(80));
+        assert!(newcomer.join().expect("the other thread"));
+        assert_eq!(recall(&*shelf, 9), Some(90));
+    });
+}
+
+#[test]
+fn a_name_that_two_remember_at_once_is_forgotten_at_once() {
+    loom::model(|| {
+        let shelf = Arc::new(Shared { tags: [0, 0].map(AtomicU64::new), words: [0, 0].map(AtomicU64::new) });
+        let other = shelf.clone();
+        let first = thread::spawn(move || remember(&*other, 9, Some(90)));
+        let _ = remember(&*shelf, 9, Some(92)); // it may find no spot: that is no harm
+        let _ = first.join().expect("the other thread");
+        assert!(remember(&*shelf, 9, None));
+        assert_eq!(recall(&*shelf, 9), None);
+    });
 }
