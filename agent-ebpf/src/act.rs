@@ -4,8 +4,9 @@ use agent_common::{
     rules::{
         Kind, Kinds,
         name::{self, Change},
+        place,
     },
-    wire::{record::verb, row::NameKey},
+    wire::record::verb,
 };
 
 use crate::{
@@ -93,8 +94,8 @@ fn change(code: u8) -> Option<Change> {
 }
 
 #[inline(always)]
-fn name_key(actor: &Actor, end: &Target) -> NameKey {
-    NameKey { key: end.key, root: end.root, account: actor.index }
+fn name_tag(actor: &Actor, end: &Target) -> u64 {
+    place::tag(end.key, end.root, actor.index)
 }
 
 /// One name's part of an act.
@@ -109,10 +110,10 @@ fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
     if end.found != found::PLACE {
         return;
     }
-    let key = name_key(actor, end);
-    let (after, kinds) = name::step(ledger::recall(key, actor.scratch_from()), change, *at, actor.horizon());
+    let tag = name_tag(actor, end);
+    let (after, kinds) = name::step(ledger::recall(tag, actor.scratch_from()), change, *at, actor.horizon());
     if ledger == Ledger::Tell {
-        ledger::remember(key, after);
+        ledger::remember(tag, after);
     }
     let lost = kinds.has(Kind::Delete) || kinds.has(Kind::Replace);
     let kinds = if end.whole != 0 && lost { kinds.and(Kinds::WHOLE) } else { kinds };

@@ -2,25 +2,42 @@
 
 use agent_common::{
     rules::judge::{Grant, Response, Standing},
-    wire::row::{Account, Member, response},
+    wire::{
+        Counter,
+        row::{Account, response},
+    },
 };
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 
-use crate::read::Kernel;
+use crate::{count::count, maps::ACCOUNTS};
 
-/// A process of a lineage, running one of our programs.
+/// The running process, which is one of a lineage.
 #[derive(Clone, Copy)]
 pub struct Actor {
-    pub task: Kernel,
     pub thread: u64,
     pub index: u32,
     pub account: *mut Account,
-    pub member: *mut Member,
 }
 
 impl Actor {
+    /// The running process, known to act for this account.
+    #[inline(always)]
+    pub fn of(index: u32) -> Option<Self> {
+        let Some(account) = ACCOUNTS.get_ptr_mut(index) else {
+            count(Counter::UnknownAccount);
+            return None;
+        };
+        Some(Self { thread: bpf_get_current_pid_tgid(), index, account })
+    }
+
     #[inline(always)]
     pub fn tgid(&self) -> u32 {
         (self.thread >> 32) as u32
+    }
+
+    #[inline(always)]
+    pub fn tid(&self) -> u32 {
+        self.thread as u32
     }
 
     /// How long its account's doing is remembered (ns).

@@ -51,19 +51,27 @@ impl Call {
     }
 }
 
-/// A slot that a call holds, or none.
+/// A call and whose it is, on its way from its hook to the judge.
+#[repr(C)]
+pub struct Asked {
+    pub account: u32,
+    pub call: Call,
+}
+
+/// A slot that a name of a call holds, or none.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Held {
     pub stamp: u64,
     pub before: u64,
     pub slot: u32,
-    /// Whether it holds one: 0 or 1.
-    pub is: u32,
+    /// The index of the [`agent_common::rules::Kind`] whose budget it is of, or [`Held::NO_KIND`].
+    pub kind: u32,
 }
 
 impl Held {
-    pub const NONE: Self = Self { stamp: 0, before: 0, slot: 0, is: 0 };
+    pub const NO_KIND: u32 = Kind::COUNT as u32;
+    pub const NONE: Self = Self { stamp: 0, before: 0, slot: 0, kind: Self::NO_KIND };
 
     #[inline(always)]
     pub const fn claim(&self) -> Claim {
@@ -71,15 +79,19 @@ impl Held {
     }
 }
 
-/// A call under way.
+/// A thread's call under way, or room for one.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Pending {
     pub at: u64,
+    /// When the thread started: an entry whose thread is gone and whose id was given out again does not match.
+    pub thread_start: u64,
     pub paths: [PathArg; 2],
     pub ends: [Target; 2],
-    /// By name and kind.
-    pub held: [Held; Self::HELD],
+    /// By name, each of which is an operation of one kind at most.
+    pub held: [Held; 2],
+    pub account: u32,
+    /// [`verb::NONE`]: no call is under way.
     pub verb: u32,
     pub flags: u32,
     /// [`agent_common::rules::Kinds`] of what it destroys, by name: an exchange replaces two.
@@ -89,14 +101,10 @@ pub struct Pending {
     /// Whether a budget had no room for it: 0 or 1.
     pub over: u32,
     pub text_len: u32,
-    pub reserved: u32,
     pub text: [u8; TEXT_LEN],
 }
 
 impl Pending {
-    /// How many slots a call may hold.
-    pub const HELD: usize = 2 * Kind::COUNT;
-
     /// What it destroys.
     #[inline(always)]
     pub const fn kinds(&self) -> Kinds {

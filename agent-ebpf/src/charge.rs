@@ -1,8 +1,8 @@
-//! The budgets' part of a call: it holds a slot for each kind of operation that it is.
+//! The budgets' part of a call: each of its names holds a slot of the kind of operation that it is.
 
 use agent_common::{
     rules::{
-        Kind,
+        Kinds,
         budget::{self, Room, Window},
         judge::Phase,
     },
@@ -12,48 +12,46 @@ use agent_common::{
 use crate::{
     actor::Actor,
     call::{Held, Pending},
-    ledger::{MapSlots, repeat},
+    ledger::MapSlots,
 };
 
-/// Makes the call hold a slot for each kind of each of its names and none for any other. A tripped account's calls get no new ones.
+/// Makes each name of the call hold a slot of its kind and none of any other. A tripped account's calls get no new ones.
 /// `Over`: it should have got one and there was none, or a whole tree went at once.
-#[inline(never)]
+#[inline(always)]
 pub fn reconcile(actor: &Actor, pending: &mut Pending) -> Room {
-    let counted = matches!(actor.standing().at(pending.at).phase, Phase::Armed);
-    let mut over = pending.kinds().is_whole();
-    repeat(Pending::HELD as u32, &mut |index| {
-        let index = index as usize;
-        if index >= Pending::HELD {
-            return true;
-        }
-        let held = &mut pending.held[index];
-        let (kinds, kind) = if index < Kind::COUNT {
-            (pending.kinds[0], index)
-        } else {
-            (pending.kinds[1], index - Kind::COUNT)
-        };
-        // SAFETY: a live entry of an array map.
-        let budget = unsafe { &raw mut (*actor.account).budgets[kind] };
-        if kinds >> kind & 1 == 1 {
-            over |= counted && held.is == 0 && !claim(budget, held, pending.at);
-        } else if held.is != 0 {
-            budget::give_back(&MapSlots::new(budget), held.claim());
-            held.is = 0;
-        }
-        false
-    });
-    if over { Room::Over } else { Room::Within }
+    let Pending { at, kinds, held: [first, second], .. } = pending;
+    let is_whole = Kinds::from_bits(kinds[0] | kinds[1]).is_whole();
+    let is_over = [hold(actor, first, kinds[0], *at), hold(actor, second, kinds[1], *at)];
+    if is_whole || is_over[0] || is_over[1] { Room::Over } else { Room::Within }
+}
+
+/// One name's part; whether there was no room for it.
+#[inline(never)]
+fn hold(actor: &Actor, held: &mut Held, kinds: u8, at: u64) -> bool {
+    let wanted = Kinds::from_bits(kinds).first();
+    if wanted == held.kind {
+        return false;
+    }
+    if let Some(budget) = budget(actor, held.kind) {
+        budget::give_back(&MapSlots::new(budget), held.claim());
+        held.kind = Held::NO_KIND;
+    }
+    let Some(budget) = budget(actor, wanted) else { return false };
+    if !matches!(actor.standing().at(at).phase, Phase::Armed) {
+        return false;
+    }
+    // SAFETY: part of a live entry of an array map.
+    let window = unsafe { Window { length: (*budget).window, not_before: (*budget).not_before } };
+    let Some(claim) = budget::charge(&MapSlots::new(budget), window, at) else { return true };
+    *held = Held { stamp: claim.stamp, before: claim.before, slot: claim.slot, kind: wanted };
+    false
 }
 
 #[inline(always)]
-fn claim(budget: *mut Budget, held: &mut Held, at: u64) -> bool {
-    // SAFETY: part of a live entry of an array map.
-    let window = unsafe { Window { length: (*budget).window, not_before: (*budget).not_before } };
-    match budget::charge(&MapSlots::new(budget), window, at) {
-        Some(claim) => {
-            *held = Held { stamp: claim.stamp, before: claim.before, slot: claim.slot, is: 1 };
-            true
-        }
-        None => false,
+fn budget(actor: &Actor, kind: u32) -> Option<*mut Budget> {
+    if kind >= Held::NO_KIND {
+        return None;
     }
+    // SAFETY: a live entry of an array map.
+    Some(unsafe { &raw mut (*actor.account).budgets[kind as usize] })
 }

@@ -15,7 +15,7 @@ use agent_common::{
         record::{TEXT_LEN, verb, what},
     },
 };
-use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::bindings::BPF_NOEXIST;
 
 use crate::{
     act::{Ledger, outcome, redirects},
@@ -27,13 +27,15 @@ use crate::{
     maps::{DRAFT, PENDING},
     offsets::OFFSETS,
     path::{Target, form, found},
-    place,
-    read::{self, Kernel},
+    place, read,
 };
 
 /// A process of a lineage does something that destroys nothing: it goes on only if its account may.
 #[inline(always)]
 pub fn pass(actor: &Actor) {
+    if matches!(actor.standing().phase, Phase::Armed) {
+        return; // as the judge would say, without a clock
+    }
     let (_, verdict) = verdict(actor, Kinds::NONE, Room::Within, emit::now());
     enforce::carry_out(verdict, actor);
 }
@@ -45,12 +47,9 @@ pub fn begin(actor: &Actor, call: &Call) {
     if call.verb == verb::NONE {
         return;
     }
-    let first = place::resolve(actor.task, call.paths[0]);
-    let second = if call.paths[1].form == form::ABSENT {
-        Target::NOTHING
-    } else {
-        place::resolve(actor.task, call.paths[1])
-    };
+    let first = place::resolve(call.paths[0]);
+    let second =
+        if call.paths[1].form == form::ABSENT { Target::NOTHING } else { place::resolve(call.paths[1]) };
     park(actor, call, [in_trees(actor, first), in_trees(actor, second)]);
 }
 
@@ -73,25 +72,26 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
     if ends[0].found == found::UNREAD || ends[1].found == found::UNREAD {
         count(Counter::UnreadPath);
     }
-    let Some(draft) = draft() else {
+    let Some((pending, lasts)) = entry(actor.tid()) else {
         count(Counter::ScratchMissing);
         return;
     };
-    draft.at = emit::now();
-    draft.paths = call.paths;
-    draft.ends = ends;
-    draft.held = [Held::NONE; Pending::HELD];
-    draft.verb = call.verb;
-    draft.flags = call.flags;
-    draft.over = 0;
-    keep_text(draft);
-    outcome(actor, draft, Ledger::Ask);
-    let _ = reconcile(actor, draft); // whether there is room matters only when the call has succeeded
-    let parked: &Pending = draft; // by reference: a copy would fill the stack
-    if PENDING.insert(actor.thread, parked, u64::from(BPF_ANY)).is_err() {
+    pending.at = emit::now();
+    pending.thread_start = read::current().field(OFFSETS.task_start_boottime());
+    pending.account = actor.index;
+    pending.paths = call.paths;
+    pending.ends = ends;
+    pending.held = [Held::NONE; 2];
+    pending.verb = call.verb;
+    pending.flags = call.flags;
+    pending.over = 0;
+    keep_text(pending);
+    outcome(actor, pending, Ledger::Ask);
+    let _ = reconcile(actor, pending); // whether there is room matters only when the call has succeeded
+    if !lasts {
         // It cannot be settled later, so it counts as done now.
         count(Counter::PendingFull);
-        conclude(actor, draft);
+        conclude(actor, pending);
     }
 }
 
@@ -105,19 +105,26 @@ fn known(actor: &Actor, end: Target) -> Target {
     Target::NOTHING
 }
 
-/// Room for a call under way, too large for the stack.
+/// The thread's room for a call under way, and whether it lasts until the call is done.
 #[inline(always)]
-fn draft() -> Option<&'static mut Pending> {
-    // SAFETY: this CPU's own entry, used by one program at a time: tracepoint programs run with preemption off.
-    DRAFT.get_ptr_mut(0).map(|draft| unsafe { &mut *draft })
+fn entry(tid: u32) -> Option<(&'static mut Pending, bool)> {
+    let draft = DRAFT.get_ptr_mut(0)?;
+    let own = PENDING.get_ptr_mut(tid).or_else(|| {
+        // SAFETY: this CPU's own entry, used by one program at a time: tracepoint programs run with preemption off.
+        let draft: &Pending = unsafe { &*draft }; // by reference: a copy would fill the stack
+        let _ = PENDING.insert(tid, draft, u64::from(BPF_NOEXIST)); // full: the look-up tells
+        PENDING.get_ptr_mut(tid)
+    });
+    // SAFETY: a live map entry, and this thread's own; else as above.
+    Some(unsafe { own.map_or_else(|| (&mut *draft, false), |own| (&mut *own, true)) })
 }
 
 /// Keeps the beginning of the path that was resolved last, for the record.
 #[inline(always)]
-fn keep_text(draft: &mut Pending) {
+fn keep_text(pending: &mut Pending) {
     if let Some(scratch) = place::scratch() {
-        draft.text_len = scratch.text_len.saturating_sub(1);
-        draft.text.copy_from_slice(&scratch.text[..TEXT_LEN]);
+        pending.text_len = scratch.text_len.saturating_sub(1);
+        pending.text.copy_from_slice(&scratch.text[..TEXT_LEN]);
     }
 }
 
@@ -130,7 +137,7 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
         return;
     }
     read_again(actor, pending);
-    if pending.flags & flag::CREATES != 0 && was_created(actor.task, result) {
+    if pending.flags & flag::CREATES != 0 && was_created(result) {
         pending.flags |= flag::CREATED;
     }
     conclude(actor, pending);
@@ -163,7 +170,7 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
 fn read_again(actor: &Actor, pending: &mut Pending) {
     for end in 0..2 {
         if pending.ends[end].found == found::UNREAD {
-            pending.ends[end] = in_trees(actor, place::resolve(actor.task, pending.paths[end]));
+            pending.ends[end] = in_trees(actor, place::resolve(pending.paths[end]));
             keep_text(pending);
             if pending.ends[end].found == found::UNREAD {
                 count(Counter::UnreadablePath);
@@ -175,11 +182,10 @@ fn read_again(actor: &Actor, pending: &mut Pending) {
 
 /// Whether an open made the file, as the kernel noted in the file itself.
 #[inline(always)]
-fn was_created(task: Kernel, descriptor: i64) -> bool {
+fn was_created(descriptor: i64) -> bool {
     // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L144
     const FMODE_CREATED: u32 = 0x10_0000;
-    let mode =
-        read::open_file(task, descriptor as u32).and_then(|file| file.field::<u32>(OFFSETS.load().file_mode));
+    let mode = read::open_file(descriptor as u32).and_then(|file| file.field::<u32>(OFFSETS.file_mode()));
     matches!(mode, Ok(mode) if mode & FMODE_CREATED != 0)
 }
 

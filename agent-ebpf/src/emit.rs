@@ -6,7 +6,7 @@ use agent_common::wire::{
 };
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    helpers::{bpf_get_current_comm, bpf_get_current_uid_gid, generated::bpf_ktime_get_boot_ns},
+    helpers::generated::bpf_ktime_get_boot_ns,
 };
 
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
     call::Pending,
     count::count,
     maps::{RECORDS, RECORDS_SIZE},
+    offsets::OFFSETS,
+    read,
 };
 
 /// Waking the agent costs an account's call as much as judging it. Single operations wait until the agent looks by itself,
@@ -30,19 +32,23 @@ pub fn now() -> u64 {
 /// Reports about the process alone.
 #[inline(never)]
 pub fn event(actor: &Actor, what: u32) {
-    send(actor, what, |_| {});
+    send(actor, what, no_call);
 }
 
 /// Reports that the process did what cannot be judged; `why` is a [`Counter`].
 #[inline(never)]
 pub fn blind(actor: &Actor, why: u32) {
-    send(actor, what::BLIND, |record| record.blind = why);
+    send(actor, what::BLIND, |record| {
+        no_call(record);
+        record.blind = why;
+    });
 }
 
 /// Reports about the process and the call.
 #[inline(never)]
 pub fn call(actor: &Actor, what: u32, call: &Pending) {
     send(actor, what, |record| {
+        record.blind = 0;
         record.key = call.ends[0].key;
         record.root = call.ends[0].root;
         record.verb = call.verb;
@@ -54,23 +60,32 @@ pub fn call(actor: &Actor, what: u32, call: &Pending) {
 }
 
 #[inline(always)]
+fn no_call(record: &mut Record) {
+    (record.key, record.root, record.verb, record.blind) = (0, 0, 0, 0);
+    (record.kinds, record.over, record.text_len) = (0, 0, 0);
+    record.text = [0; TEXT_LEN];
+}
+
+/// `fill` sets what `send` does not: the room in the ring holds whatever was there before, and to clear all of it first
+/// costs as much as judging the call.
+#[inline(always)]
 fn send(actor: &Actor, what: u32, fill: impl FnOnce(&mut Record)) {
     let Some(mut entry) = RECORDS.reserve::<Record>(0) else {
         count(Counter::RecordLost);
         return;
     };
-    // SAFETY: all zeroes is a valid Record, and every field is set or zero before it is sent.
-    let record = unsafe {
-        entry.as_mut_ptr().write_bytes(0, 1);
-        &mut *entry.as_mut_ptr()
-    };
+    // SAFETY: whatever lies there is a valid Record, which is of integers alone; every field is set before it is sent.
+    let record = unsafe { &mut *entry.as_mut_ptr() };
     record.at = now();
     record.what = what;
     record.account = actor.index;
     record.tgid = actor.tgid();
     record.tid = actor.thread as u32;
-    record.uid = bpf_get_current_uid_gid() as u32;
-    record.comm = bpf_get_current_comm().unwrap_or_default();
+    record.uid = read::current().follow(OFFSETS.task_real_cred()).field(OFFSETS.cred_uid());
+    let comm: [u64; 2] = read::current().field(OFFSETS.task_comm()); // in words: as bytes it takes eight times as long
+    record.comm[..8].copy_from_slice(&comm[0].to_ne_bytes());
+    record.comm[8..].copy_from_slice(&comm[1].to_ne_bytes());
+    record.reserved = 0;
     fill(record);
     let waiting = RECORDS.query(u64::from(BPF_RB_AVAIL_DATA));
     let urgent = what != what::OPERATION || waiting > WAKE_AT;

@@ -3,7 +3,7 @@
 use agent_common::{rules::judge::Verdict, wire::Counter, wire::record::what};
 use aya_ebpf::helpers::generated::bpf_send_signal_thread;
 
-use crate::{actor::Actor, count::count, emit, lineage};
+use crate::{actor::Actor, count::count, emit, lineage, maps::LINEAGE};
 
 const SIGSTOP: u32 = 19;
 
@@ -30,12 +30,13 @@ pub fn stop(actor: &Actor) {
         count(Counter::SignalRefused);
         return;
     }
+    let Some(member) = LINEAGE.get_ptr_mut(actor.tgid()) else { return };
     // SAFETY: a live map entry; a race of two threads of one process can at most report the stop twice.
-    let member = unsafe { &mut *actor.member };
+    let member = unsafe { &mut *member };
     let now = emit::now();
     let before = core::mem::replace(&mut member.stopped_at, now);
     if before == 0 || now.saturating_sub(before) > REPORT_AGAIN {
-        member.stopped_ancestors = lineage::stopped_ancestors(actor.task).unwrap_or_else(|_| {
+        member.stopped_ancestors = lineage::stopped_ancestors().unwrap_or_else(|_| {
             count(Counter::KernelRead);
             0
         });

@@ -8,42 +8,98 @@ use core::{
 use agent_common::{
     rules::{
         budget::Slots,
+        ledger::{self, SPOTS, Shelf},
         name::{Name, State},
     },
     wire::{
         Counter,
-        row::{Budget, NameKey, name_from_word, name_to_word},
+        row::{Budget, name_from_word, name_to_word},
     },
 };
-use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_loop};
+use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
     count::count,
-    maps::{LEDGER, SLOTS},
+    maps::{LEDGER, LEDGER_SHELVES, SLOTS},
 };
+
+/// A shelf of the name ledger.
+#[repr(C)]
+pub struct Spots {
+    tags: [u64; SPOTS],
+    words: [u64; SPOTS],
+}
+
+struct MapShelf(*mut Spots);
+
+impl MapShelf {
+    /// The shelf of a tag.
+    #[inline(always)]
+    fn of(tag: u64) -> Option<Self> {
+        LEDGER.get_ptr_mut((tag >> 32) as u32 % LEDGER_SHELVES).map(Self)
+    }
+}
+
+impl Shelf for MapShelf {
+    #[inline(always)]
+    fn tag(&self, spot: usize) -> u64 {
+        // SAFETY: a live entry of an array map, here and below; volatile because other CPUs write it.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0).tags[spot % SPOTS]) }
+    }
+
+    #[inline(always)]
+    fn set_tag(&self, spot: usize, tag: u64) {
+        // SAFETY: as above.
+        unsafe { core::ptr::write_volatile(&raw mut (*self.0).tags[spot % SPOTS], tag) }
+    }
+
+    #[inline(always)]
+    fn word(&self, spot: usize) -> u64 {
+        // SAFETY: as above.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0).words[spot % SPOTS]) }
+    }
+
+    #[inline(always)]
+    fn replace(&self, spot: usize, from: u64, to: u64) -> bool {
+        // SAFETY: as above.
+        exchange(unsafe { &raw mut (*self.0).words[spot % SPOTS] }, from, to)
+    }
+}
 
 /// What is remembered of a name; scratch from before `scratch_from` is forgotten.
 #[inline(always)]
-pub fn recall(key: NameKey, scratch_from: u64) -> Option<Name> {
-    // SAFETY: the value is copied at once; an eviction meanwhile forgets the name, which is the safe side.
-    let name = unsafe { LEDGER.get(key) }.map(|word| name_from_word(*word))?;
+pub fn recall(tag: u64, scratch_from: u64) -> Option<Name> {
+    let word = recall_word(tag);
+    if word == ledger::FREE {
+        return None;
+    }
+    let name = name_from_word(word);
     let disowned = matches!(name.state, State::Scratch) && name.at < scratch_from;
     if disowned { None } else { Some(name) }
 }
 
 /// Remembers it.
 #[inline(always)]
-pub fn remember(key: NameKey, name: Option<Name>) {
-    match name {
-        Some(name) => {
-            if LEDGER.insert(key, name_to_word(name), u64::from(BPF_ANY)).is_err() {
-                count(Counter::LedgerFailed);
-            }
-        }
-        None => {
-            let _ = LEDGER.remove(key); // absent: there was nothing to forget
-        }
+pub fn remember(tag: u64, name: Option<Name>) {
+    if remember_word(tag, name.map_or(ledger::FREE, name_to_word)) == 0 {
+        count(Counter::LedgerFailed);
     }
+}
+
+/// Functions of numbers alone, and visible outside: so the verifier takes them as global functions and follows them once,
+/// not at every call.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn recall_word(tag: u64) -> u64 {
+    MapShelf::of(tag).and_then(|shelf| ledger::recall(&shelf, tag)).unwrap_or(ledger::FREE)
+}
+
+/// See `recall_word`; whether it could be done.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn remember_word(tag: u64, word: u64) -> u32 {
+    let word = if word == ledger::FREE { None } else { Some(word) };
+    u32::from(MapShelf::of(tag).is_some_and(|shelf| ledger::remember(&shelf, tag, word)))
 }
 
 /// One budget's slots in the common array.

@@ -2,15 +2,16 @@
 
 use agent_common::wire::{
     Counter,
-    row::{Account, EdgeKey, MAX_ACCOUNTS, Member, NameKey, UserKey},
+    row::{Account, EdgeKey, MAX_ACCOUNTS, Member, UserKey},
 };
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
+    maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf},
 };
 
 use crate::{
-    call::{Call, Pending},
+    call::{Asked, Pending},
+    ledger::Spots,
     path::Scratch,
 };
 
@@ -48,27 +49,31 @@ pub static EDGES: HashMap<EdgeKey, u64> = HashMap::with_max_entries(4096, 0);
 #[map]
 pub static MARK_REQUEST: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 
-/// What accounts did to names. An LRU: a name forgotten counts as precious, which is the safe side.
+/// What accounts did to names; see [`agent_common::rules::ledger`]. 4 MB, so that of 50,000 names of late none need make
+/// room.
 #[map]
-pub static LEDGER: LruHashMap<NameKey, u64> = LruHashMap::with_max_entries(65_536, 0);
+pub static LEDGER: Array<Spots> = Array::with_max_entries(LEDGER_SHELVES, 0);
 
-/// Calls under way, by thread. Preallocated, since an allocation in each call costs more than the memory (5 MB); if there
-/// are ever more at once, the rest counts as done when it starts.
+/// A power of two.
+pub const LEDGER_SHELVES: u32 = 32_768;
+
+/// Calls under way, by thread id. An entry stays when its call is done, until its thread ends: to add and remove one in
+/// each call costs more than the memory (6 MB). The calls of more threads than this count as done when they start.
 #[map]
-pub static PENDING: HashMap<u64, Pending> = HashMap::with_max_entries(8192, 0);
+pub static PENDING: HashMap<u32, Pending> = HashMap::with_max_entries(16_384, 0);
 
 /// Room for a path and the state of its resolution, too large for the stack. Per CPU is enough because tracepoint
 /// programs run with preemption off.
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
-/// Room for a call before it is parked, for the same reason.
+/// What a new entry of `PENDING` is made of, too large for the stack, and a call's room where there is no entry for it.
 #[map]
 pub static DRAFT: PerCpuArray<Pending> = PerCpuArray::with_max_entries(1, 0);
 
 /// The call that a hook has understood, on its way to the judge.
 #[map]
-pub static CALL: PerCpuArray<Call> = PerCpuArray::with_max_entries(1, 0);
+pub static CALL: PerCpuArray<Asked> = PerCpuArray::with_max_entries(1, 0);
 
 /// The judge of calls that start, as a program of its own.
 #[map]

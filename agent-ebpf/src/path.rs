@@ -103,29 +103,39 @@ impl Target {
 #[repr(C)]
 pub struct Scratch {
     pub mnt: Kernel,
-    /// The directory that `mnt` shows, and the fold when the walk came by it.
+    /// The directory that `mnt` shows, and how high the walk was when it came by.
     pub mnt_root: Kernel,
-    pub fold_at_mount: PathFold,
+    pub height_at_mount: u32,
+    /// How many names the walk upwards has left below it, and which, the lowest first. Most walks end outside of every
+    /// tree; so names are hashed only where that is not so.
+    pub height: u32,
+    pub names: [NameAt; MAX_DEPTH as usize],
     pub dentry: Kernel,
     /// The beginning of `dentry`, as it was read.
     pub entry: [u8; DENTRY_HEAD],
-    /// The fold so far, and as it was before the last component upwards.
+    /// The names below the root so far, folded.
     pub fold: PathFold,
-    pub fold_before: PathFold,
     /// The hash of the last component.
     pub last: u64,
     /// The node that has been reached, downwards.
     pub node: u64,
     pub root: RootId,
-    pub depth: u32,
     /// Where the next component starts in `text`.
     pub position: u32,
     pub state: u32,
     pub name: [u8; NAME_MAX as usize + 1],
     pub text: [u8; PATH_MAX],
     pub text_len: u32,
-    pub reserved: u32,
     pub target: Target,
+}
+
+/// A directory entry's name, where the kernel keeps it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NameAt {
+    pub text: Kernel,
+    pub length: u32,
+    pub reserved: u32,
 }
 
 impl Scratch {

@@ -19,7 +19,7 @@ use crate::{
     maps::SCRATCH,
     offsets::OFFSETS,
     path::{AT_FDCWD, MAX_DEPTH, NO_NODE, OUTSIDE, PATH_MAX, PathArg, Scratch, Target, form, found, state},
-    read::{self, Kernel, Unread},
+    read::{self, Kernel, Typed, Unread},
 };
 
 /// This CPU's scratch. Looked up again after every walk and in every step: the callback of `bpf_loop` cannot be handed it,
@@ -30,10 +30,10 @@ pub fn scratch() -> Option<&'static mut Scratch> {
     SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
 }
 
-/// Resolves a path argument of a task.
+/// Resolves a path argument of the running task.
 #[inline(always)]
-pub fn resolve(task: Kernel, path: PathArg) -> Target {
-    let _ = resolve_path(task.0, path.dirfd, path.text, path.form);
+pub fn resolve(path: PathArg) -> Target {
+    let _ = resolve_path(path.dirfd, path.text, path.form);
     scratch().map_or(Target::NOTHING, |scratch| scratch.target)
 }
 
@@ -41,8 +41,8 @@ pub fn resolve(task: Kernel, path: PathArg) -> Target {
 /// global function and follows it once, not at every call.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn resolve_path(task: u64, dirfd: i32, text: u64, form: u32) -> u32 {
-    let target = match try_resolve(Kernel(task), &PathArg { text, dirfd, form }) {
+extern "C" fn resolve_path(dirfd: i32, text: u64, form: u32) -> u32 {
+    let target = match try_resolve(&PathArg { text, dirfd, form }) {
         Ok(target) => target,
         Err(Unread) => {
             count(Counter::KernelRead);
@@ -57,12 +57,12 @@ extern "C" fn resolve_path(task: u64, dirfd: i32, text: u64, form: u32) -> u32 {
 }
 
 #[inline(always)]
-fn try_resolve(task: Kernel, path: &PathArg) -> Result<Target, Unread> {
-    if !set_out(task, path)? {
+fn try_resolve(path: &PathArg) -> Result<Target, Unread> {
+    if !set_out(path)? {
         return Ok(scratch().map_or(Target::NOTHING, |scratch| scratch.target));
     }
     match walk(climb::step, MAX_DEPTH) {
-        state::DONE => {}
+        state::DONE => climb::fold()?,
         state::FAILED => return Err(Unread),
         _ => return Ok(unresolved(Counter::TooDeep)),
     }
@@ -75,7 +75,7 @@ fn try_resolve(task: Kernel, path: &PathArg) -> Result<Target, Unread> {
 
 /// Reads the text and stands at its start. `false`: there is no way from there, and the scratch's target says why.
 #[inline(always)]
-fn set_out(task: Kernel, path: &PathArg) -> Result<bool, Unread> {
+fn set_out(path: &PathArg) -> Result<bool, Unread> {
     let Some(scratch) = scratch() else { return Ok(false) };
     scratch.text_len = 0;
     if path.form != form::DESCRIPTOR {
@@ -85,19 +85,18 @@ fn set_out(task: Kernel, path: &PathArg) -> Result<bool, Unread> {
         };
         scratch.text_len = length;
     }
-    let Ok(start) = start(task, path, scratch.text[0]) else {
+    let Ok((mnt, dentry)) = start(path, scratch.text[0]) else {
         scratch.target = Target::NOTHING; // a descriptor that is not open: the call fails
         return Ok(false);
     };
-    let offsets = OFFSETS.load();
-    scratch.mnt = start.follow(offsets.path_mnt)?;
-    scratch.mnt_root = scratch.mnt.follow(offsets.vfsmount_root)?;
-    scratch.dentry = start.follow(offsets.path_dentry)?;
-    scratch.fold_at_mount = PathFold::EMPTY;
+    scratch.mnt = mnt;
+    scratch.mnt_root = mnt.follow(OFFSETS.vfsmount_root())?;
+    scratch.dentry = dentry;
+    scratch.height = 0;
+    scratch.height_at_mount = 0;
     scratch.fold = PathFold::EMPTY;
     scratch.node = NO_NODE;
     scratch.root = OUTSIDE;
-    scratch.depth = 0;
     scratch.position = 0;
     Ok(true)
 }
@@ -124,16 +123,19 @@ fn target(scratch: &Scratch) -> Target {
     }
 }
 
-/// The `struct path` from which a path argument starts.
+/// The mount and the directory from which a path argument starts.
 #[inline(always)]
-fn start(task: Kernel, path: &PathArg, first: u8) -> Result<Kernel, Unread> {
-    let offsets = OFFSETS.load();
+fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
+    let fs = read::current().follow(OFFSETS.task_fs());
+    let parts =
+        |path: Typed| (path.follow(OFFSETS.path_mnt()).into(), path.follow(OFFSETS.path_dentry()).into());
     if path.form == form::TEXT && first == b'/' {
-        Ok(task.follow(offsets.task_fs)?.within(offsets.fs_root))
+        Ok(parts(fs.within(OFFSETS.fs_root())))
     } else if path.dirfd == AT_FDCWD {
-        Ok(task.follow(offsets.task_fs)?.within(offsets.fs_pwd))
+        Ok(parts(fs.within(OFFSETS.fs_pwd())))
     } else {
-        Ok(read::open_file(task, path.dirfd as u32)?.within(offsets.file_path))
+        let path = read::open_file(path.dirfd as u32)?.within(OFFSETS.file_path());
+        Ok((path.follow(OFFSETS.path_mnt())?, path.follow(OFFSETS.path_dentry())?))
     }
 }
 

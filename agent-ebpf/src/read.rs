@@ -6,9 +6,11 @@ use aya_ebpf::{
     EbpfContext,
     helpers::{
         bpf_probe_read_kernel, bpf_probe_read_kernel_buf, bpf_probe_read_user,
-        generated::bpf_get_current_task, generated::bpf_probe_read_user_str,
+        generated::bpf_get_current_task_btf, generated::bpf_probe_read_user_str,
     },
 };
+
+use agent_common::wire::offsets::SYSCALL_DATA;
 
 use crate::offsets::OFFSETS;
 
@@ -57,23 +59,63 @@ impl Kernel {
     }
 }
 
-/// The task that runs this program.
-#[inline(always)]
-pub fn current() -> Kernel {
-    // SAFETY: a helper without arguments.
-    Kernel(unsafe { bpf_get_current_task() })
+/// A kernel object whose type the verifier knows, since it was reached from the running task along typed pointers: it is
+/// read by plain loads, which cost a tenth of a helper. Memory that is not there reads as zero.
+///
+/// The type is lost where the address passes through a map; from there on it is a [`Kernel`].
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Typed(*const u8);
+
+impl Typed {
+    /// The value of type `T` at an offset, which must be one that the verifier knows: one of [`OFFSETS`].
+    #[inline(always)]
+    pub fn field<T>(self, offset: u32) -> T {
+        // SAFETY: the verifier has the kernel catch a fault of such a load.
+        unsafe { core::ptr::read_volatile(self.0.wrapping_add(offset as usize).cast::<T>()) }
+    }
+
+    /// The object that the pointer at an offset points to.
+    #[inline(always)]
+    pub fn follow(self, offset: u32) -> Self {
+        Self(self.field(offset))
+    }
+
+    /// The object embedded at an offset.
+    #[inline(always)]
+    pub fn within(self, offset: u32) -> Self {
+        Self(self.0.wrapping_add(offset as usize))
+    }
 }
 
-/// The first arguments of the system call that a `sys_enter` event is about.
+impl From<Typed> for Kernel {
+    #[inline(always)]
+    fn from(object: Typed) -> Self {
+        Self(object.0 as u64)
+    }
+}
+
+/// The task that runs this program.
 #[inline(always)]
-pub fn arguments(ctx: &impl EbpfContext) -> Result<[u64; 5], Unread> {
-    Kernel(ctx.as_ptr() as u64).field(OFFSETS.load().syscall_args)
+pub fn current() -> Typed {
+    // SAFETY: a helper without arguments.
+    Typed(unsafe { bpf_get_current_task_btf() } as *const u8)
+}
+
+/// The first arguments of the system call that a `sys_enter` event is about. Only those that are used may be loaded: an
+/// event refuses a program that reads beyond the arguments of its call.
+#[inline(always)]
+pub fn arguments(ctx: &impl EbpfContext) -> [u64; 5] {
+    // SAFETY: what lies there is checked by `Offsets::is_supported`, and that the call has the argument when attaching.
+    let argument = |index| unsafe { *ctx.as_ptr().cast::<u64>().add(SYSCALL_DATA / 8 + index) };
+    [argument(0), argument(1), argument(2), argument(3), argument(4)]
 }
 
 /// The result of the system call that a `sys_exit` event is about.
 #[inline(always)]
-pub fn result(ctx: &impl EbpfContext) -> Result<i64, Unread> {
-    Kernel(ctx.as_ptr() as u64).field(OFFSETS.load().syscall_ret)
+pub fn result(ctx: &impl EbpfContext) -> i64 {
+    // SAFETY: as above.
+    unsafe { *ctx.as_ptr().cast::<i64>().add(SYSCALL_DATA / 8) }
 }
 
 /// An argument of a raw tracepoint, by its position. Read as memory because the position is not a constant of this
@@ -100,14 +142,14 @@ pub fn user_text<const N: usize>(address: u64, buffer: &mut [u8; N]) -> Result<u
     if length <= 0 { Err(Unread) } else { Ok(length as u32) }
 }
 
-/// The open file behind a descriptor of a task.
+/// The open file behind a descriptor of the running task.
 #[inline(always)]
-pub fn open_file(task: Kernel, descriptor: u32) -> Result<Kernel, Unread> {
-    let offsets = OFFSETS.load();
-    let table = task.follow(offsets.task_files)?.follow(offsets.files_fdt)?;
-    if descriptor >= table.field::<u32>(offsets.fdt_max_fds)? {
+pub fn open_file(descriptor: u32) -> Result<Kernel, Unread> {
+    let table = current().follow(OFFSETS.task_files()).follow(OFFSETS.files_fdt());
+    if descriptor >= table.field::<u32>(OFFSETS.fdt_max_fds()) {
         return Err(Unread);
     }
-    let file = table.follow(offsets.fdt_fd)?.within(descriptor.wrapping_mul(8)).follow(0)?;
+    let files = Kernel(table.field(OFFSETS.fdt_fd()));
+    let file = files.within(descriptor.wrapping_mul(8)).follow(0)?;
     if file == Kernel::NULL { Err(Unread) } else { Ok(file) }
 }

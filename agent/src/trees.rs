@@ -50,11 +50,13 @@ impl Plan {
             return Err(TreeError::Twice { path });
         }
         let paths: BTreeSet<&Path> = roots.iter().flat_map(|root| root.ancestors()).collect();
+        let parents: BTreeSet<&Path> = roots.iter().filter_map(|root| root.parent()).collect();
         let nodes = (0..)
             .zip(paths)
             .map(|(index, path)| {
                 let value = ids.get(path).map_or_else(|| node::carrier(index), |id| node::root(index, *id));
-                (path.to_owned(), value)
+                let parent = if parents.contains(path) { node::PARENT } else { 0 };
+                (path.to_owned(), value | parent)
             })
             .collect();
         Ok(Self { nodes })
@@ -126,6 +128,9 @@ mod tests {
         assert_eq!(paths, ["/", "/srv", "/srv/app"]);
         let roots: Vec<_> = plan.nodes.values().map(|value| node::root_of(*value)).collect();
         assert_eq!(roots, [None, Some(1), Some(0)]);
+        // A root may be another's parent as well.
+        let parents: Vec<_> = plan.nodes.values().map(|value| value & node::PARENT != 0).collect();
+        assert_eq!(parents, [true, true, false]);
     }
 
     #[test]

@@ -21,8 +21,6 @@ pub struct Place {
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
-/// Odd, so that multiplying loses nothing modulo 2^64; the digits are those of the golden ratio.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Hashes one path component, byte after byte.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +45,7 @@ impl NameHash {
     #[must_use]
     #[inline(always)]
     pub const fn finish(self) -> u64 {
-        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        mixed ^ (mixed >> 29)
+        mixed(self.0)
     }
 
     /// The hash of a whole component.
@@ -58,7 +55,35 @@ impl NameHash {
     }
 }
 
-/// A path being folded: `key` is the sum of component hashes, each times [`STEP`] to the power of its distance from the
+#[inline(always)]
+const fn mixed(word: u64) -> u64 {
+    let mixed = (word ^ (word >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    mixed ^ (mixed >> 29)
+}
+
+/// What a fold multiplies by at each level. Secret as the seed is: whoever knew it could choose two paths that fold to one
+/// key out of names whose hashes he does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct Step(u64);
+
+impl Step {
+    /// The step that belongs to a seed.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(seed: u64) -> Self {
+        // 5 modulo 8: odd, so that multiplying loses nothing modulo 2^64, and no power below the 2^62th is 1.
+        Self(mixed(!seed) & !7 | 5)
+    }
+}
+
+/// The tag of a name in the ledger: the place and the account in one word, which tells names apart as well as the key does.
+#[must_use]
+#[inline(always)]
+pub const fn tag(key: u64, root: RootId, account: u32) -> u64 {
+    mixed(key ^ mixed((root as u64) << 32 | account as u64))
+}
+
+/// A path being folded: `key` is the sum of component hashes, each times the [`Step`] to the power of its distance from the
 /// last component; `scale` is the power that the next component *above* has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -74,17 +99,17 @@ impl PathFold {
     /// The path with one more component at its end.
     #[must_use]
     #[inline(always)]
-    pub const fn below(self, name: u64) -> Self {
-        Self { key: self.key.wrapping_mul(STEP).wrapping_add(name), scale: self.scale.wrapping_mul(STEP) }
+    pub const fn below(self, name: u64, step: Step) -> Self {
+        Self { key: self.key.wrapping_mul(step.0).wrapping_add(name), scale: self.scale.wrapping_mul(step.0) }
     }
 
     /// The path with one more component at its start.
     #[must_use]
     #[inline(always)]
-    pub const fn above(self, name: u64) -> Self {
+    pub const fn above(self, name: u64, step: Step) -> Self {
         Self {
             key: self.key.wrapping_add(name.wrapping_mul(self.scale)),
-            scale: self.scale.wrapping_mul(STEP),
+            scale: self.scale.wrapping_mul(step.0),
         }
     }
 
@@ -102,7 +127,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn downwards(seed: u64, path: &[Vec<u8>]) -> PathFold {
-        path.iter().fold(PathFold::EMPTY, |fold, name| fold.below(NameHash::of(seed, name)))
+        path.iter().fold(PathFold::EMPTY, |fold, name| fold.below(NameHash::of(seed, name), Step::of(seed)))
+    }
+
+    #[test]
+    fn another_seed_steps_otherwise() {
+        let steps: std::collections::BTreeSet<_> = (0..1000).map(|seed| Step::of(seed).0).collect();
+        assert_eq!(steps.len(), 1000);
+        assert!(steps.iter().all(|step| step % 8 == 5));
     }
 
     #[test]
@@ -122,7 +154,9 @@ mod tests {
             let mixed = path[..split]
                 .iter()
                 .rev()
-                .fold(downwards(seed, &path[split..]), |fold, name| fold.above(NameHash::of(seed, name)));
+                .fold(downwards(seed, &path[split..]), |fold, name| {
+                    fold.above(NameHash::of(seed, name), Step::of(seed))
+                });
             prop_assert_eq!(mixed, downwards(seed, &path));
         }
 

@@ -6,6 +6,21 @@
 /// How much of a `struct dentry` is read at once: parent, name and inode must lie within, aligned.
 pub const DENTRY_HEAD: usize = 64;
 
+/// Where the events of system calls hold their arguments or their result: the same in every kernel, but checked.
+pub const SYSCALL_DATA: usize = 16;
+
+macro_rules! reader {
+    ($field:ident) => {
+        #[doc = concat!("`", stringify!($field), "` as it is at run time.")]
+        #[must_use]
+        #[inline(always)]
+        pub fn $field(&self) -> u32 {
+            // SAFETY: a reference is valid to read from.
+            unsafe { core::ptr::read_volatile(&raw const self.$field) }
+        }
+    };
+}
+
 macro_rules! offsets {
     (
         fields { $($field:ident = $structure:literal . $member:literal,)+ }
@@ -19,8 +34,16 @@ macro_rules! offsets {
             $(#[doc = concat!("argument `", $parameter, "` of `", $tracepoint, "`")] pub $argument: u32,)+
         }
 
+        /// What a kernel program reads its own constants by: the compiler sees [`Offsets::UNSET`] and must not conclude
+        /// anything from it, while the kernel's verifier sees the value that the agent has put in.
         impl Offsets {
-            /// Whether the fields that are read as one piece lie in one piece, which the programs rely on.
+            $(reader!($field);)+
+            $(reader!($argument);)+
+        }
+
+        impl Offsets {
+            /// Whether the fields that are read as one piece lie in one piece, and what is read without an offset lies where
+            /// it is looked for: the programs rely on both.
             #[must_use]
             pub const fn is_supported(&self) -> bool {
                 let words = [self.dentry_parent, self.dentry_name, self.dentry_inode];
@@ -32,7 +55,10 @@ macro_rules! offsets {
                     }
                     word += 1;
                 }
-                self.dentry_name_len % 4 == 0 && self.dentry_name_len + 4 <= end
+                self.dentry_name_len % 4 == 0
+                    && self.dentry_name_len + 4 <= end
+                    && self.syscall_args as usize == SYSCALL_DATA
+                    && self.syscall_ret as usize == SYSCALL_DATA
             }
 
             /// No offsets: what the programs hold until the agent has put the real ones in.
@@ -56,6 +82,7 @@ macro_rules! offsets {
 offsets! {
     fields {
         task_pid = "task_struct"."pid",
+        task_comm = "task_struct"."comm",
         task_tgid = "task_struct"."tgid",
         task_group_leader = "task_struct"."group_leader",
         task_real_parent = "task_struct"."real_parent",
@@ -96,6 +123,7 @@ offsets! {
     arguments {
         fork_child = "sched_process_fork"("child"),
         exec_task = "sched_process_exec"("p"),
+        exec_old_pid = "sched_process_exec"("old_pid"),
         exec_bprm = "sched_process_exec"("bprm"),
         exit_task = "sched_process_exit"("p"),
     }

@@ -110,6 +110,9 @@ pub mod node {
     /// The node is a root; the low 16 bits of the upper half are its [`crate::rules::place::RootId`].
     pub const ROOT: u64 = 1 << 63;
 
+    /// A root lies directly in the node: its names are worth a look.
+    pub const PARENT: u64 = 1 << 62;
+
     /// A directory on the way to a root.
     #[must_use]
     pub const fn carrier(index: u32) -> u64 {
@@ -149,18 +152,6 @@ pub struct EdgeKey {
     pub reserved: u32,
 }
 
-/// A name in the ledger: per account, since it is the account's own doing that is remembered.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NameKey {
-    /// The folded path below the root.
-    pub key: u64,
-    /// The root.
-    pub root: u32,
-    /// The account.
-    pub account: u32,
-}
-
 /// A ledger entry in one word: the state in the lowest bit, the time above.
 #[must_use]
 #[inline(always)]
@@ -187,17 +178,34 @@ pub struct Settings {
     pub accounts: u32,
 }
 
+impl Settings {
+    /// The seed as it is at run time: a kernel program's compiler sees another one.
+    #[must_use]
+    #[inline(always)]
+    pub fn seed(&self) -> u64 {
+        // SAFETY: a reference is valid to read from.
+        unsafe { core::ptr::read_volatile(&raw const self.seed) }
+    }
+
+    /// The agent's process, in the same way.
+    #[must_use]
+    #[inline(always)]
+    pub fn agent(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { core::ptr::read_volatile(&raw const self.agent) }
+    }
+}
+
 const _: () = assert!(size_of::<Budget>() == 32);
 const _: () = assert!(size_of::<Account>() == 56 + Kind::COUNT * 32);
 const _: () = assert!(size_of::<Member>() == 24);
 const _: () = assert!(size_of::<UserKey>() == 8);
 const _: () = assert!(size_of::<EdgeKey>() == 16);
-const _: () = assert!(size_of::<NameKey>() == 16);
 const _: () = assert!(size_of::<Settings>() == 16);
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Account, Budget, EdgeKey, Member, NameKey, Settings, UserKey};
+    use super::{Account, Budget, EdgeKey, Member, Settings, UserKey};
 
     // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
     unsafe impl aya::Pod for Account {}
@@ -207,8 +215,6 @@ mod pod {
     unsafe impl aya::Pod for EdgeKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Member {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for NameKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.
@@ -234,5 +240,8 @@ mod tests {
         assert_eq!(node::root_of(node::root(7, 0)), Some(0));
         assert_eq!(node::root_of(node::root(7, 63)), Some(63));
         assert_eq!(node::index(node::root(7, 63)), 7);
+        assert_eq!(node::root_of(node::root(7, 63) | node::PARENT), Some(63));
+        assert_eq!(node::root_of(node::carrier(7) | node::PARENT), None);
+        assert_eq!(node::index(node::carrier(7) | node::PARENT), 7);
     }
 }

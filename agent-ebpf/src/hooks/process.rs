@@ -10,21 +10,20 @@ use aya_ebpf::{
 };
 
 use crate::{
+    actor::Actor,
     count::count,
     decide, emit, enforce,
     lineage::{self, Evidence},
     maps::{LINEAGE, PENDING},
     offsets::OFFSETS,
-    read::{self, Unread},
+    read::{self, Kernel, Unread},
 };
 
 /// A child exists and does not run yet.
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn fork(ctx: RawTracePointContext) -> i32 {
     if let Some(parent) = lineage::current() {
-        match read::argument(&ctx, OFFSETS.load().fork_child)
-            .and_then(|child| lineage::inherit(&parent, child))
-        {
+        match read::argument(&ctx, OFFSETS.fork_child()).and_then(|child| lineage::inherit(&parent, child)) {
             Ok(true) => {}
             Ok(false) => {
                 // A child that cannot be recorded is not let run unwatched for long: its parent makes no more of them.
@@ -41,6 +40,7 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn exec(ctx: RawTracePointContext) -> i32 {
     if let Some(actor) = lineage::current().or_else(|| lineage::join(Evidence::Exec)) {
+        forget_old_thread(&ctx, &actor);
         decide::pass(&actor);
         if is_compat(&ctx) {
             count(Counter::Compat);
@@ -50,14 +50,24 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
     0
 }
 
+/// A thread that is not the leader takes the leader's id when it runs a program. What there is under its old one would
+/// stay behind.
+#[inline(always)]
+fn forget_old_thread(ctx: &impl EbpfContext, actor: &Actor) {
+    if let Ok(Kernel(old)) = read::argument(ctx, OFFSETS.exec_old_pid())
+        && old as u32 != actor.tid()
+    {
+        let _ = PENDING.remove(old as u32); // absent: it has touched nothing protected
+    }
+}
+
 /// Whether the program is a 32-bit one: the `syscalls` events leave its calls out.
 #[inline(always)]
 fn is_compat(ctx: &impl EbpfContext) -> bool {
     const EI_CLASS: u32 = 4;
     const ELFCLASS32: u8 = 1;
-    let offsets = OFFSETS.load();
-    let class = read::argument(ctx, offsets.exec_bprm)
-        .and_then(|bprm| bprm.within(offsets.bprm_buf).field::<u8>(EI_CLASS));
+    let class = read::argument(ctx, OFFSETS.exec_bprm())
+        .and_then(|bprm| bprm.within(OFFSETS.bprm_buf()).field::<u8>(EI_CLASS));
     matches!(class, Ok(ELFCLASS32))
 }
 
@@ -65,12 +75,13 @@ fn is_compat(ctx: &impl EbpfContext) -> bool {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn exit(_: RawTracePointContext) -> i32 {
     let thread = bpf_get_current_pid_tgid();
-    let tgid = (thread >> 32) as u32;
+    let (tgid, tid) = ((thread >> 32) as u32, thread as u32);
+    // Each by itself: of two last threads, one may find that the other has taken the process off already.
+    if PENDING.get_ptr(tid).is_some() {
+        let _ = PENDING.remove(tid); // it was there a moment ago, and only this thread removes it
+    }
     if LINEAGE.get_ptr(tgid).is_some() {
-        let _ = PENDING.remove(thread); // absent: the thread did not die inside a call
-        if lineage::leave(tgid, read::current()).is_err() {
-            count(Counter::KernelRead);
-        }
+        lineage::leave(tgid);
     }
     0
 }
@@ -78,7 +89,7 @@ pub fn exit(_: RawTracePointContext) -> i32 {
 /// setuid, setreuid, setresuid are done. There is no tracepoint below the system calls.
 #[tracepoint]
 pub fn set_user(ctx: TracePointContext) -> u32 {
-    if matches!(read::result(&ctx), Ok(0)) && lineage::current().is_none() {
+    if read::result(&ctx) == 0 && lineage::current().is_none() {
         let _ = lineage::join(Evidence::SetUser);
     }
     0

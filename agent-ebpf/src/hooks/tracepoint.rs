@@ -12,7 +12,8 @@ use agent_common::wire::Counter;
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use crate::{
-    call::Call,
+    actor::Actor,
+    call::{Asked, Call},
     count::count,
     decide, lineage,
     maps::{CALL, JUDGE},
@@ -23,18 +24,16 @@ use crate::{
 /// `begin`. By tail call, so that the judge is one program of its own and is verified once, not with each hook.
 #[inline(always)]
 fn enter(ctx: &TracePointContext, call: impl FnOnce([u64; 5]) -> Call) -> u32 {
-    if lineage::is_member() {
-        match (read::arguments(ctx), CALL.get_ptr_mut(0)) {
-            (Ok(arguments), Some(slot)) => {
-                // SAFETY: this CPU's own entry, and `begin` reads it before anything else can run here.
-                unsafe { *slot = call(arguments) };
-                // SAFETY: the program in the array is of this type. A call that succeeds does not return.
-                unsafe { JUDGE.tail_call(ctx, 0) };
-                count(Counter::JudgeMissing);
-            }
-            (Err(read::Unread), _) => count(Counter::KernelRead),
-            (_, None) => count(Counter::ScratchMissing),
-        }
+    if let Some(actor) = lineage::current() {
+        let Some(slot) = CALL.get_ptr_mut(0) else {
+            count(Counter::ScratchMissing);
+            return 0;
+        };
+        // SAFETY: this CPU's own entry, and `begin` reads it before anything else can run here.
+        unsafe { *slot = Asked { account: actor.index, call: call(read::arguments(ctx)) } };
+        // SAFETY: the program in the array is of this type. A call that succeeds does not return.
+        unsafe { JUDGE.tail_call(ctx, 0) };
+        count(Counter::JudgeMissing);
     }
     0
 }
@@ -42,9 +41,11 @@ fn enter(ctx: &TracePointContext, call: impl FnOnce([u64; 5]) -> Call) -> u32 {
 /// The start of a call that a hook has understood; reached by tail call only.
 #[tracepoint]
 pub fn begin(_: TracePointContext) -> u32 {
-    if let (Some(actor), Some(call)) = (lineage::current(), CALL.get_ptr(0)) {
-        // SAFETY: see `enter`.
-        decide::begin(&actor, unsafe { &*call });
+    // SAFETY: see `enter`.
+    if let Some(asked) = CALL.get_ptr(0).map(|asked| unsafe { &*asked })
+        && let Some(actor) = Actor::of(asked.account)
+    {
+        decide::begin(&actor, &asked.call);
     }
     0
 }

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use agent_common::{
-    rules::place::{NameHash, PathFold},
+    rules::place::{NameHash, PathFold, Step},
     wire::row::{EdgeKey, node},
 };
 
@@ -19,7 +19,7 @@ pub extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
     let Some(scratch) = scratch() else { return 1 };
     let start = scratch.position;
     let mut position = start;
-    let mut hash = NameHash::new(SETTINGS.load().seed);
+    let mut hash = NameHash::new(SETTINGS.seed());
     let mut byte = 0;
     for _ in 0..=NAME_MAX {
         byte = scratch.text[position as usize % PATH_MAX];
@@ -51,7 +51,7 @@ pub extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
 /// Follows the last component.
 #[inline(always)]
 fn enter(scratch: &mut Scratch) {
-    scratch.fold = scratch.fold.below(scratch.last);
+    scratch.fold = scratch.fold.below(scratch.last, Step::of(SETTINGS.seed()));
     if scratch.node == NO_NODE {
         return;
     }

@@ -18,7 +18,7 @@ pub(crate) enum LoadError {
     Btf(#[from] BtfError),
     /// A structure of this kernel is not built as the programs can read it.
     #[error(
-        "this kernel keeps the parts of a directory entry too far apart ({0:?}): the kernel programs must be adapted"
+        "this kernel keeps what the kernel programs read where they do not find it ({0:?}): they must be adapted"
     )]
     Layout(Box<Offsets>),
     /// The object as a whole was refused.

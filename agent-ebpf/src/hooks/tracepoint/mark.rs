@@ -16,12 +16,13 @@ use crate::{
 /// On `sys_enter_mkdirat` while the agent marks: it calls `mkdirat(descriptor, "", 0)`, which always fails with ENOENT.
 #[tracepoint]
 pub fn mark(ctx: TracePointContext) -> u32 {
-    if (bpf_get_current_pid_tgid() >> 32) as u32 != SETTINGS.load().agent {
+    if (bpf_get_current_pid_tgid() >> 32) as u32 != SETTINGS.agent() {
         return 0;
     }
     // SAFETY: the value is copied at once, while the entry is alive.
     let Some(&node) = (unsafe { MARK_REQUEST.get(0) }) else { return 0 };
-    match read::arguments(&ctx).and_then(|[descriptor, ..]| inode(descriptor)) {
+    let [descriptor, ..] = read::arguments(&ctx);
+    match inode(descriptor) {
         Ok(inode) => {
             if MARKS.insert(inode.0, node, u64::from(BPF_ANY)).is_ok() {
                 let _ = MARK_REQUEST.remove(0); // the answer that the agent looks for
@@ -34,7 +35,6 @@ pub fn mark(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn inode(descriptor: u64) -> Result<Kernel, Unread> {
-    let offsets = OFFSETS.load();
-    let file = read::open_file(read::current(), descriptor as u32)?;
-    file.within(offsets.file_path).follow(offsets.path_dentry)?.follow(offsets.dentry_inode)
+    let file = read::open_file(descriptor as u32)?;
+    file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry())?.follow(OFFSETS.dentry_inode())
 }

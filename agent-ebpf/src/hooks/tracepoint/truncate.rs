@@ -29,8 +29,8 @@ pub fn ftruncate(ctx: TracePointContext) -> u32 {
 /// Whether the file is longer than it is to be, and has a name to lose it under.
 #[inline(always)]
 fn is_loss(descriptor: u64, length: u64) -> Result<bool, Unread> {
-    let offsets = OFFSETS.load();
-    let file = read::open_file(read::current(), descriptor as u32)?;
-    let inode = file.within(offsets.file_path).follow(offsets.path_dentry)?.follow(offsets.dentry_inode)?;
-    Ok(length < inode.field::<u64>(offsets.inode_size)? && inode.field::<u32>(offsets.inode_nlink)? > 0)
+    let file = read::open_file(descriptor as u32)?;
+    let inode =
+        file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry())?.follow(OFFSETS.dentry_inode())?;
+    Ok(length < inode.field::<u64>(OFFSETS.inode_size())? && inode.field::<u32>(OFFSETS.inode_nlink())? > 0)
 }
