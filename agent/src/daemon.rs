@@ -37,11 +37,12 @@ pub(crate) struct Options {
 /// Watches until it is told to end; then lets go of everything and detaches.
 pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
-    let policy = Policy::load(&options.policy, &ThisHost)?;
+    let loaded = Policy::load(&options.policy, &ThisHost)?;
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
     let host = boot::prepare_host()?;
-    let tables = tables::Tables::of(&policy, host.self_test.path())?;
+    let tables = tables::Tables::of(&loaded.policy, host.self_test.path())?;
     let (mut kernel, trees) = boot::arm(&tables)?;
     let proof = self_test::prove(&mut kernel, host.self_test.path())
         .context("the self-test failed, so nothing is armed")?;

@@ -1,27 +1,62 @@
 //! The policy: who is watched, under which trees, within which budgets, and what happens past them.
 //!
-//! [`parse`] turns text into a draft in which every value knows its position, [`validate`] turns the draft into a
-//! [`Policy`] for this host. Both go on after a problem, so that one run reports them all.
+//! [`sources`] finds the files, [`node`] lays them over each other as TOML whose every value knows its position,
+//! [`parse`] turns that into a draft, [`validate`] turns the draft into a [`Policy`] for this host. All go on after a
+//! problem, so that one run reports them all. [`later`] lists what is understood but not carried out yet.
+
+#![cfg_attr(not(test), expect(dead_code, reason = "no command asks for a check, or who has a role, yet"))]
 
 use std::{
-    fs,
-    io::{self, Read as _},
+    fmt,
     path::{Path, PathBuf},
 };
 
+use agent_common::rules::judge::Tier;
+
 pub(crate) use budget::{Budget, Budgets};
 pub(crate) use host::{Host, ThisHost};
+use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
-use problem::{Source, listing};
+use sources::Sources;
 
 mod budget;
+mod discover;
+mod duration;
 mod host;
+mod later;
+mod node;
 mod parse;
 mod problem;
 mod reader;
+mod render;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod validate;
+
+/// A policy, and what it came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) policy: Policy,
+    /// What is not what it seems, in the order of the sources.
+    pub(crate) warnings: Vec<Problem>,
+    /// The files it was read from, in the order in which they override each other.
+    pub(crate) sources: Vec<PathBuf>,
+    /// There is no policy file: what is built in took its place.
+    pub(crate) built_in: bool,
+    /// SHA-256 over the sources, in hexadecimal.
+    pub(crate) hash: String,
+    wanted: Vec<Wanted>,
+}
+
+/// A response, and where it is asked for.
+#[derive(Debug)]
+struct Wanted {
+    /// Of the account if nothing is said.
+    position: Position,
+    response: Response,
+    said: bool,
+}
 
 /// A policy that holds together and fits this host.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +64,9 @@ pub(crate) struct Policy {
     pub(crate) mode: Mode,
     /// Sorted by name, at least one.
     pub(crate) trees: Vec<Tree>,
-    /// Sorted by name, 1 to 256; no uid belongs to two of them.
+    /// Sorted by name, 1 to 256, or none in what is built in; no uid belongs to two of them.
     pub(crate) accounts: Vec<Account>,
+    pub(crate) roles: Roles,
 }
 
 /// Whether the responses of the accounts are carried out.
@@ -46,7 +82,8 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tree {
     pub(crate) name: String,
-    /// Directories that existed when the policy was loaded: absolute, without `..`, in no other tree; at least one.
+    /// Directories that existed when the policy was loaded: absolute, without `..`, in no other tree.
+    /// None if no pattern found one.
     pub(crate) paths: Vec<PathBuf>,
 }
 
@@ -75,54 +112,129 @@ pub(crate) enum Response {
     Freeze,
 }
 
+/// Who may do what; each at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Roles {
+    /// See what happens.
+    pub(crate) view: Vec<Role>,
+    /// Decide about incidents.
+    pub(crate) respond: Vec<Role>,
+    /// Change what is watched.
+    pub(crate) admin: Vec<Role>,
+}
+
+/// A user, or everyone in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Uid(u32),
+    Gid(u32),
+}
+
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyError {
-    /// The file could not be read as text.
-    #[error("cannot read the policy {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    /// All that is wrong with it, by position; at least one.
-    #[error("{}", listing(problems))]
-    Invalid { problems: Vec<Problem> },
+    /// All that is wrong with it, in the order of the sources; at least one error.
+    #[error("{}", listing(errors, warnings, "nothing was loaded"))]
+    Invalid { errors: Vec<Problem>, warnings: Vec<Problem> },
 }
 
 impl Policy {
-    /// Reads the policy file at `path` for `host`.
-    ///
-    /// # Errors
-    /// [`PolicyError::Read`]; [`PolicyError::Invalid`] with everything that is wrong.
-    pub(crate) fn load(path: &Path, host: &impl Host) -> Result<Self, PolicyError> {
-        let text = read(path).map_err(|source| PolicyError::Read { path: path.to_owned(), source })?;
-        Self::from_text(path, &text, host)
-    }
-
-    /// The same for a text that is already read; `file` is what the problems call it.
+    /// Reads the policy file at `path` and its drop-ins for `host`.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] with everything that is wrong.
-    pub(crate) fn from_text(file: &Path, text: &str, host: &impl Host) -> Result<Self, PolicyError> {
-        let mut problems = Vec::new();
-        let policy = parse::parse(&Source::new(file, text), &mut problems)
-            .map(|draft| validate::validate(draft, host, &mut problems));
-        match policy {
-            Some(policy) if problems.is_empty() => Ok(policy),
-            _ => {
-                problems.sort_by(|a, b| a.position.cmp(&b.position));
-                Err(PolicyError::Invalid { problems })
-            }
-        }
+    pub(crate) fn load(path: &Path, host: &impl Host) -> Result<Loaded, PolicyError> {
+        Loaded::from(&Sources::find(path, host), host)
     }
 }
 
-/// Reads a policy file; one that is longer than any policy could be is none.
-fn read(path: &Path) -> io::Result<String> {
-    const LONGEST: u64 = 1 << 20;
-    let mut text = String::new();
-    let read = fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if read as u64 > LONGEST {
-        return Err(io::Error::other(format!("longer than {LONGEST} bytes")));
+impl Loaded {
+    fn from(sources: &Sources, host: &impl Host) -> Result<Self, PolicyError> {
+        let mut problems = Problems::default();
+        let validated = whole(sources, &mut problems).map(|(whole, start)| {
+            later::warn(&whole, &mut problems);
+            // Every value of it came from a source, where its problem was noted.
+            let draft = parse::parse(&whole, &mut Problems::default());
+            validate::validate(&draft, &start, sources.built_in, host, &mut problems)
+        });
+        match (validated, problems.sorted()) {
+            (Some((policy, wanted)), Problems { errors, warnings }) if errors.is_empty() => Ok(Self {
+                policy,
+                warnings,
+                sources: sources.files(),
+                built_in: sources.built_in,
+                hash: sources.hash(),
+                wanted,
+            }),
+            (_, Problems { errors, warnings }) => Err(PolicyError::Invalid { errors, warnings }),
+        }
     }
-    Ok(text)
+
+    /// A warning for each response that a kernel of this tier cannot give. `why` says why the tier is no better.
+    pub(crate) fn warnings_for(&self, tier: Tier, why: &str) -> Vec<Problem> {
+        if tier == Tier::Lsm || self.policy.mode == Mode::Observe {
+            return Vec::new();
+        }
+        let mut warnings: Vec<_> = self
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.response != Response::Observe)
+            .map(|Wanted { position, response, said }| {
+                let unsaid = if *said { "" } else { " (nothing else is said)" };
+                let response = response.as_str();
+                let message = format!(
+                    "response \"{response}\"{unsaid} needs tier lsm; this kernel gives tracepoint ({why}): calls \
+                     will be stopped after the fact"
+                );
+                Problem::new(position.clone(), &message)
+            })
+            .collect();
+        warnings.sort();
+        warnings.dedup();
+        warnings
+    }
+}
+
+/// All sources laid over each other, and where the first begins. None if one of them could not be read as TOML, since
+/// what it would have said is then missing everywhere.
+fn whole(sources: &Sources, problems: &mut Problems) -> Option<(node::Table, At)> {
+    let mut whole = node::Table::new();
+    let mut start = None;
+    let mut complete = true;
+    for (order, source) in sources.list.iter().enumerate() {
+        match source.as_ref().map_err(Problem::clone).and_then(|source| Ok((source, node::read(source)?))) {
+            Ok((source, table)) => {
+                let begin = source.at(0);
+                parse::version(&table, &begin, order == 0, problems);
+                parse::parse(&table, problems);
+                node::merge(&mut whole, table);
+                start.get_or_insert(begin);
+            }
+            Err(problem) => {
+                problems.errors.push(problem);
+                complete = false;
+            }
+        }
+    }
+    start.filter(|_| complete).map(|start| (whole, start))
+}
+
+impl Roles {
+    /// Root, and the group burstguard if there is one.
+    fn usual(host: &impl Host) -> Self {
+        let group = host.gid("burstguard").ok().flatten().map(Role::Gid);
+        let holders: Vec<_> = [Role::Uid(0)].into_iter().chain(group).collect();
+        Self { view: holders.clone(), respond: holders.clone(), admin: holders }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uid(uid) => write!(f, "uid:{uid}"),
+            Self::Gid(gid) => write!(f, "gid:{gid}"),
+        }
+    }
 }
 
 impl Mode {

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use super::duration::{self, DurationError, SHAPE};
+
 /// At most `count` operations in any `window`. Written `COUNT/DURATION`, such as `10/10s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {
@@ -24,16 +26,13 @@ pub(super) type Slot = fn(&mut Budgets) -> &mut Budget;
 /// Why a text is no budget.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BudgetError {
-    #[error("COUNT/DURATION such as \"10/10s\"; a duration is a whole number of ms, s, m or h")]
+    #[error("COUNT/DURATION such as \"10/10s\"; a duration is {SHAPE}")]
     Shape,
     #[error("a count of at most {}", Budget::MAX_COUNT)]
     Count,
     #[error("a duration above 0 and of at most 24h")]
     Window,
 }
-
-/// Largest first, in milliseconds.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 impl Budget {
     /// The kernel keeps one time stamp for each operation that a budget allows.
@@ -61,22 +60,16 @@ impl FromStr for Budget {
 
     fn from_str(text: &str) -> Result<Self, BudgetError> {
         let (count, window) = text.split_once('/').ok_or(BudgetError::Shape)?;
-        let unit_at = window.find(|c: char| !c.is_ascii_digit()).ok_or(BudgetError::Shape)?;
-        let (amount, unit) = window.split_at(unit_at);
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(BudgetError::Shape)?;
-        if [count, amount]
-            .iter()
-            .any(|digits| digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()))
-        {
+        let window = match duration::parse(window) {
+            Ok(window) => Some(window),
+            Err(DurationError::TooLong) => None,
+            Err(DurationError::Shape) => return Err(BudgetError::Shape),
+        };
+        if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(BudgetError::Shape);
         }
-        // Only digits are left, so the one thing that can go wrong is their number.
         let count = count.parse().ok().filter(|count| *count <= Self::MAX_COUNT).ok_or(BudgetError::Count)?;
-        let window = amount
-            .parse::<u64>()
-            .ok()
-            .and_then(|amount| amount.checked_mul(*unit))
-            .map(Duration::from_millis)
+        let window = window
             .filter(|window| !window.is_zero() && *window <= Self::MAX_WINDOW)
             .ok_or(BudgetError::Window)?;
         Ok(Self { count, window })
@@ -85,21 +78,26 @@ impl FromStr for Budget {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let window = self.window.as_millis();
-        let unit = UNITS.iter().find(|(_, millis)| window.is_multiple_of((*millis).into()));
-        let (name, millis) = unit.unwrap_or(&("ms", 1));
-        write!(f, "{}/{}{name}", self.count, window / u128::from(*millis))
+        write!(f, "{}/{}", self.count, duration::text(self.window))
     }
 }
 
 impl Budgets {
-    /// The keys of the policy file under `budget`.
-    pub(super) const SLOTS: [(&'static str, Slot); 4] = [
-        ("deletes", |budgets| &mut budgets.deletes),
-        ("replaces", |budgets| &mut budgets.replaces),
-        ("truncates", |budgets| &mut budgets.truncates),
-        ("recreates", |budgets| &mut budgets.recreates),
+    /// The keys of the policy file under `budget`; none where the kind is not counted yet.
+    pub(super) const KEYS: [(&'static str, Option<Slot>); 6] = [
+        ("deletes", Some(|budgets| &mut budgets.deletes)),
+        ("replaces", Some(|budgets| &mut budgets.replaces)),
+        ("truncates", Some(|budgets| &mut budgets.truncates)),
+        ("overwrites", None),
+        ("recreates", Some(|budgets| &mut budgets.recreates)),
+        ("commands", None),
     ];
+
+    /// Each kind's key and budget.
+    pub(super) fn each(&self) -> [(&'static str, Budget); 4] {
+        let Self { deletes, replaces, truncates, recreates } = self;
+        [("deletes", *deletes), ("replaces", *replaces), ("truncates", *truncates), ("recreates", *recreates)]
+    }
 }
 
 impl Default for Budgets {

@@ -1,42 +1,71 @@
-//! The keys of a policy file: its text becomes a draft, whose names and values are not yet held against each other
-//! or against a host.
+//! The keys of a policy: TOML becomes a draft, whose names and values are not yet held against each other or against a
+//! host.
 
 use std::collections::BTreeMap;
 
-use toml_span::{Span, Value, value::Table};
-
 use super::{
-    Mode, Response,
-    budget::{Budget, Budgets, Slot},
-    problem::{Located, Position, Problem, Source},
+    Budget, Mode, Response,
+    budget::{Budgets, Slot},
+    later::is_later,
+    node::{Node, Table, get},
+    problem::{At, Located, Problems},
     reader::Reader,
 };
 
-/// What a policy file says, by name.
+mod text;
+mod unused;
+
+/// What a policy says, by name.
+#[derive(Default)]
 pub(super) struct Draft {
-    pub(super) mode: Mode,
-    /// The beginning of the file, for what is missing from it.
-    pub(super) start: Position,
-    /// The paths of each tree.
-    pub(super) trees: BTreeMap<String, Vec<Located<String>>>,
+    pub(super) mode: Option<Mode>,
+    pub(super) trees: BTreeMap<String, TreeDraft>,
     pub(super) default: Settings,
     pub(super) accounts: BTreeMap<String, AccountDraft>,
+    pub(super) roles: RolesDraft,
+    /// Commands that say no program.
+    pub(super) commands: Vec<Located<String>>,
+}
+
+pub(super) struct TreeDraft {
+    /// Of its name.
+    pub(super) at: At,
+    pub(super) paths: Option<Vec<Located<String>>>,
 }
 
 pub(super) struct AccountDraft {
     /// Of its name.
-    pub(super) position: Position,
+    pub(super) at: At,
+    pub(super) who: Who,
     pub(super) users: Vec<Located<User>>,
     pub(super) login: Vec<Located<User>>,
     pub(super) settings: Settings,
+}
+
+/// What tells the processes of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// At least one key that is carried out.
+    Known,
+    /// Only keys that are not carried out yet.
+    Later,
+    Nobody,
 }
 
 /// The keys that an account takes over from `[default]` one by one.
 #[derive(Default)]
 pub(super) struct Settings {
     pub(super) trees: Option<Vec<Located<String>>>,
-    pub(super) response: Option<Response>,
+    pub(super) response: Option<Located<Response>>,
     pub(super) budgets: Vec<(Slot, Budget)>,
+}
+
+/// What is not said stays as it is without `[roles]`.
+#[derive(Default)]
+pub(super) struct RolesDraft {
+    pub(super) view: Option<Vec<Located<Person>>>,
+    pub(super) respond: Option<Vec<Located<Person>>>,
+    pub(super) admin: Option<Vec<Located<Person>>>,
 }
 
 pub(super) enum User {
@@ -44,125 +73,147 @@ pub(super) enum User {
     Uid(u32),
 }
 
-const SETTINGS: [&str; 3] = ["trees", "response", "budget"];
-const START: Span = Span { start: 0, end: 0 };
-const MAX_NAME: usize = 64;
-/// The uid that means "none", as the login uid of every service does.
-const NO_UID: u32 = u32::MAX;
+/// Who may have a role.
+pub(super) enum Person {
+    Uid(u32),
+    Gid(u32),
+    User(String),
+    Group(String),
+}
 
-/// The draft of a whole file; None if it is no TOML, which is then the one problem noted.
-pub(super) fn parse(source: &Source<'_>, problems: &mut Vec<Problem>) -> Option<Draft> {
-    let mut reader = Reader::new(source, problems);
-    match toml_span::parse(source.text) {
-        Ok(value) => reader.table("the file", &value).map(|table| reader.draft(table)),
-        Err(error) => {
-            reader.refuse(source.position(error.span), &error.to_string());
-            None
-        }
+const SETTINGS: [&str; 7] = ["trees", "response", "budget", "hold", "launch", "escapes", "warmup"];
+/// Each tells processes of an account.
+const WHO: [&str; 5] = ["users", "login", "units", "executables", "scripts"];
+const PEOPLE: &str = "\"uid:N\", \"user:NAME\", \"gid:N\" or \"group:NAME\"";
+const MAX_NAME: usize = 64;
+
+/// The draft of one file or of all of them together.
+pub(super) fn parse(table: &Table, problems: &mut Problems) -> Draft {
+    Reader::new(problems).draft(table)
+}
+
+/// Notes what is wrong with the version that a file says, and that it says none if it is `required`.
+pub(super) fn version(table: &Table, start: &At, required: bool, problems: &mut Problems) {
+    match get(table, "version") {
+        None if required => problems.refuse(start, "version is missing: want version = 1"),
+        None => {}
+        Some(node) if node.as_integer() == Some(1) => {}
+        Some(node) => Reader::new(problems).want("version =", node, "1, the only version there is"),
     }
 }
 
 impl Reader<'_> {
-    fn draft(&mut self, table: &Table<'_>) -> Draft {
-        self.refuse_unknown(table, "", &["version", "mode", "tree", "default", "account"]);
-        self.version(table);
-        let mode = table.get("mode").and_then(|value| self.word("mode", value, &Mode::ALL, Mode::as_str));
-        let default = table.get("default").and_then(|value| self.table("default", value));
+    fn draft(&mut self, table: &Table) -> Draft {
+        self.refuse_unknown(
+            table,
+            "",
+            &["version", "mode", "tree", "default", "account", "roles", "governor", "command"],
+        );
+        let default = get(table, "default").and_then(|node| self.table("default", node));
         if let Some(default) = default {
             self.refuse_unknown(default, "", &SETTINGS);
         }
+        self.governor(table);
         Draft {
-            mode: mode.unwrap_or_default(),
-            start: self.position(START),
+            mode: get(table, "mode").and_then(|node| self.word("mode", node, &Mode::ALL, Mode::as_str)),
             trees: self.by_name(table, "tree", Self::tree),
             default: default.map(|default| self.settings(default)).unwrap_or_default(),
             accounts: self.by_name(table, "account", Self::account),
+            roles: self.roles(table),
+            commands: self.by_name(table, "command", Self::command).into_values().flatten().collect(),
         }
     }
 
-    fn version(&mut self, table: &Table<'_>) {
-        match table.get("version") {
-            None => self.refuse(self.position(START), "version is missing: want version = 1"),
-            Some(value) if value.as_integer() == Some(1) => {}
-            Some(value) => self.want("version =", value, "1, the only version there is"),
-        }
-    }
-
-    /// What `read` makes of each table `[KEY.NAME]`, its label and the position of its name.
+    /// What `read` makes of each table `[KEY.NAME]`, its name and the position of that.
     fn by_name<T>(
         &mut self,
-        table: &Table<'_>,
+        table: &Table,
         key: &str,
-        read: fn(&mut Self, &Table<'_>, &str, Position) -> T,
+        read: fn(&mut Self, &Table, &str, &At) -> T,
     ) -> BTreeMap<String, T> {
         let mut found = BTreeMap::new();
-        for (name, value) in table.get(key).and_then(|value| self.table(key, value)).into_iter().flatten() {
-            let position = self.position(name.span);
-            if !is_name(&name.name) {
+        for (name, entry) in get(table, key).and_then(|node| self.table(key, node)).into_iter().flatten() {
+            if !is_name(name) {
                 let wanted = format!("want 1 to {MAX_NAME} letters, digits, \"-\", \"_\" or \".\"");
-                self.refuse(position.clone(), &format!("{key} has the name {:?}: {wanted}", &*name.name));
+                self.refuse(&entry.at, &format!("{key} has the name {name:?}: {wanted}"));
             }
-            let label = format!("{key}.{}", name.name);
-            if let Some(table) = self.table(&label, value) {
-                found.insert(name.name.to_string(), read(self, table, &label, position));
+            if let Some(table) = self.table(&format!("{key}.{name}"), &entry.node) {
+                found.insert(name.clone(), read(self, table, name, &entry.at));
             }
         }
         found
     }
 
-    fn tree(&mut self, table: &Table<'_>, label: &str, position: Position) -> Vec<Located<String>> {
-        self.refuse_unknown(table, "", &["paths"]);
-        match table.get("paths") {
-            Some(paths) => self.strings("paths", paths),
-            None => {
-                self.refuse(position, &format!("[{label}] protects nothing: set paths"));
-                Vec::new()
-            }
-        }
+    fn tree(&mut self, table: &Table, _name: &str, at: &At) -> TreeDraft {
+        self.refuse_unknown(table, "", &["paths", "except"]);
+        self.except(table);
+        let paths = get(table, "paths").map(|node| self.list("paths", node, "strings", text::any));
+        TreeDraft { at: at.clone(), paths }
     }
 
-    fn account(&mut self, table: &Table<'_>, label: &str, position: Position) -> AccountDraft {
-        const WHO: [&str; 2] = ["users", "login"];
+    fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {
         self.refuse_unknown(table, "", &[&WHO[..], &SETTINGS].concat());
-        let is_empty =
-            |key: &&str| table.get(*key).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty));
-        if WHO.iter().all(is_empty) {
-            self.refuse(position.clone(), &format!("[{label}] is nobody: set users or login"));
-        }
-        let [users, login] =
-            WHO.map(|key| table.get(key).map(|value| self.users(key, value)).unwrap_or_default());
-        AccountDraft { position, users, login, settings: self.settings(table) }
+        self.other_identities(table);
+        let [users, login] = ["users", "login"]
+            .map(|key| get(table, key).map(|node| self.users(key, node)).unwrap_or_default());
+        AccountDraft { at: at.clone(), who: Who::of(table), users, login, settings: self.settings(table) }
     }
 
-    fn users(&mut self, key: &str, value: &Value<'_>) -> Vec<Located<User>> {
-        self.list(key, value, "user names or uids", |item| {
-            let uid = item.as_integer().and_then(|uid| u32::try_from(uid).ok()).filter(|uid| *uid != NO_UID);
-            uid.map(User::Uid).or_else(|| item.as_str().map(|name| User::Name(name.to_owned())))
+    fn users(&mut self, key: &str, node: &Node) -> Vec<Located<User>> {
+        self.list(key, node, "user names or uids", |item| {
+            let uid = item.as_integer().and_then(text::id).map(User::Uid);
+            uid.or_else(|| item.as_str().map(|name| User::Name(name.to_owned())))
         })
     }
 
-    fn settings(&mut self, table: &Table<'_>) -> Settings {
-        let budgets = table.get("budget").and_then(|value| self.table("budget", value));
+    fn settings(&mut self, table: &Table) -> Settings {
+        self.unused_settings(table);
+        let response = get(table, "response").and_then(|node| {
+            let value = self.word("response", node, &Response::ALL, Response::as_str)?;
+            Some(Located { value, at: node.at.clone() })
+        });
+        let budgets = get(table, "budget").and_then(|node| self.table("budget", node));
         Settings {
-            trees: table.get("trees").map(|value| self.strings("trees", value)),
-            response: table
-                .get("response")
-                .and_then(|value| self.word("response", value, &Response::ALL, Response::as_str)),
+            trees: get(table, "trees").map(|node| self.some("trees", node, "strings", text::any)),
+            response,
             budgets: budgets.map(|budgets| self.budgets(budgets)).unwrap_or_default(),
         }
     }
 
-    fn budgets(&mut self, table: &Table<'_>) -> Vec<(Slot, Budget)> {
-        self.refuse_unknown(table, "budget.", &Budgets::SLOTS.map(|(key, _)| key));
+    fn budgets(&mut self, table: &Table) -> Vec<(Slot, Budget)> {
+        self.refuse_unknown(table, "budget.", &Budgets::KEYS.map(|(key, _)| key));
         let mut found = Vec::new();
-        for (key, slot) in Budgets::SLOTS {
-            let Some(value) = table.get(key) else { continue };
-            match value.as_str().unwrap_or_default().parse::<Budget>() {
-                Ok(budget) => found.push((slot, budget)),
-                Err(error) => self.want(&format!("budget.{key} ="), value, &error.to_string()),
-            }
+        for (key, slot) in Budgets::KEYS {
+            let budget = get(table, key).and_then(|node| self.budget(&format!("budget.{key}"), node));
+            found.extend(slot.zip(budget));
         }
         found
+    }
+
+    fn roles(&mut self, table: &Table) -> RolesDraft {
+        let Some(table) = get(table, "roles").and_then(|node| self.table("roles", node)) else {
+            return RolesDraft::default();
+        };
+        self.refuse_unknown(table, "", &["view", "respond", "admin", "approvals"]);
+        self.approvals(table);
+        let [view, respond, admin] = ["view", "respond", "admin"]
+            .map(|key| get(table, key).map(|node| self.some(key, node, PEOPLE, text::person)));
+        RolesDraft { view, respond, admin }
+    }
+}
+
+impl Who {
+    fn of(account: &Table) -> Self {
+        let is_empty =
+            |key: &str| get(account, key).is_none_or(|node| node.as_list().is_some_and(<[_]>::is_empty));
+        let mut given = WHO.iter().filter(|key| !is_empty(key)).peekable();
+        if given.peek().is_none() {
+            Self::Nobody
+        } else if given.all(|key| is_later(&format!("account.*.{key}"))) {
+            Self::Later
+        } else {
+            Self::Known
+        }
     }
 }
 

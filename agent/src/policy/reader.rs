@@ -1,107 +1,128 @@
 //! Typed values out of TOML, with a problem noted for each one that is something else.
 
-use toml_span::{
-    Span, Value,
-    value::{Table, ValueInner},
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::{
+    budget::Budget,
+    duration::{self, SHAPE},
+    node::{Content, Node, Table},
+    problem::{At, Located, Problems},
 };
 
-use super::problem::{Located, Position, Problem, Source};
-
-/// Reads one file; `None` always means that a problem was noted.
-pub(super) struct Reader<'a> {
-    source: &'a Source<'a>,
-    problems: &'a mut Vec<Problem>,
+/// Reads values; `None` always means that a problem was noted.
+pub(super) struct Reader<'p> {
+    problems: &'p mut Problems,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a Source<'a>, problems: &'a mut Vec<Problem>) -> Self {
-        Self { source, problems }
+impl<'p> Reader<'p> {
+    pub(super) fn new(problems: &'p mut Problems) -> Self {
+        Self { problems }
     }
 
-    pub(super) fn position(&self, at: Span) -> Position {
-        self.source.position(at)
+    pub(super) fn refuse(&mut self, at: &At, message: &str) {
+        self.problems.refuse(at, message);
     }
 
-    pub(super) fn refuse(&mut self, position: Position, message: &str) {
-        self.problems.push(Problem::new(position, message));
-    }
-
-    /// Notes that `value` is not what is wanted; `subject` is what the sentence begins with.
-    pub(super) fn want(&mut self, subject: &str, value: &Value<'_>, wanted: &str) {
-        let found = match value.as_ref() {
-            ValueInner::String(text) => format!("{text:?}"),
-            ValueInner::Integer(number) => number.to_string(),
-            ValueInner::Float(number) => number.to_string(),
-            ValueInner::Boolean(truth) => truth.to_string(),
-            ValueInner::Array(_) => "[…]".to_owned(),
-            ValueInner::Table(_) => "{…}".to_owned(),
+    /// Notes that `node` is not what is wanted; `subject` is what the sentence begins with.
+    pub(super) fn want(&mut self, subject: &str, node: &Node, wanted: &str) {
+        let found = match &node.content {
+            Content::Text(text) => format!("{text:?}"),
+            Content::Integer(number) => number.to_string(),
+            Content::Float(number) => number.to_string(),
+            Content::Truth(truth) => truth.to_string(),
+            Content::List(_) => "[…]".to_owned(),
+            Content::Table(_) => "{…}".to_owned(),
         };
-        self.refuse(self.source.position_of(value), &format!("{subject} {found}: want {wanted}"));
+        self.refuse(&node.at, &format!("{subject} {found}: want {wanted}"));
     }
 
-    pub(super) fn table<'v, 'de>(&mut self, key: &str, value: &'v Value<'de>) -> Option<&'v Table<'de>> {
-        let table = value.as_table();
+    pub(super) fn table<'n>(&mut self, key: &str, node: &'n Node) -> Option<&'n Table> {
+        let table = node.as_table();
         if table.is_none() {
-            self.want(&format!("{key} ="), value, "a table");
+            self.want(&format!("{key} ="), node, "a table");
         }
         table
-    }
-
-    /// The strings of a list that must not be empty.
-    pub(super) fn strings(&mut self, key: &str, value: &Value<'_>) -> Vec<Located<String>> {
-        if value.as_array().is_some_and(Vec::is_empty) {
-            self.want(&format!("{key} ="), value, "at least one");
-        }
-        self.list(key, value, "strings", |item| item.as_str().map(str::to_owned))
     }
 
     /// What `read` makes of each item of a list; `items` says what they should be.
     pub(super) fn list<T>(
         &mut self,
         key: &str,
-        value: &Value<'_>,
+        node: &Node,
         items: &str,
-        read: impl Fn(&Value<'_>) -> Option<T>,
+        read: impl Fn(&Node) -> Option<T>,
     ) -> Vec<Located<T>> {
-        let Some(list) = value.as_array() else {
-            self.want(&format!("{key} ="), value, &format!("a list of {items}"));
+        let Some(list) = node.as_list() else {
+            self.want(&format!("{key} ="), node, &format!("a list of {items}"));
             return Vec::new();
         };
         let mut found = Vec::new();
         for item in list {
             match read(item) {
-                Some(value) => found.push(Located { value, position: self.source.position_of(item) }),
+                Some(value) => found.push(Located { value, at: item.at.clone() }),
                 None => self.want(&format!("{key} holds"), item, items),
             }
         }
         found
     }
 
+    /// The same for a list that must not be empty.
+    pub(super) fn some<T>(
+        &mut self,
+        key: &str,
+        node: &Node,
+        items: &str,
+        read: impl Fn(&Node) -> Option<T>,
+    ) -> Vec<Located<T>> {
+        if node.as_list().is_some_and(<[_]>::is_empty) {
+            self.want(&format!("{key} ="), node, "at least one");
+        }
+        self.list(key, node, items, read)
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,
         key: &str,
-        value: &Value<'_>,
+        node: &Node,
         choices: &[T],
         name: fn(T) -> &'static str,
     ) -> Option<T> {
-        let chosen = choices.iter().copied().find(|choice| value.as_str() == Some(name(*choice)));
+        let chosen = choices.iter().copied().find(|choice| node.as_str() == Some(name(*choice)));
         if chosen.is_none() {
             let names: Vec<_> = choices.iter().map(|choice| name(*choice)).collect();
-            self.want(&format!("{key} ="), value, &format!("one of {}", names.join(", ")));
+            self.want(&format!("{key} ="), node, &format!("one of {}", names.join(", ")));
         }
         chosen
     }
 
+    pub(super) fn budget(&mut self, key: &str, node: &Node) -> Option<Budget> {
+        match node.as_str().unwrap_or_default().parse() {
+            Ok(budget) => Some(budget),
+            Err(error) => {
+                self.want(&format!("{key} ="), node, &format!("{error}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn duration(&mut self, key: &str, node: &Node, within: RangeInclusive<Duration>) {
+        let found = node.as_str().and_then(|text| duration::parse(text).ok());
+        if found.is_none_or(|found| !within.contains(&found)) {
+            let [least, most] = [within.start(), within.end()].map(|end| duration::text(*end));
+            let wanted = format!("a duration from {least} to {most} such as \"10m\": {SHAPE}");
+            self.want(&format!("{key} ="), node, &wanted);
+        }
+    }
+
     /// Notes each key that is not among the known ones; `prefix` is what stands before a key in the file.
-    pub(super) fn refuse_unknown(&mut self, table: &Table<'_>, prefix: &str, known: &[&str]) {
-        for key in table.keys().filter(|key| !known.contains(&&*key.name)) {
-            let hint = match nearest(&key.name, known) {
+    pub(super) fn refuse_unknown(&mut self, table: &Table, prefix: &str, known: &[&str]) {
+        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            let hint = match nearest(key, known) {
                 Some(near) => format!("did you mean {prefix}{near}?"),
                 None => format!("known here: {}", known.join(", ")),
             };
-            let name = format!("{prefix}{}", key.name);
-            self.refuse(self.position(key.span), &format!("unknown key {name:?}: {hint}"));
+            self.refuse(&entry.at, &format!("unknown key {:?}: {hint}", format!("{prefix}{key}")));
         }
     }
 }

@@ -1,13 +1,31 @@
-use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, os::unix::ffi::OsStringExt as _, time::Duration};
 
+use problem::Source;
 use proptest::prelude::*;
 
 use super::*;
 
+mod drop_ins;
+mod later;
 mod problems;
 
-/// A host with two users, three directories and a file; all else fails as the name says.
+/// A host with three users, some directories and a file; all else fails as the name says.
 struct TestHost;
+
+const DIRECTORIES: [&str; 12] = [
+    "/",
+    "/boot",
+    "/etc",
+    "/home",
+    "/home/ann",
+    "/home/ann/.ssh",
+    "/home/ann/src",
+    "/home/bob",
+    "/home/bob/src",
+    "/home/eve",
+    "/odd",
+    "/srv",
+];
 
 impl Host for TestHost {
     fn uid(&self, name: &str) -> io::Result<Option<u32>> {
@@ -18,20 +36,50 @@ impl Host for TestHost {
         }
     }
 
+    fn gid(&self, name: &str) -> io::Result<Option<u32>> {
+        let groups = BTreeMap::from([("adm", 4), ("burstguard", 27)]);
+        match name {
+            "unreachable" => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(groups.get(name).copied()),
+        }
+    }
+
     fn is_dir(&self, path: &Path) -> io::Result<bool> {
-        match path.to_str() {
-            Some("/etc" | "/srv" | "/boot") => Ok(true),
+        match path.to_str().map(|path| path.trim_end_matches('/')) {
             Some("/etc/passwd") => Ok(false),
             Some("/secret") => Err(io::ErrorKind::PermissionDenied.into()),
             // For the limits.
             Some(path) if path.starts_with("/many/") => Ok(true),
+            _ if DIRECTORIES.iter().any(|known| Path::new(known) == path) => Ok(true),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
+
+    fn directories(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        match path.to_str() {
+            Some("/home/eve") => return Err(io::ErrorKind::PermissionDenied.into()),
+            Some("/odd") => return Ok(vec!["a*b".into(), "axb".into(), OsString::from_vec(vec![0xff])]),
+            Some("/many") => return Ok((0..70).map(|n| n.to_string().into()).collect()),
+            _ if !self.is_dir(path)? => return Err(io::ErrorKind::NotADirectory.into()),
+            _ => {}
+        }
+        let below = DIRECTORIES.iter().map(Path::new).filter(|known| known.parent() == Some(path));
+        Ok(below.filter_map(|known| known.file_name()).map(ToOwned::to_owned).collect())
+    }
 }
 
-fn load(text: &str) -> Result<Policy, PolicyError> {
-    Policy::from_text("p.toml".as_ref(), text, &TestHost)
+fn load(text: &str) -> Result<Loaded, PolicyError> {
+    load_all(&[text])
+}
+
+/// The first text is the policy file, the others its drop-ins.
+fn load_all(texts: &[&str]) -> Result<Loaded, PolicyError> {
+    let names = ["p.toml", "p.d/1.toml", "p.d/2.toml"];
+    let sources = names.iter().zip(texts).zip(0..);
+    let list = sources
+        .map(|((name, text), order)| Ok(Source::new(order, name.into(), (*text).to_owned())))
+        .collect();
+    Loaded::from(&Sources { list, built_in: false }, &TestHost)
 }
 
 /// One line, so that what a test appends begins on line 4.
@@ -60,9 +108,12 @@ fn a_whole_policy() {
         response = "freeze"
         [account.ansible.budget]
         deletes = "0/500ms"
+        [roles]
+        admin = ["uid:0"]
         "#,
     )
-    .unwrap();
+    .unwrap()
+    .policy;
     let budget = |text: &str| text.parse::<Budget>().unwrap();
     let default = Budgets { deletes: budget("20/60s"), replaces: budget("1/60m"), ..Budgets::default() };
     let expected = Policy {
@@ -89,13 +140,18 @@ fn a_whole_policy() {
                 budgets: default,
             },
         ],
+        roles: Roles {
+            view: vec![Role::Uid(0), Role::Gid(27)],
+            respond: vec![Role::Uid(0), Role::Gid(27)],
+            admin: vec![Role::Uid(0)],
+        },
     };
     assert_eq!(policy, expected);
 }
 
 #[test]
 fn what_is_not_said() {
-    let policy = load(GOOD).unwrap();
+    let policy = load(GOOD).unwrap().policy;
     assert_eq!(policy.mode, Mode::Observe);
     let account = &policy.accounts[0];
     assert_eq!(account.response, Response::Hold);
@@ -105,41 +161,68 @@ fn what_is_not_said() {
     assert_eq!((recreates.count(), recreates.window()), (3, Duration::from_secs(60)));
 }
 
-#[test]
-fn the_screen() {
-    let error = load("version = 1\nmode = 'x'\n[tree.system]\npaths = ['/etc', '/nope']\n").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "error: p.toml:1:1  nobody is watched: add an [account.NAME] with users or login\n\
-         error: p.toml:2:8  mode = \"x\": want one of observe, enforce\n\
-         error: p.toml:4:18 \"/nope\" does not exist on this host\n\
-         3 errors; nothing was loaded"
-    );
-    let error = load(&GOOD.replace('1', "2")).unwrap_err();
-    assert!(error.to_string().ends_with("\n1 error; nothing was loaded"));
-}
-
-#[test]
-fn files() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("policy.toml");
-    let error = Policy::load(&path, &TestHost).unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot read the policy {}", path.display()));
-    fs::write(&path, GOOD).unwrap();
-    assert_eq!(Policy::load(&path, &TestHost).unwrap(), load(GOOD).unwrap());
-    fs::write(&path, b"version = \xff").unwrap();
-    assert!(matches!(Policy::load(&path, &TestHost), Err(PolicyError::Read { .. })));
-}
-
 /// Lines that are TOML more often than not, so that what follows the syntax is reached too.
 fn lines() -> impl Strategy<Value = String> {
-    let key = "(version|mode|tree|default|account|paths|users|login|trees|response|budget|deletes|x)";
-    let value = "(1|0|-1|4294967296|true|1\\.5|''|'t'|'/etc'|'ci'|'root'|'hold'|'1/1s'|\\[\\]|\\['t', 1\\]|\\{\\}|\\{ t = \\[3\\] \\})";
+    let key = "(version|mode|tree|default|account|roles|command|governor|paths|except|users|login|units|trees|response|budget|hold|deletes|view|destroy|x)";
+    let value = "(1|0|-1|4294967296|true|1\\.5|''|'t'|'/etc'|'/*'|'uid:1'|'ci'|'root'|'hold'|'1/1s'|\\[\\]|\\['t', 1\\]|\\{\\}|\\{ t = \\[3\\] \\})";
     let line = format!(
         "({key}(\\.{key}){{0,3}} = {value}|\\[{key}(\\.{key}){{0,2}}\\]|\\[\\[{key}(\\.{key}){{0,2}}\\]\\])"
     );
     let line = prop::string::string_regex(&line).unwrap();
     prop::collection::vec(line, 0..12).prop_map(|lines| lines.join("\n"))
+}
+
+fn budgets() -> impl Strategy<Value = Budgets> {
+    let budget = || {
+        (0..=Budget::MAX_COUNT, 1..86_400_u64).prop_map(|(count, seconds)| Budget::seconds(count, seconds))
+    };
+    [budget(), budget(), budget(), budget()].prop_map(|[deletes, replaces, truncates, recreates]| Budgets {
+        deletes,
+        replaces,
+        truncates,
+        recreates,
+    })
+}
+
+fn roles() -> impl Strategy<Value = Vec<Role>> {
+    let role = prop_oneof![(0..u32::MAX).prop_map(Role::Uid), (0..u32::MAX).prop_map(Role::Gid)];
+    prop::collection::vec(role, 1..4).prop_map(|mut roles| {
+        roles.dedup();
+        roles
+    })
+}
+
+/// Two trees, one of them with a path that looks like a pattern, and up to three accounts.
+fn policies() -> impl Strategy<Value = Policy> {
+    let trees = vec![
+        Tree { name: "a.b".to_owned(), paths: vec!["/etc".into(), "/odd/a*b".into()] },
+        Tree { name: "s-1".to_owned(), paths: vec!["/srv".into()] },
+    ];
+    let account = (
+        prop::sample::subsequence(vec![0, 1], 1..=2),
+        prop::sample::select(&Response::ALL[..]),
+        budgets(),
+        (0..3_u32, 0..3_u32),
+    );
+    let accounts = prop::collection::vec(account, 1..4).prop_map(|accounts| {
+        (1_u32..)
+            .zip(accounts)
+            .map(|(n, (trees, response, budgets, (users, login)))| Account {
+                name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
+                users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),
+                login: (0..login).map(|k| 10 * n + 5 - k).collect(),
+                trees,
+                response,
+                budgets,
+            })
+            .collect::<Vec<_>>()
+    });
+    (prop::sample::select(&Mode::ALL[..]), accounts, roles(), roles(), roles()).prop_map(
+        move |(mode, mut accounts, view, respond, admin)| {
+            accounts.sort_by(|a, b| a.name.cmp(&b.name));
+            Policy { mode, trees: trees.clone(), accounts, roles: Roles { view, respond, admin } }
+        },
+    )
 }
 
 proptest! {
@@ -149,9 +232,17 @@ proptest! {
     }
 
     #[test]
-    fn any_lines_are_survived(text in lines()) {
-        if let Err(error) = load(&text) {
+    fn any_lines_are_survived(text in lines(), drop_in in lines()) {
+        if let Err(error) = load_all(&[&text, &drop_in]) {
             prop_assert!(error.to_string().ends_with("nothing was loaded"));
         }
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back(policy in policies()) {
+        let text = render::toml(&render::effective(&policy));
+        let loaded = load(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        prop_assert_eq!(loaded.policy, policy, "{}", text);
     }
 }

@@ -2,18 +2,27 @@
 
 use super::*;
 
-/// Expects exactly these problems, each `LINE:COLUMN MESSAGE`; none means that the policy is good.
+/// Expects exactly these errors, each `LINE:COLUMN MESSAGE`; none means that the policy is good.
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
-    let found: Vec<_> = match load(text) {
+    let found = match load(text) {
         Ok(_) => Vec::new(),
-        Err(PolicyError::Invalid { problems }) => problems
-            .iter()
-            .map(|Problem { position, message }| format!("{}:{} {message}", position.line, position.column))
-            .collect(),
-        Err(error) => panic!("{error}"),
+        Err(PolicyError::Invalid { errors, .. }) => shown(&errors),
     };
     assert_eq!(found, expected, "{text}");
+}
+
+/// Expects exactly these warnings, and no error.
+#[track_caller]
+fn check_warnings(text: &str, expected: &[&str]) {
+    assert_eq!(shown(&load(text).unwrap().warnings), expected, "{text}");
+}
+
+fn shown(problems: &[Problem]) -> Vec<String> {
+    problems
+        .iter()
+        .map(|Problem { position, message }| format!("{}:{} {message}", position.line, position.column))
+        .collect()
 }
 
 const TREE: &str = "version = 1\ntree.t.paths = ['/etc']\n";
@@ -23,9 +32,9 @@ fn the_head() {
     check(
         "",
         &[
-            "1:1 version is missing: want version = 1",
-            "1:1 nothing is protected: add a [tree.NAME] with paths",
             "1:1 nobody is watched: add an [account.NAME] with users or login",
+            "1:1 nothing is protected: add a [tree.NAME] with paths",
+            "1:1 version is missing: want version = 1",
         ],
     );
     check(&GOOD.replace("= 1", "= 2"), &["1:11 version = 2: want 1, the only version there is"]);
@@ -38,22 +47,22 @@ fn the_head() {
 #[test]
 fn unknown_keys() {
     check(
-        &format!("{GOOD}moed = 'enforce'\nroles = {{}}"),
+        &format!("{GOOD}moed = 'enforce'\nwatch = {{}}"),
         &[
             "4:1 unknown key \"moed\": did you mean mode?",
-            "5:1 unknown key \"roles\": known here: version, mode, tree, default, account",
+            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, roles, governor, command",
         ],
     );
     check(
-        &format!("{GOOD}[tree.u]\npaths = ['/srv']\nexcept = []"),
-        &["6:1 unknown key \"except\": known here: paths"],
+        &format!("{GOOD}[tree.u]\npaths = ['/srv']\nhide = []"),
+        &["6:1 unknown key \"hide\": known here: paths, except"],
     );
     check(
-        &format!("{GOOD}[default]\nusers = ['ci']\nbudget.delets = '1/1s'\nbudget.commands = '1/1s'"),
+        &format!("{GOOD}[default]\nusers = ['ci']\nbudget.delets = '1/1s'\nbudget.x = '1/1s'"),
         &[
-            "5:1 unknown key \"users\": known here: trees, response, budget",
+            "5:1 unknown key \"users\": known here: trees, response, budget, hold, launch, escapes, warmup",
             "6:8 unknown key \"budget.delets\": did you mean budget.deletes?",
-            "7:8 unknown key \"budget.commands\": known here: deletes, replaces, truncates, recreates",
+            "7:8 unknown key \"budget.x\": known here: deletes, replaces, truncates, overwrites, recreates, commands",
         ],
     );
     check(
@@ -62,7 +71,9 @@ fn unknown_keys() {
     );
     check(
         &format!("{GOOD}\"\\u001b[31m\" = 1"),
-        &["4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account"],
+        &[
+            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, roles, governor, command",
+        ],
     );
 }
 
@@ -70,16 +81,15 @@ fn unknown_keys() {
 fn trees() {
     let tree = |paths: &str| format!("{GOOD}[tree.u]\npaths = {paths}");
     check(&tree("['/srv']"), &[]);
-    check(&tree("[]"), &["5:9 paths = […]: want at least one"]);
+    check_warnings(&tree("[]"), &["4:7 [tree.u] protects nothing: it has no paths"]);
     check(&tree("'/srv'"), &["5:9 paths = \"/srv\": want a list of strings"]);
     check(&tree("['/srv', 3]"), &["5:18 paths holds 3: want strings"]);
     check(
-        &tree("['srv', '', '/srv/../etc', '/home/*/src']"),
+        &tree("['srv', '', '/srv/../etc']"),
         &[
             "5:10 \"srv\" is not absolute: begin it with /",
             "5:17 \"\" is not absolute: begin it with /",
             "5:21 \"/srv/../etc\" goes through ..: write the directory it means",
-            "5:36 \"/home/*/src\" looks like a pattern, which paths cannot be yet: name each directory",
         ],
     );
     check(
@@ -224,4 +234,86 @@ fn limits() {
     };
     check(&format!("{GOOD}{}", accounts(255)), &[]);
     check(&format!("{GOOD}{}", accounts(256)), &["259:9 more than 256 accounts: join some of them"]);
+}
+
+#[test]
+fn patterns() {
+    let tree = |paths: &str| format!("{GOOD}[tree.u]\npaths = {paths}");
+    let paths = |text: &str| load(text).unwrap().policy.trees[1].paths.clone();
+    for (written, found) in [
+        ("['/home/*/src']", vec!["/home/ann/src", "/home/bob/src"]),
+        ("['/home/*/.ssh']", vec!["/home/ann/.ssh"]),
+        ("['/home/ann/*']", vec!["/home/ann/src"]),
+        ("['/home/[ab]?[nb]/src/', '/home/*/src']", vec!["/home/ann/src", "/home/bob/src"]),
+        ("['/home/*/src', '/home/bob/src']", vec!["/home/bob/src", "/home/ann/src"]),
+        ("['/odd/a[*]b']", vec!["/odd/a*b"]),
+    ] {
+        assert_eq!(
+            paths(&tree(written)),
+            found.into_iter().map(PathBuf::from).collect::<Vec<_>>(),
+            "{written}"
+        );
+    }
+    check_warnings(
+        &tree("['/home/*/nope', '/home/eve/*', '/home/?*/*/*']"),
+        &[
+            "5:10 \"/home/*/nope\" may miss some: /home/eve cannot be looked at: permission denied",
+            "5:26 \"/home/eve/*\" may miss some: /home/eve cannot be looked at: permission denied",
+            "5:41 \"/home/?*/*/*\" may miss some: /home/eve cannot be looked at: permission denied",
+        ],
+    );
+    check_warnings(
+        &tree("['/nope/*', '/home/ann/src/*', '/odd/*']"),
+        &[
+            "5:10 \"/nope/*\" finds no directory on this host",
+            "5:21 \"/home/ann/src/*\" finds no directory on this host",
+            "5:40 \"/odd/*\" may miss some: \u{fffd} in /odd is not UTF-8",
+        ],
+    );
+    check(
+        &tree("['*/src', '/home/**/src', '/home/[a', '/e*', '/*/../etc']"),
+        &[
+            "5:10 \"*/src\" is not absolute: begin it with /",
+            "5:19 \"/home/**/src\" has ** in it, which is any depth: write one * for each",
+            "5:35 \"/home/[a\" is no pattern: Pattern syntax error near position 0: invalid range pattern",
+            "5:47 \"/e*\" finds /etc, which is also in [tree.t]: a path belongs to one tree",
+            "5:54 \"/*/../etc\" goes through ..: write the directory it means",
+        ],
+    );
+    check(&tree("['/many/*']"), &["5:10 more than 63 paths in all trees"]);
+}
+
+#[test]
+fn roles() {
+    let role = |value: &str| format!("{GOOD}[roles]\n{value}");
+    let roles = |text: &str| load(text).unwrap().policy.roles;
+    let usual = vec![Role::Uid(0), Role::Gid(27)];
+    let everyone = Roles { view: usual.clone(), respond: usual.clone(), admin: usual };
+    assert_eq!(roles(GOOD), everyone);
+    let respond = vec![Role::Uid(1000), Role::Gid(4), Role::Gid(7), Role::Uid(7)];
+    assert_eq!(
+        roles(&role("respond = ['user:ci', 'group:adm', 'gid:7', 'uid:7', 'uid:1000']")),
+        Roles { respond, ..everyone }
+    );
+    check(
+        &role("view = ['group:amd', 'user:deplyo', 'group:unreachable']\nadmin = []"),
+        &[
+            "5:9 group \"amd\" does not exist on this host",
+            "5:22 user \"deplyo\" does not exist on this host",
+            "5:37 cannot look up group \"unreachable\": timed out",
+            "6:9 admin = […]: want at least one",
+        ],
+    );
+    let wanted = "want \"uid:N\", \"user:NAME\", \"gid:N\" or \"group:NAME\"";
+    check(
+        &role("view = ['adm', 'uid:-1', 'gid:4294967295', 'group:', 4]\nvieww = []"),
+        &[
+            &format!("5:9 view holds \"adm\": {wanted}"),
+            &format!("5:16 view holds \"uid:-1\": {wanted}"),
+            &format!("5:26 view holds \"gid:4294967295\": {wanted}"),
+            &format!("5:44 view holds \"group:\": {wanted}"),
+            &format!("5:54 view holds 4: {wanted}"),
+            "6:1 unknown key \"vieww\": did you mean view?",
+        ],
+    );
 }

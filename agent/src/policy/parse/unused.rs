@@ -1,0 +1,99 @@
+//! Keys that are not carried out yet are held to their syntax all the same: a policy that is accepted today must not be
+//! refused by the version that carries it out.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        Response,
+        node::{Node, Table, get},
+        problem::{At, Located},
+        reader::Reader,
+    },
+    PEOPLE, text,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+const MONTH: Duration = Duration::from_hours(24 * 30);
+const MAX_APPROVALS: i64 = 9;
+
+impl Reader<'_> {
+    pub(super) fn except(&mut self, tree: &Table) {
+        self.each(
+            tree,
+            "except",
+            "absolute paths with at most one * at their end, or **/ and one name with at most one *",
+            text::exception,
+        );
+    }
+
+    pub(super) fn other_identities(&mut self, account: &Table) {
+        let units = "names of units such as \"ci-*.service\", which end in .service, .scope or .slice";
+        self.each(account, "units", units, text::unit);
+        self.each(account, "executables", "absolute paths, with * or without", text::executable);
+        self.each(account, "scripts", "an interpreter and an absolute path", text::script);
+    }
+
+    pub(super) fn unused_settings(&mut self, table: &Table) {
+        self.each(table, "launch", PEOPLE, text::person);
+        if let Some(node) = get(table, "escapes") {
+            self.word("escapes", node, &Response::ALL, Response::as_str);
+        }
+        if let Some(node) = get(table, "warmup") {
+            self.duration("warmup", node, SECOND..=MONTH);
+        }
+        let Some(hold) = get(table, "hold").and_then(|node| self.table("hold", node)) else { return };
+        self.refuse_unknown(hold, "hold.", &["deadline", "then"]);
+        if let Some(node) = get(hold, "deadline") {
+            self.duration("hold.deadline", node, SECOND..=DAY);
+        }
+        if let Some(node) = get(hold, "then") {
+            self.word("hold.then", node, &["deny", "approve"], |word| word);
+        }
+    }
+
+    pub(super) fn approvals(&mut self, roles: &Table) {
+        let Some(node) = get(roles, "approvals") else { return };
+        if node.as_integer().is_none_or(|count| !(1..=MAX_APPROVALS).contains(&count)) {
+            self.want("approvals =", node, &format!("a number from 1 to {MAX_APPROVALS}"));
+        }
+    }
+
+    pub(super) fn governor(&mut self, policy: &Table) {
+        const KEYS: [&str; 2] = ["accounts", "incidents"];
+        let Some(governor) = get(policy, "governor").and_then(|node| self.table("governor", node)) else {
+            return;
+        };
+        self.refuse_unknown(governor, "", &KEYS);
+        for key in KEYS {
+            if let Some(node) = get(governor, key) {
+                self.budget(key, node);
+            }
+        }
+    }
+
+    /// The command's name if it says no program.
+    pub(super) fn command(&mut self, table: &Table, name: &str, at: &At) -> Option<Located<String>> {
+        self.refuse_unknown(table, "", &["program", "destroy", "recreate", "key"]);
+        let program = get(table, "program");
+        if let Some(node) = program
+            && node.as_str().is_none_or(|text| text.is_empty() || text.contains(' '))
+        {
+            self.want("program =", node, "the name or the path of a program");
+        }
+        for key in ["destroy", "recreate"] {
+            self.each(table, key, "lists of words such as [\"apply\", \"-destroy\"]", text::words);
+        }
+        if let Some(node) = get(table, "key") {
+            self.word("key", node, &["cwd"], |word| word);
+        }
+        program.is_none().then(|| Located { value: name.to_owned(), at: at.clone() })
+    }
+
+    fn each<T>(&mut self, table: &Table, key: &str, items: &str, read: fn(&Node) -> Option<T>) {
+        if let Some(node) = get(table, key) {
+            self.list(key, node, items, read);
+        }
+    }
+}

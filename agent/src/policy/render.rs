@@ -1,0 +1,82 @@
+//! A policy as a policy file: what is carried out on this host, with everything said that was left out.
+
+use serde_json::{Map, Value, json};
+
+use super::{Account, Policy, Role, Roles, Tree};
+
+/// What a policy file would say that has the same effect here.
+pub(super) fn effective(policy: &Policy) -> Value {
+    let Policy { mode, trees, accounts, roles: Roles { view, respond, admin } } = policy;
+    let named = |tree: &Tree| {
+        // What a pattern found may look like one.
+        let paths: Vec<_> =
+            tree.paths.iter().map(|path| glob::Pattern::escape(&path.to_string_lossy())).collect();
+        (tree.name.clone(), json!({ "paths": paths }))
+    };
+    json!({
+        "version": 1,
+        "mode": mode.as_str(),
+        "tree": trees.iter().map(named).collect::<Map<_, _>>(),
+        "account": accounts.iter().map(|one| (one.name.clone(), account(one, trees))).collect::<Map<_, _>>(),
+        "roles": { "view": people(view), "respond": people(respond), "admin": people(admin) },
+    })
+}
+
+fn account(account: &Account, trees: &[Tree]) -> Value {
+    let Account { name: _, users, login, trees: indices, response, budgets } = account;
+    let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
+    let budgets = budgets.each().map(|(key, budget)| (key.to_owned(), Value::from(budget.to_string())));
+    let mut table = Map::from_iter([
+        ("trees".to_owned(), json!(names)),
+        ("response".to_owned(), json!(response.as_str())),
+        ("budget".to_owned(), Value::Object(budgets.into_iter().collect())),
+    ]);
+    for (key, uids) in [("users", users), ("login", login)] {
+        if !uids.is_empty() {
+            table.insert(key.to_owned(), json!(uids));
+        }
+    }
+    Value::Object(table)
+}
+
+fn people(roles: &[Role]) -> Vec<String> {
+    roles.iter().map(Role::to_string).collect()
+}
+
+/// An object as TOML.
+pub(super) fn toml(value: &Value) -> String {
+    let mut text = String::new();
+    if let Value::Object(table) = value {
+        write(table, "", &mut text);
+    }
+    text
+}
+
+fn write(table: &Map<String, Value>, prefix: &str, text: &mut String) {
+    let (tables, values): (Vec<_>, Vec<_>) = table.iter().partition(|(_, value)| value.is_object());
+    if !prefix.is_empty() && !values.is_empty() {
+        text.push_str(&format!("\n[{prefix}]\n"));
+    }
+    for (key, value) in values {
+        text.push_str(&format!("{} = {}\n", name(key), inline(value)));
+    }
+    for (key, value) in tables {
+        let dot = if prefix.is_empty() { "" } else { "." };
+        if let Value::Object(table) = value {
+            write(table, &format!("{prefix}{dot}{}", name(key)), text);
+        }
+    }
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        // JSON's numbers and strings are TOML's, but for one control character that JSON leaves as it is.
+        value => value.to_string().replace('\x7f', "\\u007f"),
+    }
+}
+
+/// A name may have dots, which would part it.
+fn name(key: &str) -> String {
+    if key.contains('.') { format!("{key:?}") } else { key.to_owned() }
+}

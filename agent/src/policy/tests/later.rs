@@ -1,0 +1,126 @@
+//! Keys that are not carried out yet.
+
+use super::*;
+
+/// Every key that there is.
+const EVERYTHING: &str = r#"
+version = 1
+mode = "enforce"
+[tree.t]
+paths = ["/etc"]
+except = ["/etc/mtab", "/etc/ld.so.cache*", "**/*.swp", "**/target"]
+[default]
+trees = ["t"]
+response = "hold"
+budget = { deletes = "1/1s", replaces = "1/1s", truncates = "1/1s", overwrites = "1/1s", recreates = "1/1s", commands = "1/1s" }
+hold = { deadline = "10m", then = "deny" }
+launch = ["group:dev"]
+escapes = "hold"
+warmup = "24h"
+[account.a]
+users = ["ci"]
+login = ["deploy"]
+units = ["actions.runner.*.service", "app.slice"]
+executables = ["/usr/bin/codex", "/home/*/bin/*"]
+scripts = ["node /usr/lib/cli.js"]
+budget = { overwrites = "1/1s", commands = "1/1s" }
+hold = { deadline = "1s", then = "approve" }
+launch = ["uid:7"]
+escapes = "observe"
+warmup = "720h"
+[roles]
+view = ["group:adm"]
+respond = ["group:adm"]
+admin = ["group:adm"]
+approvals = 2
+[governor]
+accounts = "3/60s"
+incidents = "20/10m"
+[command.terraform]
+program = "terraform"
+destroy = [["destroy"], ["apply", "-destroy"]]
+recreate = [["apply"]]
+key = "cwd"
+"#;
+
+#[test]
+fn each_is_known_and_warned_of_where_it_stands() {
+    let warnings = load(EVERYTHING).unwrap().warnings;
+    let mut rest: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+    for key in super::super::later::all() {
+        let name = match key.split_once('.') {
+            Some(("tree", _)) => "t",
+            Some(("command", _)) => "terraform",
+            _ => "a",
+        };
+        let start = format!("{} is not carried out by this version: ", key.replace('*', name));
+        let found = rest.iter().position(|message| message.starts_with(&start));
+        rest.remove(found.unwrap_or_else(|| panic!("no warning {start:?} in {rest:?}")));
+    }
+    assert_eq!(rest, [""; 0]);
+    let positions: Vec<_> = warnings.iter().map(|warning| &warning.position).collect();
+    let except = positions.iter().find(|position| position.line == 6).unwrap();
+    assert_eq!(except.column, 1);
+}
+
+#[test]
+fn each_has_a_syntax() {
+    for (good, bad, wanted) in [
+        ("\"**/target\"", "\"target\"", "except holds \"target\": want absolute paths with"),
+        ("\"**/target\"", "\"**/a/b\"", "except holds \"**/a/b\": want absolute paths with"),
+        ("\"**/target\"", "\"/home/*/x\"", "except holds \"/home/*/x\": want"),
+        ("\"**/target\"", "\"/a*b*\"", "except holds \"/a*b*\": want"),
+        (
+            "\"10m\"",
+            "\"10 min\"",
+            "hold.deadline = \"10 min\": want a duration from 1s to 24h such as \"10m\"",
+        ),
+        ("\"10m\"", "\"25h\"", "hold.deadline = \"25h\": want a duration from 1s to 24h"),
+        ("\"10m\"", "600", "hold.deadline = 600: want a duration"),
+        ("\"deny\"", "\"kill\"", "hold.then = \"kill\": want one of deny, approve"),
+        ("\"group:dev\"", "\"dev\"", "launch holds \"dev\": want \"uid:N\""),
+        ("escapes = \"hold\"", "escapes = true", "escapes = true: want one of observe, hold, deny, freeze"),
+        ("\"24h\"", "\"0s\"", "warmup = \"0s\": want a duration from 1s to 720h"),
+        ("\"app.slice\"", "\"app\"", "units holds \"app\": want names of units"),
+        ("\"app.slice\"", "\".slice\"", "units holds \".slice\": want names of units"),
+        ("\"/usr/bin/codex\"", "\"codex\"", "executables holds \"codex\": want absolute paths"),
+        ("\"node /usr/lib/cli.js\"", "\"node cli.js\"", "scripts holds \"node cli.js\": want an interpreter"),
+        ("approvals = 2", "approvals = 0", "approvals = 0: want a number from 1 to 9"),
+        ("\"3/60s\"", "\"3\"", "accounts = \"3\": want COUNT/DURATION"),
+        ("overwrites = \"1/1s\"", "overwrites = \"x\"", "budget.overwrites = \"x\": want COUNT/DURATION"),
+        ("program = \"terraform\"", "", "[command.terraform] is no command: set program"),
+        ("program = \"terraform\"", "program = \"a b\"", "program = \"a b\": want the name or the path"),
+        ("[[\"apply\"]]", "[\"apply\"]", "recreate holds \"apply\": want lists of words"),
+        ("[[\"apply\"]]", "[[]]", "recreate holds […]: want lists of words"),
+        ("\"cwd\"", "\"pid\"", "key = \"pid\": want one of cwd"),
+    ] {
+        let text = EVERYTHING.replacen(good, bad, 1);
+        assert_ne!(text, EVERYTHING, "{good}");
+        let error = load(&text).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{wanted:?} is not in:\n{error}");
+        assert!(error.contains("\n1 error, "), "{error}");
+    }
+}
+
+#[test]
+fn an_account_that_nothing_tells_yet_is_not_watched() {
+    let unit = "[account.puppet]\nunits = ['puppet.service']\ntrees = ['t']";
+    let loaded = load(&format!("{GOOD}{unit}")).unwrap();
+    let names: Vec<_> = loaded.policy.accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["a"]);
+    let shown: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "p.toml:4:10 [account.puppet] is not watched: it says neither users nor login",
+            "p.toml:5:1 account.puppet.units is not carried out by this version: what these units run does not act \
+             for the account",
+        ]
+    );
+    let error = load(&format!("version = 1\ntree.t.paths = ['/etc']\n{unit}")).unwrap_err().to_string();
+    assert!(
+        error.starts_with("error: p.toml:1:1 nobody is watched: no account says users or login\n"),
+        "{error}"
+    );
+    assert!(error.ends_with("\n1 error, 2 warnings; nothing was loaded"), "{error}");
+}
