@@ -20,6 +20,7 @@ pub(crate) use problem::{Position, Problem};
 use sources::Sources;
 
 mod budget;
+pub(crate) mod check;
 mod discover;
 mod duration;
 mod host;

@@ -8,6 +8,7 @@ use super::*;
 mod drop_ins;
 mod later;
 mod problems;
+mod screens;
 
 /// A host with three users, some directories and a file; all else fails as the name says.
 struct TestHost;
