@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod drop_ins;
+mod examples;
 mod later;
 mod problems;
 mod screens;
