@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
+use super::pidfd::Handle;
 use crate::{
     processes::proc::{self, Process},
     sensor::Member,
@@ -87,12 +88,8 @@ fn outermost_first(found: &BTreeMap<u32, Process>) -> Vec<Process> {
     ordered.into_iter().map(|(_, process)| process).collect()
 }
 
-/// Continues one process, and only this one: the descriptor is bound to it, whoever gets its pid next.
 fn resume(process: &Process) -> bool {
-    let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return false };
-    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return false }; // it has ended
-    let same = proc::process(process.pid).is_some_and(|now| now.start == process.start);
-    same && pidfd_send_signal(&pidfd, Signal::CONT).is_ok()
+    Handle::open(process.id()).is_some_and(|handle| handle.signal(Signal::CONT).is_ok())
 }
 
 #[cfg(test)]

@@ -9,6 +9,13 @@ use thiserror::Error;
 #[error("cannot list the processes in /proc, which must be mounted for this pid namespace")]
 pub(crate) struct ProcError(#[from] io::Error);
 
+/// A process for good: its pid, and its start in clock ticks since boot, which tells it from a later one of that pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ProcessId {
+    pub(crate) pid: u32,
+    pub(crate) start: u64,
+}
+
 /// What one process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -24,15 +31,48 @@ pub(crate) struct Process {
     pub(crate) login: u32,
 }
 
+impl Process {
+    pub(crate) fn id(&self) -> ProcessId {
+        ProcessId { pid: self.pid, start: self.start }
+    }
+}
+
+/// What the stat line of a process says: cheaper than all of a [`Process`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) state: char,
+    pub(crate) parent: u32,
+    pub(crate) start: u64,
+    /// A thread of the kernel's own, which runs no program.
+    pub(crate) kernel_thread: bool,
+}
+
+impl Stat {
+    /// Whether all of the process is stopped by a signal.
+    pub(crate) fn stopped(self) -> bool {
+        self.state == 'T'
+    }
+
+    /// Whether the process has ended, though its parent has not asked for its status yet.
+    pub(crate) fn ended(self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// The stat line of whichever process has the pid now.
+pub(crate) fn stat(pid: u32) -> Option<Stat> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
 /// One process.
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let read = |file: &str| fs::read_to_string(PathBuf::from(format!("/proc/{pid}/{file}"))).ok();
-    let (state, parent, start) = stat(&read("stat")?)?;
+    let stat = stat(pid)?;
     Some(Process {
         pid,
-        parent,
-        start,
-        stopped: state == 'T',
+        parent: stat.parent,
+        start: stat.start,
+        stopped: stat.stopped(),
         uid: real_uid(&read("status")?)?,
         // Absent on a kernel without audit: then nobody has logged in.
         login: read("loginuid").and_then(|text| text.trim().parse().ok()).unwrap_or(u32::MAX),
@@ -51,13 +91,16 @@ pub(crate) fn ancestors(pid: u32) -> impl Iterator<Item = Process> {
     std::iter::successors(process(pid), parent).skip(1)
 }
 
-/// State, parent and start of a stat line. The name in parentheses may itself hold spaces and parentheses.
-fn stat(line: &str) -> Option<(char, u32, u64)> {
+/// Reads a stat line. The name in parentheses may itself hold spaces and parentheses.
+fn parse(line: &str) -> Option<Stat> {
+    // https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h#L1692
+    const PF_KTHREAD: u32 = 0x0020_0000;
     let mut fields = line[line.rfind(')')? + 1..].split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
-    let start = fields.nth(17)?.parse().ok()?;
-    Some((state, parent, start))
+    let flags: u32 = fields.nth(4)?.parse().ok()?;
+    let start = fields.nth(12)?.parse().ok()?;
+    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0 })
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -71,14 +114,20 @@ mod tests {
     #[test]
     fn a_name_may_hold_anything() {
         let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1000 10";
-        assert_eq!(stat(line), Some(('T', 7, 12345)));
+        assert_eq!(parse(line), Some(Stat { state: 'T', parent: 7, start: 12345, kernel_thread: false }));
     }
 
     #[test]
     fn half_a_line_is_no_process() {
         for line in ["", "42", "42 (a) S", "42 (a) S x", ")"] {
-            assert_eq!(stat(line), None, "{line:?}");
+            assert_eq!(parse(line), None, "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_kernel_thread_says_so() {
+        let line = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0";
+        assert!(parse(line).expect("a stat line").kernel_thread);
     }
 
     #[test]
