@@ -35,10 +35,10 @@ impl<'a> Brake<'a> {
         Some(brake)
     }
 
-    /// What an earlier agent left on.
+    /// What an earlier agent left on. Made only if it is on: to drop a brake thaws the group.
     pub(super) fn left_on(leaf: &'a Group) -> Option<Self> {
         let mut value = [0; 1];
-        getxattr(leaf.path(), BRAKE, &mut value).is_ok_and(|length| length > 0).then_some(Self { leaf })
+        getxattr(leaf.path(), BRAKE, &mut value).is_ok_and(|length| length > 0).then(|| Self { leaf })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The way back: everybody to where they came from.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read as _, Seek as _},
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use rustix::{
 };
 
 use super::{Brake, Freezer, Group, Stopped, ThawError, ThawOutcome};
-use crate::{enforcer::release::release, sensor::Member};
+use crate::{enforcer::release::release, processes::cgroup::Events, sensor::Member};
 
 /// How often a leaf is emptied. Nobody in it runs, so once is enough unless somebody else moves processes there.
 const LOOKS: usize = 8;
@@ -115,15 +116,21 @@ fn remove(leaf: &Group) -> io::Result<()> {
 
 /// A process that is ending is listed no more but still there.
 fn wait_until_empty(leaf: &Group) {
-    let Ok(events) = std::fs::File::open(leaf.path().join("cgroup.events")) else { return };
+    let Ok(mut events) = File::open(leaf.path().join("cgroup.events")) else { return };
     let until = Instant::now() + ENDING;
-    while leaf.pids().is_ok_and(|pids| pids.is_empty())
-        && leaf.events().is_some_and(|events| events.populated)
-    {
-        let left = until.saturating_duration_since(Instant::now());
-        let Ok(left) = Timespec::try_from(left) else { return };
-        // A change that came after the file was opened, or last read through this descriptor, is shown at once.
-        if poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&left)).is_ok_and(|changed| changed == 0) {
+    let emptying = || {
+        leaf.children().is_empty() && leaf.pids().is_ok_and(|pids| pids.is_empty()) && Instant::now() < until
+    };
+    while emptying() {
+        // Only a change after the last read through this descriptor wakes the poll.
+        let mut text = String::new();
+        if events.rewind().and_then(|()| events.read_to_string(&mut text)).is_err()
+            || Events::parse(&text).is_none_or(|events| !events.populated)
+        {
+            return;
+        }
+        let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).unwrap_or_default();
+        if poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&left)).is_err() {
             return;
         }
     }
