@@ -28,7 +28,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new() -> Self {
         let changes = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).inspect_err(|errno| {
-            log::error!("cannot watch frozen groups, their state is not reported: {errno}")
+            log::error!("cannot watch frozen groups, their state is not reported: {errno}");
         });
         Self { changes: changes.ok(), watched: HashMap::new(), heard: BTreeSet::new() }
     }
