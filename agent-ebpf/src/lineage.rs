@@ -11,8 +11,8 @@ use crate::{
     actor::Actor,
     count::count,
     emit,
-    maps::{LINEAGE, SPARED, USERS},
-    offsets::{OFFSETS, SETTINGS},
+    maps::{ACCOUNTS, LINEAGE, SPARED, USERS},
+    offsets::OFFSETS,
     read::{self, Kernel, Unread},
 };
 
@@ -73,7 +73,7 @@ pub fn join(evidence: Evidence) -> Option<Actor> {
     let account = claimed_by(evidence)?;
     let thread = bpf_get_current_pid_tgid();
     let tgid = (thread >> 32) as u32;
-    if tgid == 1 || tgid == SETTINGS.agent() {
+    if tgid == 1 {
         return None;
     }
     let start = own_start();

@@ -5,6 +5,7 @@ use agent_common::wire::{
     row::{Account, EdgeKey, MAX_ACCOUNTS, Member, UserKey},
 };
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf},
 };
@@ -15,13 +16,14 @@ use crate::{
     path::Scratch,
 };
 
-/// The accounts of the policy, and the self-test's.
+/// The accounts of the policy, and the self-test's. The agent has it mapped, to change single words of rows that the
+/// programs are writing to.
 #[map]
-pub static ACCOUNTS: Array<Account> = Array::with_max_entries(MAX_ACCOUNTS, 0);
+pub static ACCOUNTS: Array<Account> = Array::with_max_entries(MAX_ACCOUNTS, BPF_F_MMAPABLE);
 
-/// The slots of all budgets, one behind the other; the agent sets the size to what the policy needs.
+/// The slots of all budgets, one behind the other; the agent sets the size to what the policy needs. Mapped, as above.
 #[map]
-pub static SLOTS: Array<u64> = Array::with_max_entries(1, 0);
+pub static SLOTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Which user ids mark a process as an account's.
 #[map]

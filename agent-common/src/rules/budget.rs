@@ -52,8 +52,9 @@ pub struct Window {
 impl Window {
     /// Whether a slot that was claimed at `stamp` is free again. A stamp later than `now` (its claimant read the clock
     /// after us and claimed before us) is as fresh as can be.
+    #[must_use]
     #[inline(always)]
-    const fn is_over(self, stamp: BootNs, now: BootNs) -> bool {
+    pub const fn is_over(self, stamp: BootNs, now: BootNs) -> bool {
         stamp == 0 || stamp < self.not_before || now.saturating_sub(stamp) >= self.length
     }
 }
