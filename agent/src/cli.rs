@@ -18,8 +18,9 @@ pub(crate) enum Command {
     /// Watch the accounts of a policy in the foreground, until Ctrl-C or SIGTERM.
     ///
     /// Needs root. Loads the kernel programs, proves them with a self-test, and says what happens on standard output. A
-    /// process that exceeds a budget of its account is stopped (SIGSTOP) by the kernel program; when burstguard ends, it
-    /// lets go: everything that it stopped goes on.
+    /// process that exceeds a budget of its account is stopped (SIGSTOP) by the kernel program. The kernel programs stay
+    /// in force when burstguard ends, however it ends; the next one carries on. To end that: --release-on-exit, or
+    /// `burstguard release`.
     ///
     /// Exit status: 0 ended as told, 1 failed, 2 wrong usage, 7 the policy is invalid.
     Run {
@@ -29,7 +30,14 @@ pub(crate) enum Command {
         /// Say what happens as one JSON object a line.
         #[arg(long)]
         json: bool,
+        /// In the end let go: the kernel programs are detached, and everything that they stopped goes on.
+        #[arg(long)]
+        release_on_exit: bool,
     },
+    /// Let go when no burstguard runs: detach the kernel programs, and let everything that they stopped go on.
+    ///
+    /// Needs root, and refuses while burstguard runs.
+    Release,
     /// Plays the account of the self-test.
     #[command(name = "self-test-subject", hide = true)]
     SelfTestSubject {

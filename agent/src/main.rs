@@ -31,9 +31,11 @@ const INVALID_POLICY: u8 = 7;
 fn main() -> ExitCode {
     logging::start();
     let done = match Cli::parse().command {
-        Command::Run { policy, json } => {
-            daemon::run(daemon::Options { policy, form: if json { Form::Json } else { Form::Text } })
+        Command::Run { policy, json, release_on_exit } => {
+            let form = if json { Form::Json } else { Form::Text };
+            daemon::run(daemon::Options { policy, form, release_on_exit })
         }
+        Command::Release => daemon::release(),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };
     match done {

@@ -1,12 +1,25 @@
 //! What the kernel sees. The layout of the kernel programs' maps and records ends here: beyond this module there are
 //! only owned values in the words of the policy.
 
+mod abi;
 pub(crate) mod btf;
 mod decode;
+mod error;
 mod kernel;
 mod load;
+mod manifest;
+mod pins;
+mod predecessor;
 mod probes;
+mod shared;
+mod state;
+mod take_over;
 
 pub(crate) use decode::{Act, Record, What};
-pub(crate) use kernel::{Kernel, Member};
+pub(crate) use kernel::Kernel;
 pub(crate) use load::load;
+pub(crate) use manifest::Manifest;
+pub(crate) use pins::{Directory, clean_up};
+pub(crate) use predecessor::Predecessor;
+pub(crate) use state::{Member, State, Use};
+pub(crate) use take_over::{Heirs, TakenOver};

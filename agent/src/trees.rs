@@ -1,8 +1,12 @@
 //! Protected trees: which directories the kernel programs must know, and the descriptors that keep them known.
 //!
+//! As long as the agent runs it is the descriptors that keep an inode where it is; `hold` sees to it afterwards.
+//!
 //! A root is known in two ways: by its inode, and as a name in the directory above it, so that a root which is removed
 //! and made again is protected without a gap. The directories from `/` to each root (carriers) are known too: whoever
 //! renames one of them takes the roots along.
+
+pub(crate) mod hold;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -105,6 +109,15 @@ impl Trees {
     /// Each directory and what it is to be known as.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (BorrowedFd<'_>, u64)> {
         self.open.iter().map(AsFd::as_fd).zip(self.plan.nodes.values().copied())
+    }
+
+    /// The roots that no other root lies in. Whoever holds these holds every node: an entry of a directory holds the
+    /// directory, and a mount holds what it is mounted on.
+    pub(crate) fn innermost(&self) -> impl Iterator<Item = (BorrowedFd<'_>, &Path)> {
+        let paths = || self.plan.nodes.keys();
+        let inner = move |path: &Path| paths().any(|other| other != path && other.starts_with(path));
+        let nodes = self.open.iter().map(AsFd::as_fd).zip(paths().map(PathBuf::as_path));
+        nodes.filter(move |(_, path)| !inner(path))
     }
 
     /// Each name that leads towards a root.

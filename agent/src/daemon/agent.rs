@@ -9,9 +9,8 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{Effect, Input, Names, boot_now};
+use super::{Effect, Input, boot_now, generation::Generation};
 use crate::{
-    enforcer::release::release,
     incidents::Incidents,
     output::Output,
     report::Event,
@@ -29,7 +28,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// The running agent.
 struct Agent {
-    kernel: Kernel,
+    generation: Generation,
+    /// Whether to let go at the end.
+    release_on_exit: bool,
     incidents: Incidents,
     output: Output,
     records: AsyncFd<OwnedFd>,
@@ -66,16 +67,18 @@ impl ToldToEnd {
 
 /// Runs until it is told to end. `first` are records that were taken already.
 pub(crate) async fn run(
-    kernel: Kernel,
-    names: Names,
+    generation: Generation,
+    release_on_exit: bool,
     output: Output,
     told_to_end: ToldToEnd,
     first: Vec<Record>,
 ) -> Result<()> {
-    let records = listen(&kernel).context("cannot listen to the kernel's records")?;
-    let incidents = Incidents::new(names);
+    let records = listen(&generation.kernel).context("cannot listen to the kernel's records")?;
+    let incidents = Incidents::new(generation.names().clone());
     let (counters, look) = (every(COUNTERS), every(LOOK));
-    Agent { kernel, incidents, output, records, counters, look, told_to_end }.until_end(first).await
+    Agent { generation, release_on_exit, incidents, output, records, counters, look, told_to_end }
+        .until_end(first)
+        .await
 }
 
 fn every(period: Duration) -> Interval {
@@ -92,18 +95,18 @@ impl Agent {
                 biased;
                 () = self.told_to_end.recv() => return Ok(Input::End),
                 _ = self.counters.tick() => {
-                    self.kernel.flush_warnings();
-                    return Ok(Input::Counters(self.kernel.counters()?));
+                    self.generation.kernel.flush_warnings();
+                    return Ok(Input::Counters(self.generation.kernel.counters()?));
                 }
                 _ = self.look.tick() => {
-                    let records = take(&mut self.kernel);
+                    let records = take(&mut self.generation.kernel);
                     if !records.is_empty() {
                         return Ok(Input::Records(records));
                     }
                 }
                 ready = self.records.ready(Interest::READABLE) => {
                     let mut ready = ready.context("cannot wait for the kernel's records")?;
-                    let records = take(&mut self.kernel);
+                    let records = take(&mut self.generation.kernel);
                     if records.len() < BATCH {
                         ready.clear_ready();
                     }
@@ -124,32 +127,15 @@ impl Agent {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Report(event) => self.output.say(&event),
-            Effect::LetGo => self.let_go(),
+            Effect::LetGo if self.release_on_exit => self.let_go(),
+            Effect::LetGo => {}
         }
     }
 
-    /// Stopped processes go on at once, and are not stopped again; then the programs are detached, which takes the kernel
-    /// seconds; then whatever a program that was just running has stopped goes on too.
     fn let_go(&mut self) {
-        let mut pids = match self.kernel.observe() {
-            Ok(()) => self.release(),
-            Err(error) => {
-                warn("stopped processes must wait until the kernel programs are detached", error);
-                Vec::new()
-            }
-        };
-        self.kernel.detach();
-        pids.extend(self.release());
-        self.output.say(&Event::Released { pids });
-    }
-
-    fn release(&mut self) -> Vec<u32> {
-        match self.kernel.members() {
-            Ok(members) => release(&members),
-            Err(error) => {
-                warn("cannot tell which processes were stopped, continue them by hand", error);
-                Vec::new()
-            }
+        match self.generation.let_go() {
+            Ok(pids) => self.output.say(&Event::Released { pids }),
+            Err(error) => warn("cannot let go of everything", error),
         }
     }
 
@@ -161,16 +147,18 @@ impl Agent {
                 Ok(input) => self.handle(input),
                 // Nothing can be seen any more: whatever is stopped must not stay so.
                 Err(error) => {
+                    self.release_on_exit = true;
                     self.handle(Input::End);
                     return Err(error);
                 }
             }
         }
-        let last =
-            (0..LAST_BATCHES).map(|_| take(&mut self.kernel)).take_while(|records| !records.is_empty());
+        let last = (0..LAST_BATCHES)
+            .map(|_| take(&mut self.generation.kernel))
+            .take_while(|records| !records.is_empty());
         let last: Vec<Record> = last.flatten().collect();
         self.handle(Input::Records(last));
-        match self.kernel.counters() {
+        match self.generation.kernel.counters() {
             Ok(counters) => self.handle(Input::Counters(counters)),
             Err(error) => warn("cannot read the counters a last time", error),
         }

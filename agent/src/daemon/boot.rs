@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use agent_common::wire::row::Settings;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
     process::geteuid,
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::{runtime_dir::RuntimeDir, tables::Tables};
 use crate::{
     processes::{lineage, proc},
-    sensor::{Kernel, load},
+    sensor::{Kernel, State, load},
     trees::Trees,
 };
 
@@ -72,12 +72,11 @@ fn mount_tracefs() -> Result<Option<MountedTracefs>> {
     Ok(Some(MountedTracefs))
 }
 
-/// Loads the kernel programs, tells them the policy and attaches them. The trees must outlive the programs.
-pub(crate) fn arm(tables: &Tables) -> Result<(Kernel, Trees)> {
-    let mut seed = [0; 8];
-    getrandom(&mut seed, GetRandomFlags::empty()).context("cannot get a random seed for the name ledger")?;
+/// Loads the kernel programs, tells them the policy and attaches them. The trees must outlive the programs. `seed` is that
+/// of the name ledger: a generation that carries on from another has that one's.
+pub(crate) fn arm(tables: &Tables, seed: u64) -> Result<(Kernel, Trees)> {
     let settings = Settings {
-        seed: u64::from_ne_bytes(seed),
+        seed,
         agent: std::process::id(),
         accounts: tables.accounts.len().try_into().context("too many accounts")?,
     };
@@ -89,23 +88,42 @@ pub(crate) fn arm(tables: &Tables) -> Result<(Kernel, Trees)> {
         kernel.set_account(index, *account)?;
     }
     kernel.add_users(tables.users.iter().copied())?;
-    let agent = proc::process(std::process::id()).context("cannot find the agent itself in /proc")?;
-    for process in std::iter::once(agent).chain(proc::ancestors(agent.pid)) {
-        kernel.spare(process.pid, process.start)?;
-    }
+    spare_us(&mut kernel)?;
     kernel.attach()?;
     Ok((kernel, trees))
+}
+
+/// A seed that nobody can guess.
+pub(crate) fn new_seed() -> Result<u64> {
+    let mut seed = [0; 8];
+    getrandom(&mut seed, GetRandomFlags::empty()).context("cannot get a random seed for the name ledger")?;
+    Ok(u64::from_ne_bytes(seed))
+}
+
+/// The agent and its ancestors, which are never members.
+pub(crate) fn us() -> Vec<proc::Process> {
+    let own = std::process::id();
+    proc::process(own).into_iter().chain(proc::ancestors(own)).collect()
+}
+
+/// Sees to it that the programs know that.
+pub(crate) fn spare_us(state: &mut State) -> Result<()> {
+    let us = us();
+    ensure!(!us.is_empty(), "cannot find the agent itself in /proc");
+    for process in us {
+        state.spare(process.pid, process.start)?;
+    }
+    Ok(())
 }
 
 /// Makes the processes that run already members. The kernel programs are attached, so what they fork meanwhile is
 /// inherited or found by looking again.
 pub(crate) fn adopt(kernel: &mut Kernel, tables: &Tables) -> Result<()> {
-    let spared: Vec<_> =
-        proc::ancestors(std::process::id()).map(|process| (process.pid, process.start)).collect();
-    let own = std::process::id();
+    let us = us();
     for _ in 0..2 {
-        let spare =
-            |process: &proc::Process| process.pid == own || spared.contains(&(process.pid, process.start));
+        let spare = |process: &proc::Process| {
+            us.iter().any(|one| (one.pid, one.start) == (process.pid, process.start))
+        };
         for (process, account) in lineage::members(&proc::processes()?, tables, spare) {
             kernel.adopt(process.pid, process.start, account)?;
             // Its exit may have come before the entry, which nothing would remove then.

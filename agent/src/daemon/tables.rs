@@ -11,13 +11,14 @@ use anyhow::{Result, ensure};
 use crate::{
     policy::{Budget, Budgets, Mode, Policy, Response},
     processes::{lineage::Claims, proc::Process},
+    sensor::Manifest,
 };
 
 /// The self-test's own budget: small, so that proving it takes no time.
 pub(crate) const SELF_TEST_BUDGET: Budget = Budget::seconds(3, 60);
 
 /// The names behind the indices.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     accounts: Vec<String>,
     roots: Vec<PathBuf>,
@@ -32,6 +33,11 @@ impl Names {
     /// The root of an index; none for the self-test's.
     pub(crate) fn tree(&self, index: u32) -> Option<&Path> {
         self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
+    }
+
+    /// The index of an account.
+    pub(crate) fn index(&self, account: &str) -> Option<u32> {
+        (1..).zip(&self.accounts).find(|(_, name)| *name == account).map(|(index, _)| index)
     }
 
     /// Every account.
@@ -104,6 +110,16 @@ impl Tables {
             masks.push(mask);
         }
         Ok(masks)
+    }
+
+    /// What the indices stand for, for the generation that comes after.
+    pub(crate) fn manifest(&self, seed: u64) -> Manifest {
+        let Names { accounts, roots } = &self.names;
+        Manifest {
+            seed,
+            accounts: std::iter::once(None).chain(accounts.iter().cloned().map(Some)).collect(),
+            roots: std::iter::once(None).chain(roots.iter().cloned().map(Some)).collect(),
+        }
     }
 
     fn add_account(&mut self, roots: u64, wanted: Response, budgets: &Budgets) -> u32 {

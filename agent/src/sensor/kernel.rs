@@ -1,82 +1,86 @@
 //! The loaded kernel programs behind one type, with verbs of the policy's words.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::{
+    ops::{Deref, DerefMut},
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use agent_common::wire::{
     Counter,
-    row::{self, EdgeKey, UserKey},
+    row::{EdgeKey, UserKey},
 };
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, Map, MapData, MapError as AyaMapError, PerCpuArray, RingBuf},
+    maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
+    programs::links::FdLink,
 };
 use aya_log::EbpfLogger;
 use rustix::{
     fs::{Mode, mkdirat},
     io::Errno,
 };
-use thiserror::Error;
 
 use super::{
     decode::{DecodeError, Record, decode},
+    error::{MapError, refused, unpinned},
     load::LoadError,
+    manifest::{Manifest, ManifestError},
+    pins::{Directory, LINK},
     probes,
+    state::{State, again},
 };
 
-/// A map operation that failed.
-#[derive(Debug, Error)]
-pub(crate) enum MapError {
-    /// A map of ours is not in the object.
-    #[error("the kernel object holds no map {0}: agent and kernel programs are of two builds")]
-    Missing(&'static str),
-    /// The kernel refused it.
-    #[error("the kernel refused an operation on map {map}")]
-    Refused { map: &'static str, source: AyaMapError },
-    /// A directory was shown to the kernel programs and they did not answer.
-    #[error(
-        "the kernel programs did not mark a directory (mkdirat answered {0}); is another tracer in the way?"
-    )]
-    NotMarked(String),
-}
+pub(super) const RECORDS: &str = "RECORDS";
 
-/// A process that acts for an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) pid: u32,
-    /// When it started, in clock ticks since boot.
-    pub(crate) start: u64,
-    pub(crate) account: u32,
-    /// Whether we stopped it.
-    pub(crate) stopped: bool,
-    /// Which of its ancestors were stopped before it was, the parent in bit 0.
-    pub(crate) stopped_ancestors: u32,
-}
-
-/// The kernel programs, loaded.
+/// The kernel programs, loaded. What can be asked of their maps is [`State`]'s.
 pub(crate) struct Kernel {
+    // Dropped in this order: nothing is detached while its programs are being unloaded.
+    attached: Vec<(String, FdLink)>,
     ebpf: Ebpf,
-    links: Vec<probes::Link>,
+    judge: Map,
+    state: State,
     warnings: EbpfLogger<&'static dyn log::Log>,
     records: RingBuf<MapData>,
+    /// The same map, for its pin.
+    records_again: MapData,
 }
 
 impl Kernel {
     pub(super) fn new(mut ebpf: Ebpf, warnings: EbpfLogger<&'static dyn log::Log>) -> Result<Self, MapError> {
-        let map = ebpf.take_map("RECORDS").ok_or(MapError::Missing("RECORDS"))?;
-        let records =
-            RingBuf::try_from(map).map_err(|source| MapError::Refused { map: "RECORDS", source })?;
-        Ok(Self { ebpf, links: Vec::new(), warnings, records })
+        let mut take = |name| ebpf.take_map(name).ok_or(MapError::Missing(name));
+        let state = State::of(&mut take)?;
+        let judge = take(probes::JUDGE)?;
+        let Map::RingBuf(records) = take(RECORDS)? else { return Err(MapError::Missing(RECORDS)) };
+        let records_again = again(&records).map_err(refused(RECORDS))?;
+        let records = RingBuf::try_from(Map::RingBuf(records)).map_err(refused(RECORDS))?;
+        Ok(Self { attached: Vec::new(), ebpf, judge, state, warnings, records, records_again })
     }
 
     /// Attaches every program: from now on what accounts do is judged.
     pub(crate) fn attach(&mut self) -> Result<(), LoadError> {
-        self.links = probes::attach_all(&mut self.ebpf)?;
+        self.attached = probes::attach_all(&mut self.ebpf, &mut self.judge)?;
         Ok(())
     }
 
-    /// Detaches every program: from now on nothing is stopped. The maps stay readable.
+    /// Pins everything: from now on the programs and what they know do not end with this process.
+    pub(crate) fn pin(&mut self, directory: &Directory, manifest: &Manifest) -> Result<(), ManifestError> {
+        let Self { attached, judge, state, records_again, .. } = self;
+        let directory = directory.path();
+        state.pin(directory)?;
+        judge.pin(directory.join(probes::JUDGE)).map_err(unpinned(probes::JUDGE))?;
+        records_again.pin(directory.join(RECORDS)).map_err(unpinned(RECORDS))?;
+        for (name, link) in std::mem::take(attached) {
+            let path = directory.join(format!("{LINK}{name}"));
+            let pinned = link.pin(path).map_err(unpinned(&*name))?;
+            attached.push((name, pinned.into()));
+        }
+        manifest.pin(directory)
+    }
+
+    /// Lets go of the attachments. Those that are pinned stay; the others end, which takes the kernel seconds. The maps
+    /// stay readable.
     pub(crate) fn detach(&mut self) {
-        probes::detach_all(std::mem::take(&mut self.links));
+        self.attached.clear();
     }
 
     /// Makes the directory behind each descriptor known as its node. The descriptors must stay open as long as the
@@ -85,7 +89,7 @@ impl Kernel {
         &mut self,
         nodes: impl Iterator<Item = (BorrowedFd<'fd>, u64)>,
     ) -> Result<(), LoadError> {
-        let marking = probes::attach_mark(&mut self.ebpf)?;
+        let _attached = probes::attach_mark(&mut self.ebpf)?;
         let mut request: HashMap<_, u32, u64> = hash(&mut self.ebpf, "MARK_REQUEST")?;
         for (directory, node) in nodes {
             request.insert(0, node, 0).map_err(refused("MARK_REQUEST"))?;
@@ -94,7 +98,6 @@ impl Kernel {
                 return Err(MapError::NotMarked(format!("{answer:?}")).into());
             }
         }
-        probes::detach_all(marking);
         Ok(())
     }
 
@@ -110,69 +113,11 @@ impl Kernel {
         users.into_iter().try_for_each(|(key, account)| map.insert(key, account, 0).map_err(refused("USERS")))
     }
 
-    /// Sets an account's row.
-    pub(crate) fn set_account(&mut self, index: u32, account: row::Account) -> Result<(), MapError> {
-        let mut map: Array<_, row::Account> = typed(&mut self.ebpf, "ACCOUNTS")?;
-        map.set(index, account, 0).map_err(refused("ACCOUNTS"))
-    }
-
-    /// From now on the programs only observe: nothing is stopped any more, except by a program that is just running. Takes
-    /// effect at once, where detaching takes the kernel seconds.
-    pub(crate) fn observe(&mut self) -> Result<(), MapError> {
-        let mut map: Array<_, row::Account> = typed(&mut self.ebpf, "ACCOUNTS")?;
-        for index in 0..map.len() {
-            let account = map.get(&index, 0).map_err(refused("ACCOUNTS"))?;
-            // The programs write budgets and standing meanwhile; what is overwritten here matters to nobody any more.
-            map.set(index, row::Account { response: row::response::OBSERVE, ..account }, 0)
-                .map_err(refused("ACCOUNTS"))?;
-        }
-        Ok(())
-    }
-
-    /// Sees to it that a process is never labelled.
-    pub(crate) fn spare(&mut self, pid: u32, start: u64) -> Result<(), MapError> {
-        hash(&mut self.ebpf, "SPARED")?.insert(pid, start, 0).map_err(refused("SPARED"))
-    }
-
-    /// Makes a process that runs already a member of an account, unless the kernel programs were faster.
-    pub(crate) fn adopt(&mut self, pid: u32, start: u64, account: u32) -> Result<(), MapError> {
-        const BPF_NOEXIST: u64 = 1;
-        let member = row::Member { start, stopped_at: 0, account, stopped_ancestors: 0 };
-        match hash(&mut self.ebpf, "LINEAGE")?.insert(pid, member, BPF_NOEXIST) {
-            Err(AyaMapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(17) => Ok(()),
-            done => done.map_err(refused("LINEAGE")),
-        }
-    }
-
-    /// Takes a process off the list of members.
-    pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
-        match hash::<u32, row::Member>(&mut self.ebpf, "LINEAGE")?.remove(&pid) {
-            Ok(()) | Err(AyaMapError::KeyNotFound) => Ok(()),
-            Err(AyaMapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(2) => Ok(()),
-            Err(source) => Err(refused("LINEAGE")(source)),
-        }
-    }
-
-    /// Every process that acts for an account. A process that comes or goes meanwhile may be left out.
-    pub(crate) fn members(&mut self) -> Result<Vec<Member>, MapError> {
-        let map: HashMap<_, u32, row::Member> = hash(&mut self.ebpf, "LINEAGE")?;
-        Ok(map
-            .iter()
-            .filter_map(Result::ok)
-            .map(|(pid, member)| Member {
-                pid,
-                start: member.start,
-                account: member.account,
-                stopped: member.stopped_at != 0,
-                stopped_ancestors: member.stopped_ancestors,
-            })
-            .collect())
-    }
-
     /// Every counter, summed over CPUs.
     pub(crate) fn counters(&mut self) -> Result<Vec<(Counter, u64)>, MapError> {
         let skipped = probes::skipped(&self.ebpf);
-        let map: PerCpuArray<_, u64> = typed(&mut self.ebpf, "COUNTERS")?;
+        let map = self.ebpf.map("COUNTERS").ok_or(MapError::Missing("COUNTERS"))?;
+        let map: PerCpuArray<_, u64> = map.try_into().map_err(refused("COUNTERS"))?;
         Counter::ALL
             .iter()
             .map(|counter| {
@@ -187,7 +132,7 @@ impl Kernel {
 
     /// Takes at most `most` records. A storm of them so cannot keep the caller from its other work.
     pub(crate) fn take(&mut self, most: usize) -> Vec<Result<Record, DecodeError>> {
-        std::iter::from_fn(|| self.records.next().map(|bytes| decode(&bytes))).take(most).collect()
+        take(&mut self.records, most)
     }
 
     /// Becomes readable when there are records.
@@ -202,21 +147,28 @@ impl Kernel {
     }
 }
 
-fn refused(map: &'static str) -> impl Fn(AyaMapError) -> MapError {
-    move |source| MapError::Refused { map, source }
+impl Deref for Kernel {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
 }
 
-fn typed<'a, T>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<T, MapError>
-where
-    T: TryFrom<&'a mut Map, Error = AyaMapError>,
-{
-    let map = ebpf.map_mut(name).ok_or(MapError::Missing(name))?;
-    T::try_from(map).map_err(refused(name))
+impl DerefMut for Kernel {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+pub(super) fn take(records: &mut RingBuf<MapData>, most: usize) -> Vec<Result<Record, DecodeError>> {
+    std::iter::from_fn(|| records.next().map(|bytes| decode(&bytes))).take(most).collect()
 }
 
 fn hash<'a, K: Pod, V: Pod>(
     ebpf: &'a mut Ebpf,
     name: &'static str,
 ) -> Result<HashMap<&'a mut MapData, K, V>, MapError> {
-    typed(ebpf, name)
+    let map = ebpf.map_mut(name).ok_or(MapError::Missing(name))?;
+    map.try_into().map_err(refused(name))
 }

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::{
     btf::{Btf, BtfError},
-    kernel::{Kernel, MapError},
+    error::MapError,
+    kernel::Kernel,
 };
 
 /// Why the kernel programs could not be brought in.

@@ -1,20 +1,21 @@
 //! The attach points of the tracepoint tier: which program of the kernel object goes where.
 
 use std::{
-    fs,
+    fs, io,
     os::fd::{AsFd as _, AsRawFd as _},
     thread,
 };
 
 use aya::{
     Ebpf,
-    maps::ProgramArray,
+    maps::{Map, ProgramArray},
     programs::{
-        Program, RawTracePoint, TracePoint, raw_trace_point::RawTracePointLink, trace_point::TracePointLink,
+        Program, ProgramError,
+        links::{FdLink, LinkError},
     },
 };
 
-use super::{kernel::MapError, load::LoadError};
+use super::{error::MapError, load::LoadError};
 
 /// A program and the events it is attached to.
 pub(super) struct Probe {
@@ -81,58 +82,45 @@ pub(super) const PROBES: &[Probe] = &[
 
 /// The program that the starts of calls are handed to, and the map that leads there.
 const BEGIN: &str = "begin";
-const JUDGE: &str = "JUDGE";
+pub(super) const JUDGE: &str = "JUDGE";
 /// The program that settles every [`Event::Call`].
 const SETTLE: &str = "settle";
 /// The program that marks directories, attached only meanwhile.
 const MARK: &str = "mark";
 
-/// A program at an event; dropped, it is there no more.
-#[expect(dead_code, reason = "they are kept and dropped, never looked into")]
-pub(super) enum Link {
-    Raw(RawTracePointLink),
-    Call(TracePointLink),
-}
+/// An attachment, by a name that says where it comes in the order.
+pub(super) type Attached = Vec<(String, FdLink)>;
 
 /// Attaches every probe. The common end of calls comes first: a call that is judged is always settled.
-pub(super) fn attach_all(ebpf: &mut Ebpf) -> Result<Vec<Link>, LoadError> {
+pub(super) fn attach_all(ebpf: &mut Ebpf, judge: &mut Map) -> Result<Attached, LoadError> {
+    let mut attached = Vec::new();
     let calls = PROBES.iter().flat_map(|probe| probe.at).filter_map(|event| match event {
         Call(name) => Some(Exit(name)),
         Raw(_) | Enter(_) | Exit(_) => None,
     });
-    let mut links = attach(ebpf, SETTLE, calls)?;
-    lead_to_judge(ebpf)?;
+    attach(ebpf, SETTLE, calls, &mut attached)?;
+    lead_to_judge(ebpf, judge)?;
     for probe in PROBES {
-        links.extend(attach(ebpf, probe.program, probe.at.iter().copied())?);
+        attach(ebpf, probe.program, probe.at.iter().copied(), &mut attached)?;
     }
-    Ok(links)
+    Ok(attached)
 }
 
-/// The map must stay with `ebpf`: the kernel empties it when its last descriptor is closed.
-fn lead_to_judge(ebpf: &mut Ebpf) -> Result<(), LoadError> {
-    attach(ebpf, BEGIN, std::iter::empty())?;
+/// The kernel empties the map when its last descriptor is closed and its last pin removed.
+fn lead_to_judge(ebpf: &mut Ebpf, judge: &mut Map) -> Result<(), LoadError> {
+    attach(ebpf, BEGIN, std::iter::empty(), &mut Vec::new())?;
     let refused = |source| LoadError::Map(MapError::Refused { map: JUDGE, source });
     let loading = |source| LoadError::Load { program: BEGIN, source };
     let program = program(ebpf, BEGIN)?.fd().map_err(loading)?;
     let program = program.try_clone().map_err(|error| loading(error.into()))?;
-    let map = ebpf.map_mut(JUDGE).ok_or(MapError::Missing(JUDGE))?;
-    ProgramArray::try_from(map).and_then(|mut map| map.set(0, &program, 0)).map_err(refused)
+    ProgramArray::try_from(judge).and_then(|mut map| map.set(0, &program, 0)).map_err(refused)
 }
 
-/// Attaches the program that marks directories.
-pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Vec<Link>, LoadError> {
-    attach(ebpf, MARK, [Enter("mkdirat")].into_iter())
-}
-
-/// Detaches programs, all at once: for each the kernel waits until nobody runs it any more, some 30 ms, and those who
-/// wait at the same time wait together (<https://github.com/torvalds/linux/blob/v6.18/kernel/trace/bpf_trace.c#L2283>).
-pub(super) fn detach_all(links: Vec<Link>) {
-    thread::scope(|scope| {
-        for link in links {
-            // A thread that cannot be had drops what it was to drop.
-            let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
-        }
-    });
+/// Attaches the program that marks directories, until what is returned is dropped.
+pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Attached, LoadError> {
+    let mut attached = Vec::new();
+    attach(ebpf, MARK, [Enter("mkdirat")].into_iter(), &mut attached)?;
+    Ok(attached)
 }
 
 /// How often the kernel has passed one of the programs over. It runs no tracepoint program on a CPU where another BPF
@@ -156,35 +144,47 @@ fn attach(
     ebpf: &mut Ebpf,
     name: &'static str,
     events: impl Iterator<Item = Event>,
-) -> Result<Vec<Link>, LoadError> {
-    let loading = |source| LoadError::Load { program: name, source };
-    match program(ebpf, name)? {
-        Program::RawTracePoint(program) => {
-            program.load().map_err(loading)?;
-            events.map(|event| attach_raw(program, name, event)).collect()
+    attached: &mut Attached,
+) -> Result<(), LoadError> {
+    let program = program(ebpf, name)?;
+    load(program, name)?;
+    for event in events {
+        let event = event.name();
+        match link(program, &event) {
+            Ok(link) => attached.push((format!("{:03}-{name}-{event}", attached.len()), link)),
+            Err(source) => return Err(LoadError::Attach { program: name, event, source }),
         }
-        Program::TracePoint(program) => {
-            program.load().map_err(loading)?;
-            events.map(|event| attach_call(program, name, event)).collect()
-        }
-        _ => Err(LoadError::NoProgram { name }),
     }
+    Ok(())
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program, LoadError> {
     ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })
 }
 
-fn attach_raw(program: &mut RawTracePoint, name: &'static str, event: Event) -> Result<Link, LoadError> {
-    let event = event.name();
-    let link = program.attach(&event).and_then(|id| program.take_link(id));
-    link.map(Link::Raw).map_err(|source| LoadError::Attach { program: name, event, source })
+fn load(program: &mut Program, name: &'static str) -> Result<(), LoadError> {
+    match program {
+        Program::TracePoint(program) => program.load(),
+        Program::RawTracePoint(program) => program.load(),
+        _ => return Err(LoadError::NoProgram { name }),
+    }
+    .map_err(|source| LoadError::Load { program: name, source })
 }
 
-fn attach_call(program: &mut TracePoint, name: &'static str, event: Event) -> Result<Link, LoadError> {
-    let event = event.name();
-    let link = program.attach("syscalls", &event).and_then(|id| program.take_link(id));
-    link.map(Link::Call).map_err(|source| LoadError::Attach { program: name, event, source })
+/// The attachment as a descriptor of its own, which outlives the program's and can be pinned. (For the `syscalls` events
+/// since Linux 5.15.)
+fn link(program: &mut Program, event: &str) -> Result<FdLink, ProgramError> {
+    match program {
+        Program::TracePoint(program) => {
+            let id = program.attach("syscalls", event)?;
+            program.take_link(id)?.try_into().map_err(|error: LinkError| io::Error::other(error).into())
+        }
+        Program::RawTracePoint(program) => {
+            let id = program.attach(event)?;
+            program.take_link(id).map(Into::into)
+        }
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
 }
 
 impl Event {

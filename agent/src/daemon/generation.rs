@@ -1,0 +1,268 @@
+//! A generation: kernel programs that are loaded, proven and attached with one policy, and pinned, so that they outlive the
+//! agent. A start, a start after a crash, a new policy and a new version are one and the same thing: a new generation
+//! carries on from the one that is there, which then goes.
+
+use std::path::Path;
+
+use agent_common::rules::{BootNs, judge::Standing};
+use anyhow::{Context as _, Result};
+use rustix::thread::{MembarrierCommand, membarrier};
+
+use super::{
+    boot, boot_now,
+    self_test::{self, Proof},
+    tables::{Names, Tables},
+};
+use crate::{
+    enforcer::release::release,
+    sensor::{Directory, Heirs, Kernel, Member, Predecessor, Record, State, TakenOver, Use, clean_up},
+    trees::{Trees, hold::hold},
+};
+
+/// The generation in force. Dropping it leaves it in force.
+pub(crate) struct Generation {
+    // Dropped in this order: the programs know directories by inodes that the descriptors pin.
+    pub(crate) kernel: Kernel,
+    names: Names,
+    directory: Directory,
+    _trees: Trees,
+}
+
+/// How an account is, now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccountNow {
+    pub(crate) name: String,
+    /// Where it stands; one whose time is over is armed.
+    pub(crate) standing: Standing,
+    pub(crate) budgets: Vec<Use>,
+    /// Its processes, and how many of them we have stopped.
+    pub(crate) members: usize,
+    pub(crate) stopped: usize,
+}
+
+/// A generation that was just armed.
+pub(crate) struct Armed {
+    pub(crate) generation: Generation,
+    pub(crate) proof: Proof,
+    pub(crate) carried: Carried,
+    pub(crate) retirement: Retirement,
+}
+
+/// What was carried over from the generation before.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// Whether there was one.
+    pub(crate) from_another: bool,
+    /// What it reported while no agent ran.
+    pub(crate) records: Vec<Record>,
+    /// Its accounts that nobody is held to any more.
+    pub(crate) freed: Vec<String>,
+    /// The processes that were stopped for one of these and go on.
+    pub(crate) released: Vec<u32>,
+}
+
+/// What is to be done about the generations before: see [`Retirement::carry_out`].
+pub(crate) struct Retirement {
+    old: Option<(Predecessor, TakenOver)>,
+    /// Those that cannot be carried on from.
+    others: Vec<Directory>,
+    /// What the new one knows, by handles of its own.
+    new: State,
+}
+
+impl Generation {
+    /// Arms a new generation, proves it, lets it carry on from the one in force if there is one, and pins it. If anything
+    /// fails, that one stays as it is.
+    pub(crate) fn arm(tables: Tables, self_test: &Path) -> Result<Armed> {
+        let mut others = Directory::all()?;
+        let mut old = newest(&mut others);
+        let seed = old.as_ref().map_or_else(boot::new_seed, |old| Ok(old.manifest.seed))?;
+        let manifest = tables.manifest(seed);
+        if let Some(old) = &mut old {
+            boot::spare_us(&mut old.state)?;
+        }
+        let (mut kernel, trees) = boot::arm(&tables, seed)?;
+        let proof = self_test::prove(&mut kernel, self_test)
+            .context("the self-test failed, so nothing was changed")?;
+        let taken = old.as_ref().map(|old| take_over(old, &mut kernel, Heirs::of(&old.manifest, &manifest)));
+        let taken =
+            taken.transpose().context("cannot carry on from the generation in force, which stays so")?;
+        boot::adopt(&mut kernel, &tables)?;
+        let directory = Directory::next()?;
+        let pinned = hold(&directory.trees(), trees.innermost())
+            .map_err(anyhow::Error::from)
+            .and_then(|()| Ok(kernel.pin(&directory, &manifest)?));
+        if let Err(error) = pinned {
+            drop(kernel);
+            undo(&directory);
+            return Err(error);
+        }
+        let new = State::open(directory.path())?;
+        let old = old.zip(taken);
+        let mut retirement = Retirement { old, others, new };
+        let carried = retirement.let_go_of_freed();
+        let generation = Self { kernel, names: tables.names, directory, _trees: trees };
+        Ok(Armed { generation, proof, carried, retirement })
+    }
+
+    /// The names behind the indices of its records.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Every account.
+    pub(crate) fn accounts(&self) -> Result<Vec<AccountNow>> {
+        let now = boot_now();
+        let members = self.kernel.members();
+        let account = |(index, name): (u32, &str)| {
+            let own = || members.iter().filter(|member| member.account == index);
+            Ok(AccountNow {
+                name: name.to_owned(),
+                standing: self.kernel.standing(index).at(now),
+                budgets: self.kernel.uses(index, now)?,
+                members: own().count(),
+                stopped: own().filter(|member| member.stopped).count(),
+            })
+        };
+        (1..).zip(self.names.accounts()).map(account).collect()
+    }
+
+    /// Sets where an account stands; false if there is no such account.
+    #[expect(dead_code, reason = "for whoever decides")]
+    pub(crate) fn set_standing(&self, account: &str, standing: Standing) -> bool {
+        self.names.index(account).map(|index| self.kernel.set_standing(index, standing)).is_some()
+    }
+
+    /// What an account has done until `at` does not count any more; false if there is no such account.
+    #[expect(dead_code, reason = "for whoever decides")]
+    pub(crate) fn forgive(&self, account: &str, at: BootNs) -> bool {
+        self.names.index(account).map(|index| self.kernel.forgive(index, at)).is_some()
+    }
+
+    /// The account that a process acts for, and when the process started.
+    #[expect(dead_code, reason = "for whoever asks")]
+    pub(crate) fn whose(&self, pid: u32) -> Option<(&str, u64)> {
+        let member = self.kernel.member(pid)?;
+        Some((self.names.account(member.account)?, member.start))
+    }
+
+    /// Lets go of everything: stopped processes go on at once and are not stopped again, and the programs are detached,
+    /// which the kernel does in the background. The pids that go on.
+    pub(crate) fn let_go(&mut self) -> Result<Vec<u32>> {
+        self.kernel.observe();
+        let mut released = release(&self.kernel.members());
+        // First our descriptors, which end nothing as long as the pins are there; then the pins. The other way round we
+        // would wait for the kernel to detach each of them.
+        self.kernel.detach();
+        let removed = self.directory.remove();
+        clean_up();
+        released.extend(release_again(&self.kernel));
+        removed?;
+        Ok(released)
+    }
+}
+
+impl Retirement {
+    /// Accounts of the old generation that nobody is held to in the new one: their stopped processes go on.
+    fn let_go_of_freed(&mut self) -> Carried {
+        let Some((old, taken)) = &mut self.old else { return Carried::default() };
+        let records = taken.records(old.unread());
+        let freed = taken.freed(&old.state, &self.new).unwrap_or_else(|error| {
+            say("cannot tell which accounts nobody is held to any more", error);
+            Vec::new()
+        });
+        freed.iter().for_each(|index| old.state.observe_one(*index));
+        let stopped = |member: &Member| freed.contains(&member.account);
+        let released = release(&old.state.members().into_iter().filter(stopped).collect::<Vec<_>>());
+        let name = |index: &u32| old.manifest.accounts.get(*index as usize)?.clone();
+        Carried { from_another: true, records, freed: freed.iter().filter_map(name).collect(), released }
+    }
+
+    /// Ends the generations before. It takes the kernel some seconds to detach one, for which there is a thread; until then
+    /// both judge. `predecessor` is the one in force until now, if it was this agent's: its descriptors would keep it.
+    pub(crate) fn carry_out(self, predecessor: Option<Generation>) {
+        let Self { old, others, mut new } = self;
+        let failed = |error| say("a generation before cannot be ended", error);
+        others.iter().for_each(|other| other.remove().unwrap_or_else(failed));
+        let ends = old.iter().map(|(old, _)| old.retire());
+        let ends = ends.map(|ends| ends.map_err(failed).unwrap_or_default()).next();
+        let retire = move || {
+            drop((predecessor, ends));
+            if let Some((old, taken)) = old
+                && let Err(error) = taken.catch_up(&old.state, &mut new)
+            {
+                say("what the generation before has stopped in the end is not known to this one", error);
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("retire".to_owned()).spawn(retire) {
+            say("cannot start a thread", error);
+        }
+    }
+}
+
+fn say(what: &str, error: impl Into<anyhow::Error>) {
+    log::error!("{what}: {:#}", error.into());
+}
+
+/// The newest generation that can be carried on from, taken out of `all`.
+fn newest(all: &mut Vec<Directory>) -> Option<Predecessor> {
+    for index in (0..all.len()).rev() {
+        let directory = &all[index];
+        let path = directory.path().display();
+        match Predecessor::open(directory) {
+            Ok(old) => {
+                all.remove(index);
+                return Some(old);
+            }
+            Err(error) if directory.is_complete() => log::error!(
+                "nothing is carried over from {path}: {error}. What it had stopped stays stopped (kill -CONT); its \
+                 accounts are armed anew"
+            ),
+            Err(error) => log::warn!("{path} is removed: {error}"),
+        }
+    }
+    None
+}
+
+fn take_over(old: &Predecessor, new: &mut Kernel, heirs: Heirs) -> Result<TakenOver> {
+    let us = boot::us();
+    let spared = |pid, start| us.iter().any(|one| (one.pid, one.start) == (pid, start));
+    Ok(TakenOver::from(&old.state, new, heirs, spared)?)
+}
+
+fn undo(directory: &Directory) {
+    directory.remove().unwrap_or_else(|error| say("a generation that was half made stays", error));
+    clean_up();
+}
+
+/// Lets go without an agent: whatever generation there is, its stopped processes go on and it ends. The pids that go on.
+/// The caller must be the only agent.
+pub(crate) fn release_all() -> Result<Vec<u32>> {
+    let all = Directory::all()?;
+    let mut states = Vec::new();
+    for directory in &all {
+        match Predecessor::open(directory) {
+            Ok(old) => states.push(old.state),
+            Err(error) => log::error!(
+                "cannot tell what {} had stopped ({error}); it is detached, and what stays stopped needs kill -CONT",
+                directory.path().display()
+            ),
+        }
+    }
+    states.iter().for_each(State::observe);
+    let mut released: Vec<u32> = states.iter().flat_map(|state| release(&state.members())).collect();
+    all.iter().try_for_each(Directory::remove)?;
+    clean_up();
+    released.extend(states.iter().flat_map(release_again));
+    Ok(released)
+}
+
+/// A program that was just running when it was told to observe may have stopped one more.
+fn release_again(state: &State) -> Vec<u32> {
+    // Programs run with preemption off, and this waits until every CPU has been through a point where it is on:
+    // https://github.com/torvalds/linux/blob/v6.12/kernel/sched/membarrier.c#L620
+    if let Err(error) = membarrier(MembarrierCommand::Global) {
+        log::warn!("cannot wait for kernel programs that are just running: {error}");
+    }
+    release(&state.members())
+}

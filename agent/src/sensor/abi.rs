@@ -1,0 +1,49 @@
+//! What two generations must have in common for one to carry on what the other knows: the layout of the maps' rows
+//! and records.
+
+use std::mem::offset_of;
+
+use agent_common::{
+    rules::Kind,
+    wire::{
+        Record,
+        row::{Account, Budget, MAX_ACCOUNTS, MAX_ROOTS, Member, NameKey},
+    },
+};
+
+/// Counts up when a row means something else though it is laid out as before.
+const MEANING: usize = 1;
+
+/// Folds the layout of rows into a number. A field that is not named here does not compile.
+macro_rules! fold {
+    ($hash:ident, $($row:ident { $($field:ident),+ $(,)? })+) => {
+        $(
+            const _: fn($row) = |row| { let $row { $($field: _),+ } = row; };
+            $hash = folded($hash, size_of::<$row>());
+            $($hash = folded($hash, offset_of!($row, $field));)+
+        )+
+    };
+}
+
+/// The layout, as one number.
+pub(super) const ABI: u32 = {
+    let mut hash = folded(folded(0x811c_9dc5, MEANING), Kind::COUNT);
+    hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
+    fold!(hash,
+        Account {
+            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, reserved, budgets
+        }
+        Budget { base, count, window, not_before, cursor, reserved }
+        Member { start, stopped_at, account, stopped_ancestors }
+        NameKey { key, root, account }
+        Record {
+            at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, reserved, comm, text
+        }
+    );
+    hash
+};
+
+/// FNV-1a.
+const fn folded(hash: u32, value: usize) -> u32 {
+    (hash ^ value as u32).wrapping_mul(0x0100_0193)
+}

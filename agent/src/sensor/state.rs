@@ -1,0 +1,310 @@
+//! What a generation knows: the maps that another one, or whoever lets go without an agent, can carry on from.
+
+use std::{
+    io,
+    mem::offset_of,
+    os::fd::AsFd as _,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+use agent_common::{
+    rules::{BootNs, Kind, budget::Window, judge::Standing},
+    wire::row::{self, NameKey},
+};
+use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaMapError};
+
+use super::{
+    error::{MapError, refused, unpinned},
+    shared::Shared,
+};
+
+const ACCOUNTS: &str = "ACCOUNTS";
+const SLOTS: &str = "SLOTS";
+const LINEAGE: &str = "LINEAGE";
+const LEDGER: &str = "LEDGER";
+const SPARED: &str = "SPARED";
+
+/// A process that acts for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub(crate) start: u64,
+    pub(crate) account: u32,
+    /// Whether we stopped it.
+    pub(crate) stopped: bool,
+    /// Which of its ancestors were stopped before it was, the parent in bit 0.
+    pub(crate) stopped_ancestors: u32,
+}
+
+/// How much of a budget is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub(crate) kind: Kind,
+    pub(crate) used: u32,
+    pub(crate) limit: u32,
+}
+
+/// Whether a member was taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adopted {
+    /// It is one now.
+    Now,
+    /// The kernel programs were faster.
+    Before,
+}
+
+/// The maps.
+pub(crate) struct State {
+    accounts: Shared,
+    rows: Array<MapData, row::Account>,
+    slots: Shared,
+    lineage: HashMap<MapData, u32, row::Member>,
+    ledger: HashMap<MapData, NameKey, u64>,
+    spared: HashMap<MapData, u32, u64>,
+}
+
+impl State {
+    /// Of the maps that `take` hands over by name.
+    pub(super) fn of(mut take: impl FnMut(&'static str) -> Result<Map, MapError>) -> Result<Self, MapError> {
+        let accounts = Shared::new(ACCOUNTS, take(ACCOUNTS)?)?;
+        let rows = again(accounts.data()).and_then(|data| Array::try_from(Map::Array(data)));
+        Ok(Self {
+            rows: rows.map_err(refused(ACCOUNTS))?,
+            accounts,
+            slots: Shared::new(SLOTS, take(SLOTS)?)?,
+            lineage: take(LINEAGE)?.try_into().map_err(refused(LINEAGE))?,
+            ledger: take(LEDGER)?.try_into().map_err(refused(LEDGER))?,
+            spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
+        })
+    }
+
+    /// Of a generation that is pinned.
+    pub(crate) fn open(directory: &Path) -> Result<Self, MapError> {
+        Self::of(|name| open(directory, name))
+    }
+
+    /// Pins them.
+    pub(super) fn pin(&self, directory: &Path) -> Result<(), MapError> {
+        let Self { accounts, slots, lineage, ledger, spared, rows: _ } = self;
+        [
+            (ACCOUNTS, accounts.data()),
+            (SLOTS, slots.data()),
+            (LINEAGE, lineage.map()),
+            (LEDGER, ledger.map()),
+            (SPARED, spared.map()),
+        ]
+        .into_iter()
+        .try_for_each(|(name, data)| data.pin(directory.join(name)).map_err(unpinned(name)))
+    }
+
+    /// An account's row.
+    pub(super) fn account(&self, index: u32) -> Result<row::Account, MapError> {
+        self.rows.get(&index, 0).map_err(refused(ACCOUNTS))
+    }
+
+    /// Sets an account's row, before anything is attached.
+    pub(crate) fn set_account(&mut self, index: u32, account: row::Account) -> Result<(), MapError> {
+        self.rows.set(index, account, 0).map_err(refused(ACCOUNTS))
+    }
+
+    /// Where an account stands, as it was written down: its time may be over.
+    pub(crate) fn standing(&self, index: u32) -> Standing {
+        let word = self.accounts.word(index, offset_of!(row::Account, standing));
+        word.map_or(Standing::ARMED, |word| Standing::from_word(word.load(SeqCst)))
+    }
+
+    /// Sets it, whatever it was.
+    pub(crate) fn set_standing(&self, index: u32, standing: Standing) {
+        self.accounts.set(index, offset_of!(row::Account, standing), standing.to_word());
+    }
+
+    /// Sets it if it is still `from`.
+    pub(super) fn move_standing(&self, index: u32, from: Standing, to: Standing) {
+        if let Some(word) = self.accounts.word(index, offset_of!(row::Account, standing)) {
+            // The word 0 is armed as well, see Standing::from_word.
+            let now = word.load(SeqCst);
+            if Standing::from_word(now) == from {
+                let _ = word.compare_exchange(now, to.to_word(), SeqCst, SeqCst); // else a program was faster
+            }
+        }
+    }
+
+    /// What an account has claimed until `at` does not count any more.
+    pub(crate) fn forgive(&self, index: u32, at: BootNs) {
+        for kind in Kind::ALL {
+            self.accounts.set(index, of_budget(kind) + offset_of!(row::Budget, not_before), at);
+        }
+    }
+
+    /// Takes over what a responder has decided about an account, and what it has forfeited.
+    pub(super) fn set_decided(&self, index: u32, from: &row::Account) {
+        let admitted = u64::from(from.grant_allowance) | u64::from(from.grant_id) << 32;
+        self.accounts.set(index, offset_of!(row::Account, grant_allowance), admitted);
+        self.accounts.set(index, offset_of!(row::Account, grant_until), from.grant_until);
+        self.accounts.set(index, offset_of!(row::Account, scratch_from), from.scratch_from);
+        for kind in Kind::ALL {
+            let not_before = from.budgets[kind as usize].not_before;
+            self.accounts.set(index, of_budget(kind) + offset_of!(row::Budget, not_before), not_before);
+        }
+    }
+
+    /// From now on the programs only observe: nothing is stopped any more, except by a program that is just running. Takes
+    /// effect at once, where detaching takes the kernel seconds.
+    pub(crate) fn observe(&self) {
+        (0..row::MAX_ACCOUNTS).for_each(|index| self.observe_one(index));
+    }
+
+    /// The same for one account.
+    pub(crate) fn observe_one(&self, index: u32) {
+        // Its neighbour in the word must be zero.
+        self.accounts.set(index, offset_of!(row::Account, response), u64::from(row::response::OBSERVE));
+    }
+
+    /// How much of its budgets an account has used, as of `now`.
+    pub(crate) fn uses(&self, index: u32, now: BootNs) -> Result<Vec<Use>, MapError> {
+        let row = self.account(index)?;
+        Ok(Kind::ALL
+            .into_iter()
+            .map(|kind| {
+                let budget = &row.budgets[kind as usize];
+                let held =
+                    self.stamps(budget).into_iter().filter(|stamp| !window(budget).is_over(*stamp, now));
+                let held = held.count();
+                Use { kind, used: u32::try_from(held).unwrap_or(u32::MAX), limit: budget.count }
+            })
+            .collect())
+    }
+
+    /// The stamps in a budget's slots.
+    pub(super) fn stamps(&self, budget: &row::Budget) -> Vec<BootNs> {
+        self.slots_of(budget).iter().map(|slot| slot.load(SeqCst)).collect()
+    }
+
+    /// Claims slots of a budget for operations of the past, the latest first, as long as there are free ones.
+    pub(super) fn claim(&self, budget: &row::Budget, mut stamps: Vec<BootNs>, now: BootNs) {
+        stamps.sort_unstable();
+        for slot in self.slots_of(budget) {
+            let Some(stamp) = stamps.last() else { return };
+            let before = slot.load(SeqCst);
+            if window(budget).is_over(before, now)
+                && slot.compare_exchange(before, *stamp, SeqCst, SeqCst).is_ok()
+            {
+                stamps.pop();
+            }
+        }
+    }
+
+    fn slots_of(&self, budget: &row::Budget) -> &[AtomicU64] {
+        let start = budget.base as usize;
+        self.slots.words().get(start..start + budget.count as usize).unwrap_or_default()
+    }
+
+    /// Sees to it that a process is never labelled.
+    pub(crate) fn spare(&mut self, pid: u32, start: u64) -> Result<(), MapError> {
+        self.spared.insert(pid, start, 0).map_err(refused(SPARED))
+    }
+
+    /// Makes a process that runs already a member of an account, unless the kernel programs were faster.
+    pub(crate) fn adopt(&mut self, pid: u32, start: u64, account: u32) -> Result<(), MapError> {
+        let row = row::Member { start, stopped_at: 0, account, stopped_ancestors: 0 };
+        self.take_on(pid, row).map(drop)
+    }
+
+    pub(super) fn take_on(&mut self, pid: u32, row: row::Member) -> Result<Adopted, MapError> {
+        const BPF_NOEXIST: u64 = 1;
+        match self.lineage.insert(pid, row, BPF_NOEXIST) {
+            Ok(()) => Ok(Adopted::Now),
+            Err(error) if kind(&error) == Some(io::ErrorKind::AlreadyExists) => Ok(Adopted::Before),
+            Err(source) => Err(refused(LINEAGE)(source)),
+        }
+    }
+
+    /// Writes a member's row, if it is still one.
+    pub(super) fn rewrite(&mut self, pid: u32, row: row::Member) -> Result<(), MapError> {
+        const BPF_EXIST: u64 = 2;
+        absent_is_fine(self.lineage.insert(pid, row, BPF_EXIST))
+    }
+
+    /// Takes a process off the list of members.
+    pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
+        absent_is_fine(self.lineage.remove(&pid))
+    }
+
+    /// Every process that acts for an account. A process that comes or goes meanwhile may be left out.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        self.rows().map(|(pid, row)| Member::of(pid, row)).collect()
+    }
+
+    /// One such process.
+    pub(crate) fn member(&self, pid: u32) -> Option<Member> {
+        self.row(pid).map(|row| Member::of(pid, row))
+    }
+
+    pub(super) fn row(&self, pid: u32) -> Option<row::Member> {
+        self.lineage.get(&pid, 0).ok()
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, row::Member)> {
+        self.lineage.iter().filter_map(Result::ok)
+    }
+
+    /// What is remembered of names.
+    pub(super) fn names(&self) -> impl Iterator<Item = (NameKey, u64)> {
+        self.ledger.iter().filter_map(Result::ok)
+    }
+
+    pub(super) fn name(&self, key: NameKey) -> Option<u64> {
+        self.ledger.get(&key, 0).ok()
+    }
+
+    pub(super) fn remember(&mut self, key: NameKey, word: u64) -> Result<(), MapError> {
+        self.ledger.insert(key, word, 0).map_err(refused(LEDGER))
+    }
+}
+
+impl Member {
+    fn of(pid: u32, row: row::Member) -> Self {
+        Self {
+            pid,
+            start: row.start,
+            account: row.account,
+            stopped: row.stopped_at != 0,
+            stopped_ancestors: row.stopped_ancestors,
+        }
+    }
+}
+
+/// A pinned map.
+pub(super) fn open(directory: &Path, name: &'static str) -> Result<Map, MapError> {
+    MapData::from_pin(directory.join(name)).and_then(Map::from_map_data).map_err(refused(name))
+}
+
+/// A second handle of a map.
+pub(super) fn again(data: &MapData) -> Result<MapData, AyaMapError> {
+    MapData::from_fd(data.fd().as_fd().try_clone_to_owned()?)
+}
+
+fn window(budget: &row::Budget) -> Window {
+    Window { length: budget.window, not_before: budget.not_before }
+}
+
+fn of_budget(kind: Kind) -> usize {
+    offset_of!(row::Account, budgets) + kind as usize * size_of::<row::Budget>()
+}
+
+fn absent_is_fine(done: Result<(), AyaMapError>) -> Result<(), MapError> {
+    match done {
+        Err(AyaMapError::KeyNotFound) => Ok(()),
+        Err(error) if kind(&error) == Some(io::ErrorKind::NotFound) => Ok(()),
+        done => done.map_err(refused(LINEAGE)),
+    }
+}
+
+fn kind(error: &AyaMapError) -> Option<io::ErrorKind> {
+    match error {
+        AyaMapError::SyscallError(error) => Some(error.io_error.kind()),
+        _ => None,
+    }
+}

@@ -1,0 +1,265 @@
+//! One generation carries on from another, without a moment in which an account is unguarded.
+//!
+//! The new one is attached and inert: what it does not know as a member it does not judge. It is told what the old one
+//! remembers; then it takes on the old one's members, one by one, and from then on both judge. Only then are the budgets
+//! filled up with what the old one has counted, so that nothing is counted twice. The old one stays attached meanwhile:
+//! a burst that the new one cannot know of yet, the old one stops. What calls that were under way then did to the old
+//! one's standings and stops is carried over when it has been detached.
+
+use agent_common::{
+    rules::{
+        BootNs, Kind,
+        judge::{Phase, Standing},
+    },
+    wire::row::{self, NameKey, name_from_word, response},
+};
+use thiserror::Error;
+
+use super::{
+    decode::{Act, Record, What},
+    error::MapError,
+    manifest::Manifest,
+    state::{Adopted, State},
+};
+use crate::daemon::boot_now;
+
+/// How often members are looked for. Each time only those are new that were forked by one not yet taken on.
+const PASSES: u32 = 100;
+/// Names of calls that had started this long (ns) before they were settled are still carried over.
+const LONG_CALL: u64 = 10_000_000_000;
+
+/// One generation cannot carry on from another.
+#[derive(Debug, Error)]
+pub(crate) enum TakeOverError {
+    #[error(transparent)]
+    Map(#[from] MapError),
+    #[error("the watched accounts make processes faster than they can be taken over; try again")]
+    Restless,
+}
+
+/// What each index of the old generation is in the new one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Heirs {
+    accounts: Vec<Option<u32>>,
+    roots: Vec<Option<u32>>,
+}
+
+impl Heirs {
+    /// By name.
+    pub(crate) fn of(old: &Manifest, new: &Manifest) -> Self {
+        Self { accounts: indices(&old.accounts, &new.accounts), roots: indices(&old.roots, &new.roots) }
+    }
+
+    /// The accounts that are in both: the old index and the new one.
+    fn accounts(&self) -> impl Iterator<Item = (u32, u32)> {
+        (0..).zip(&self.accounts).filter_map(|(old, new)| Some((old, (*new)?)))
+    }
+
+    pub(crate) fn account(&self, old: u32) -> Option<u32> {
+        *self.accounts.get(old as usize)?
+    }
+
+    fn root(&self, old: u32) -> Option<u32> {
+        *self.roots.get(old as usize)?
+    }
+
+    /// A record in the words of the new generation; none if it is about an account that is not in it.
+    fn record(&self, record: Record) -> Option<Record> {
+        let act = |act: Act| Act { root: act.root.and_then(|root| self.root(root)), ..act };
+        let what = match record.what {
+            What::Operation(done) => What::Operation(act(done)),
+            What::Burst(done) => What::Burst(act(done)),
+            other => other,
+        };
+        Some(Record { account: self.account(record.account)?, what, ..record })
+    }
+}
+
+fn indices<T: PartialEq>(old: &[Option<T>], new: &[Option<T>]) -> Vec<Option<u32>> {
+    let index = |name: &T| (0..).zip(new).find(|(_, new)| new.as_ref() == Some(name)).map(|(index, _)| index);
+    old.iter().map(|name| index(name.as_ref()?)).collect()
+}
+
+/// A take-over that has happened.
+#[derive(Debug)]
+pub(crate) struct TakenOver {
+    heirs: Heirs,
+    /// Since when both generations judge.
+    since: BootNs,
+    /// Where each account of the old one stood when that was carried over.
+    standings: Vec<(u32, Standing)>,
+}
+
+impl TakenOver {
+    /// Takes over. `spared` are never members, whatever the old generation says.
+    pub(crate) fn from(
+        old: &State,
+        new: &mut State,
+        heirs: Heirs,
+        spared: impl Fn(u32, u64) -> bool,
+    ) -> Result<Self, TakeOverError> {
+        let mut standings = Vec::new();
+        for (from, to) in heirs.accounts() {
+            new.set_decided(to, &old.account(from)?);
+            let standing = old.standing(from);
+            if both_act(old, from, new, to)? {
+                new.set_standing(to, standing);
+            }
+            standings.push((from, standing));
+        }
+        let begun = boot_now();
+        carry_names(old, new, &heirs, 0)?;
+        carry_members(old, new, &heirs, spared)?;
+        let since = boot_now();
+        for (from, to) in heirs.accounts() {
+            carry_budgets(&old.account(from)?, &new.account(to)?, old, new, since);
+        }
+        carry_names(old, new, &heirs, begun.saturating_sub(LONG_CALL))?;
+        let taken = Self { heirs, since, standings };
+        taken.catch_up(old, new)?;
+        Ok(taken)
+    }
+
+    /// Carries over what the old generation has stopped since. May be called again.
+    pub(crate) fn catch_up(&self, old: &State, new: &mut State) -> Result<(), MapError> {
+        for (from, was) in &self.standings {
+            let Some(to) = self.heirs.account(*from) else { continue };
+            let is = old.standing(*from);
+            // Only what has changed: what was decided about the account since is not undone.
+            if is != *was && is.phase != Phase::Armed && both_act(old, *from, new, to)? {
+                new.move_standing(to, Standing::ARMED, is);
+            }
+        }
+        let rows: Vec<_> = old.rows().filter(|(_, row)| row.stopped_at >= self.since).collect();
+        for (pid, row) in rows {
+            if let Some(mine) = new.row(pid).filter(|mine| mine.start == row.start && mine.stopped_at == 0) {
+                let stopped_ancestors = row.stopped_ancestors;
+                new.rewrite(pid, row::Member { stopped_at: row.stopped_at, stopped_ancestors, ..mine })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which accounts of the old generation nobody is held to any more, in the new one: those that are gone, and those
+    /// that are only observed.
+    pub(crate) fn freed(&self, old: &State, new: &State) -> Result<Vec<u32>, MapError> {
+        let mut free = Vec::new();
+        for from in 0..u32::try_from(self.heirs.accounts.len()).unwrap_or(u32::MAX) {
+            let held = match self.heirs.account(from) {
+                Some(to) => both_act(old, from, new, to)?,
+                None => false,
+            };
+            if !held {
+                free.push(from);
+            }
+        }
+        Ok(free)
+    }
+
+    /// What the old generation has reported and nobody has read, up to when the new one reports it.
+    pub(crate) fn records(&self, unread: Vec<Record>) -> Vec<Record> {
+        let before = unread.into_iter().filter(|record| record.at < self.since);
+        before.filter_map(|record| self.heirs.record(record)).collect()
+    }
+}
+
+/// Whether an account is held to its budgets in both. A burst that was only observed must not stop anybody later, nor the
+/// other way round.
+fn both_act(old: &State, from: u32, new: &State, to: u32) -> Result<bool, MapError> {
+    let acts = |state: &State, index| Ok(state.account(index)?.response != response::OBSERVE);
+    Ok(acts(old, from)? && acts(new, to)?)
+}
+
+fn carry_members(
+    old: &State,
+    new: &mut State,
+    heirs: &Heirs,
+    spared: impl Fn(u32, u64) -> bool,
+) -> Result<(), TakeOverError> {
+    for _ in 0..PASSES {
+        let mut quiet = true;
+        for (pid, row) in old.rows().collect::<Vec<_>>() {
+            let Some(account) = heirs.account(row.account) else { continue };
+            let known = new.row(pid).is_some_and(|mine| mine.start == row.start);
+            if known || spared(pid, row.start) {
+                continue;
+            }
+            if new.take_on(pid, row::Member { account, ..row })? == Adopted::Now {
+                quiet = false;
+                // It may have ended between the two steps. Then the old entry is gone, and nothing removes the new one.
+                if old.row(pid).is_none_or(|now| now.start != row.start) {
+                    new.forget(pid)?;
+                }
+            }
+        }
+        if quiet {
+            return Ok(());
+        }
+    }
+    Err(TakeOverError::Restless)
+}
+
+/// Names that were remembered since then. What the new generation has seen itself is later.
+fn carry_names(old: &State, new: &mut State, heirs: &Heirs, since: BootNs) -> Result<(), MapError> {
+    let names: Vec<_> = old.names().filter(|(_, word)| name_from_word(*word).at >= since).collect();
+    for (key, word) in names {
+        let (Some(root), Some(account)) = (heirs.root(key.root), heirs.account(key.account)) else {
+            continue;
+        };
+        let key = NameKey { root, account, ..key };
+        let later = |mine: u64| name_from_word(mine).at >= name_from_word(word).at;
+        if !new.name(key).is_some_and(later) {
+            new.remember(key, word)?;
+        }
+    }
+    Ok(())
+}
+
+fn carry_budgets(from: &row::Account, to: &row::Account, old: &State, new: &State, until: BootNs) {
+    for kind in Kind::ALL {
+        let (from, to) = (&from.budgets[kind as usize], &to.budgets[kind as usize]);
+        new.claim(to, owed(old.stamps(from), new.stamps(to), until), until);
+    }
+}
+
+/// Which claims the new generation lacks. Until then it has seen a part of what the old one has, at the end, and stamped
+/// it by a clock of its own: so the earliest are missing, as many as it has fewer.
+fn owed(mut old: Vec<BootNs>, new: Vec<BootNs>, until: BootNs) -> Vec<BootNs> {
+    let claimed = |stamp: &BootNs| *stamp != 0 && *stamp < until;
+    old.retain(claimed);
+    old.sort_unstable();
+    old.truncate(old.len().saturating_sub(new.iter().filter(|stamp| claimed(stamp)).count()));
+    old
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_both_have_seen_is_counted_once() {
+        assert_eq!(owed(vec![30, 0, 10, 20], vec![0, 0], 100), [10, 20, 30]);
+        assert_eq!(owed(vec![30, 0, 10, 20], vec![31, 0], 100), [10, 20]);
+        assert_eq!(owed(vec![10], vec![11], 100), [0; 0]);
+        assert_eq!(owed(vec![10], vec![11, 12], 100), [0; 0]);
+    }
+
+    #[test]
+    fn what_comes_later_the_new_one_counts_itself() {
+        assert_eq!(owed(vec![10, 100, 120], vec![99, 0], 100), [0; 0]);
+        assert_eq!(owed(vec![10, 100, 120], vec![100, 121], 100), [10]);
+    }
+
+    #[test]
+    fn indices_follow_their_names() {
+        let names = |names: &[&str]| -> Vec<_> {
+            std::iter::once(None).chain(names.iter().map(|name| Some((*name).to_owned()))).collect()
+        };
+        let old = Manifest { seed: 1, accounts: names(&["a", "b", "c"]), roots: Vec::new() };
+        let new = Manifest { seed: 1, accounts: names(&["c", "a", "d"]), roots: Vec::new() };
+        let heirs = Heirs::of(&old, &new);
+        assert_eq!(heirs.accounts().collect::<Vec<_>>(), [(1, 2), (3, 1)]);
+        // The self-test's account is each generation's own.
+        assert_eq!([0, 2, 9].map(|index| heirs.account(index)), [None; 3]);
+    }
+}
