@@ -36,12 +36,25 @@ pub struct Refusal {
 }
 
 impl Daemon {
-    /// Starts the agent with this policy, kept as a file in `directory`, and waits until it is armed.
+    /// Starts the agent with this policy, kept as a file in `directory`, and waits until it is armed. It lets go when it
+    /// ends.
     pub fn start(policy: &Policy, directory: &Path) -> Result<Self> {
+        Self::start_with(policy, directory, &["--release-on-exit"])
+    }
+
+    /// The same; when it ends, what it has put into the kernel stays in force, until [`crate::release`].
+    pub fn start_to_stay(policy: &Policy, directory: &Path) -> Result<Self> {
+        Self::start_with(policy, directory, &[])
+    }
+
+    fn start_with(policy: &Policy, directory: &Path, options: &[&str]) -> Result<Self> {
         wait::go_on()?;
         let complaints = tempfile::tempfile().context("cannot make a temporary file")?;
-        let mut command = command(&write(policy, directory)?)?;
-        command.stdout(Stdio::piped()).stderr(complaints.try_clone()?);
+        let mut command = Command::new(program::agent()?);
+        command.args(["run", "--json", "--policy"]).arg(&file).args(options);
+        // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
+        end_with_us(&mut command, Signal::TERM);
         let begun = Instant::now();
         let mut child = command.spawn().context("cannot start the agent")?;
         let ear = Ear::to(child.stdout.take().context("the agent's output was piped just above")?);
@@ -59,7 +72,9 @@ impl Daemon {
 
     /// Runs the agent where it should refuse to; `arrange` may change how it is called.
     pub fn refused(policy_file: &Path, arrange: impl FnOnce(&mut Command)) -> Result<Refusal> {
-        let mut command = command(policy_file)?;
+        let mut command = Command::new(program::agent()?);
+        command.args(["run", "--json", "--release-on-exit", "--policy"]).arg(policy_file);
+        end_with_us(&mut command, Signal::TERM);
         arrange(&mut command);
         let (complaints, output) = (tempfile::tempfile()?, tempfile::tempfile()?);
         command.stdout(output.try_clone()?).stderr(complaints.try_clone()?);
@@ -228,8 +243,13 @@ impl Daemon {
         Ok(())
     }
 
+    /// What it has complained about so far.
+    pub fn complaints(&self) -> Result<String> {
+        read_all(&self.complaints)
+    }
+
     /// Kills it, as a crash would.
-    pub fn kill(mut self) -> Result<()> {
+    pub fn kill(&mut self) -> Result<()> {
         self.child.kill().context("cannot kill the agent")?;
         self.child.wait().context("cannot wait for the agent")?;
         Ok(())

@@ -13,6 +13,7 @@ pub struct Policy {
 
 #[derive(Clone, Debug)]
 struct Watched {
+    name: String,
     user: String,
     tree: Vec<PathBuf>,
 }
@@ -27,10 +28,19 @@ impl Policy {
         Self { mode: "enforce", accounts: Vec::new(), budgets }.and(user, tree)
     }
 
+    /// The same, under this account name.
+    #[must_use]
+    pub fn named(name: &str, user: &str, tree: &Path) -> Self {
+        let mut policy = Self::new(user, tree);
+        policy.accounts.iter_mut().for_each(|account| name.clone_into(&mut account.name));
+        policy
+    }
+
     /// One more user, in a tree of its own.
     #[must_use]
     pub fn and(mut self, user: &str, tree: &Path) -> Self {
-        self.accounts.push(Watched { user: user.to_owned(), tree: vec![tree.to_owned()] });
+        let name = format!("a{}", self.accounts.len());
+        self.accounts.push(Watched { name, user: user.to_owned(), tree: vec![tree.to_owned()] });
         self
     }
 
@@ -62,15 +72,12 @@ impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { mode, accounts, budgets } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
-        for (number, Watched { user, tree }) in accounts.iter().enumerate() {
+        for (number, Watched { name, user, tree }) in accounts.iter().enumerate() {
             // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
             writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;
             // A number is an id, not a name.
             let user = user.parse::<u32>().map_or_else(|_| format!("{user:?}"), |uid| uid.to_string());
-            writeln!(
-                f,
-                "[account.a{number}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = \"hold\""
-            )?;
+            writeln!(f, "[account.{name}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = \"hold\"")?;
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
         }
         Ok(())

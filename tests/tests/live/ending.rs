@@ -115,25 +115,3 @@ fn what_someone_else_stopped_stays_stopped() -> Result<()> {
     assert!(own.goes_on() && tests::proc::Process::look(own.pid()).is_some_and(|own| own.is_stopped()));
     Ok(())
 }
-
-/// Nothing is pinned in this tier, so the programs end with the agent, however it ends. What it had stopped stays so
-/// until someone continues it, and then is not stopped again.
-#[test]
-fn a_killed_agent_takes_its_programs_along() -> Result<()> {
-    let Scene { daemon, ground, account } = filled()?;
-    let loaded = Loaded::by(&daemon)?;
-    let mut command = account.shell("exec rm -f *");
-    command.current_dir(ground.tree());
-    let job = tests::Job::start(command)?;
-    job.until_stopped()?;
-    daemon.kill()?;
-    loaded.until_gone()?;
-    assert!(job.goes_on() && tests::proc::Process::look(job.pid()).is_some_and(|rm| rm.is_stopped()));
-    assert_eq!(truth::missing(&ground.tree(), FILES), 11);
-    job.continue_it()?;
-    job.until_done()?;
-    assert_eq!(truth::missing(&ground.tree(), FILES), FILES);
-    // And another agent can start.
-    let policy = tests::Policy::new(account.name(), &ground.tree());
-    tests::Daemon::start(&policy, ground.base())?.end().map(drop)
-}

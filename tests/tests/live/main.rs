@@ -11,6 +11,7 @@ mod maps;
 mod recreate;
 mod removal;
 mod rename;
+mod restart;
 mod scratch;
 mod starting;
 mod stop;
