@@ -5,6 +5,9 @@ compile_error!(
     "the kernel programs cannot be built here yet: run `cargo xtask setup` once, then build again"
 );
 
+#[expect(dead_code, unused_imports, reason = "the control socket is being built on it")]
+mod api;
+mod clean;
 mod cli;
 mod daemon;
 mod enforcer;

@@ -1,0 +1,22 @@
+//! What goes over the control socket, version 1: requests of responders and answers, as JSON. The control server, the
+//! client and the incidents share these types and nothing else.
+
+mod answer;
+mod bytes;
+mod problem;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answer::{
+    AccountView, Act, Answer, BudgetView, Decision, IncidentDetail, IncidentSummary, LeftAlone, Mode, Moved,
+    PolicyView, ProcessView, Reloaded, Responder, Standing, State, Status, Tested, Verb, Whois, Why,
+};
+pub(crate) use bytes::Bytes;
+pub(crate) use problem::{Code, Problem};
+pub(crate) use request::{Filter, Reason, Request, Right, Target};
+
+/// The version of every path (`/v1/…`) and of every `--json` output.
+pub(crate) const VERSION: u32 = 1;
+/// Where the daemon listens.
+pub(crate) const SOCKET: &str = "/run/burstguard/control.sock";

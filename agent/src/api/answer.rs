@@ -1,0 +1,292 @@
+//! What the daemon answers. Times are RFC 3339 in UTC; durations whole seconds or milliseconds, as the name says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Bytes, Target};
+
+/// The answer to a request that was carried out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    Status(Box<Status>),
+    Accounts(Vec<AccountView>),
+    Incidents(Vec<IncidentSummary>),
+    Incident(Box<IncidentDetail>),
+    Whois(Whois),
+    Why(Why),
+    /// To freeze, thaw, kill, off and on.
+    Moved(Moved),
+    Reloaded(Reloaded),
+    Tested(Tested),
+}
+
+/// The host at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Status {
+    /// Of burstguard.
+    pub(crate) version: String,
+    pub(crate) mode: Mode,
+    /// When `off` ends by itself.
+    pub(crate) off_until: Option<Timestamp>,
+    pub(crate) tier: String,
+    /// What the tier can do, and why it is this one.
+    pub(crate) tier_note: String,
+    pub(crate) kernel: String,
+    pub(crate) pid: u32,
+    pub(crate) armed_at: Timestamp,
+    pub(crate) self_test_at: Timestamp,
+    pub(crate) policy: PolicyView,
+    pub(crate) accounts: Vec<AccountView>,
+    pub(crate) trees: Vec<Bytes>,
+    /// Processes that act for an account.
+    pub(crate) processes: u64,
+    pub(crate) records_lost: u64,
+    /// Faults of the kernel programs, all together.
+    pub(crate) kernel_errors: u64,
+    pub(crate) open_incidents: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    Observe,
+    Enforce,
+    Off,
+}
+
+/// The policy in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PolicyView {
+    /// The files it was read from; none for the built-in one.
+    pub(crate) sources: Vec<Bytes>,
+    pub(crate) sha256: String,
+    pub(crate) loaded_at: Timestamp,
+    /// Whether the files say something else now.
+    pub(crate) changed: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AccountView {
+    pub(crate) name: String,
+    pub(crate) response: String,
+    pub(crate) standing: Standing,
+    /// When the standing ends by itself.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) budgets: Vec<BudgetView>,
+    pub(crate) processes: u64,
+    pub(crate) stopped: u64,
+    pub(crate) frozen: u64,
+    /// The open incident, if one is.
+    pub(crate) incident: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    Armed,
+    Tripped,
+    Denied,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BudgetView {
+    /// The word of the policy: deletes, recreates, …
+    pub(crate) kind: String,
+    /// Operations in the window that ends now.
+    pub(crate) used: u64,
+    pub(crate) limit: u64,
+    pub(crate) window_ms: u64,
+}
+
+/// One incident in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct IncidentSummary {
+    pub(crate) id: u64,
+    pub(crate) opened_at: Timestamp,
+    /// None for a freeze of something that is no account.
+    pub(crate) account: Option<String>,
+    /// In a few words.
+    pub(crate) what: String,
+    /// Operations that happened.
+    pub(crate) done: u64,
+    pub(crate) state: State,
+    /// The processes that do not go on.
+    pub(crate) waiting: u64,
+    /// When it ends by itself.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) closed_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Reported only; nobody waits.
+    Observed,
+    /// Processes were stopped and wait for a decision.
+    Stopped,
+    /// Processes are being frozen; the kernel has not confirmed it yet.
+    Freezing,
+    Frozen,
+    /// Decided: they go on.
+    Thawed,
+    /// Decided: they were ended.
+    Killed,
+    /// Nothing waits any more, and nobody had to decide.
+    Gone,
+}
+
+/// One incident with all that is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct IncidentDetail {
+    #[serde(flatten)]
+    pub(crate) summary: IncidentSummary,
+    /// The first ones whole; `done` counts all of them.
+    pub(crate) acts: Vec<Act>,
+    /// How many of each kind.
+    pub(crate) kinds: Vec<(String, u64)>,
+    pub(crate) processes: Vec<ProcessView>,
+    pub(crate) decisions: Vec<Decision>,
+    /// What a responder can type now.
+    pub(crate) next: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Act {
+    pub(crate) at: Timestamp,
+    pub(crate) kinds: Vec<String>,
+    /// As the call gave it.
+    pub(crate) path: Bytes,
+    /// The protected root; none for a directory above one.
+    pub(crate) tree: Option<Bytes>,
+    pub(crate) pid: u32,
+    pub(crate) comm: Bytes,
+    /// Whether the budget had no room for it.
+    pub(crate) over: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ProcessView {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    pub(crate) comm: Bytes,
+    pub(crate) command: Bytes,
+    pub(crate) uid: u32,
+    /// None if nobody has logged in.
+    pub(crate) login: Option<u32>,
+    pub(crate) cgroup: Option<Bytes>,
+    /// Whether burstguard stopped it.
+    pub(crate) stopped: bool,
+    /// Whether burstguard froze it.
+    pub(crate) frozen: bool,
+}
+
+/// Who decided what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Decision {
+    pub(crate) at: Timestamp,
+    pub(crate) verb: Verb,
+    pub(crate) by: Responder,
+    pub(crate) reason: String,
+    /// What became of it.
+    pub(crate) outcome: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verb {
+    Freeze,
+    Thaw,
+    Kill,
+    Reload,
+    Off,
+    On,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Responder {
+    /// A person or a program on this host, by the socket's credentials.
+    User { uid: u32, name: Option<String>, login: Option<u32>, pid: u32 },
+    /// The end that was set when it began.
+    Deadline,
+    /// The response that the policy names.
+    Policy,
+}
+
+/// Processes that were made to stop, go on or end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Moved {
+    /// None for `off` and `on`.
+    pub(crate) incident: Option<u64>,
+    pub(crate) verb: Verb,
+    /// Whose, in words.
+    pub(crate) target: String,
+    pub(crate) by: Responder,
+    pub(crate) processes: Vec<ProcessView>,
+    pub(crate) cgroups: u64,
+    /// The kernel's confirmation, after so long.
+    pub(crate) confirmed_us: Option<u64>,
+    /// When it ends by itself.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) left_alone: Vec<LeftAlone>,
+}
+
+/// A process that was meant and not touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LeftAlone {
+    pub(crate) pid: u32,
+    pub(crate) comm: Bytes,
+    pub(crate) why: String,
+}
+
+/// Who a process acts for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Whois {
+    pub(crate) process: ProcessView,
+    /// None: for nobody that is watched.
+    pub(crate) account: Option<String>,
+    /// Why, a line each.
+    pub(crate) evidence: Vec<String>,
+    /// From the process up.
+    pub(crate) ancestors: Vec<ProcessView>,
+    /// Why it is never frozen, if so.
+    pub(crate) spared: Option<String>,
+}
+
+/// Why a process does not go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Why {
+    pub(crate) pid: u32,
+    pub(crate) account: Option<String>,
+    pub(crate) standing: Option<Standing>,
+    pub(crate) incident: Option<IncidentSummary>,
+    /// The answer in a sentence.
+    pub(crate) because: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Reloaded {
+    pub(crate) before: String,
+    pub(crate) after: String,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Tested {
+    pub(crate) tier: String,
+    pub(crate) took_us: u64,
+}
+
+impl Target {
+    /// The account, if it is one.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self {
+            Self::Account(name) => Some(name),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a responder asks for.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A request, once it is known to be well formed. Its route and method are the control server's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Status,
+    Accounts,
+    Incidents(Filter),
+    Incident(u64),
+    /// Who a process acts for, and by which evidence.
+    Whois(u32),
+    /// Why a process does not go on.
+    Why(u32),
+    Freeze {
+        target: Target,
+        until: Option<Duration>,
+        reason: Reason,
+    },
+    /// Lets what an incident stopped or froze go on, and arms the account again; none: every incident.
+    Thaw {
+        incident: Option<u64>,
+        reason: Reason,
+    },
+    /// Ends the processes that an incident stopped or froze.
+    Kill {
+        incident: u64,
+        reason: Reason,
+    },
+    /// Reads the policy again.
+    Reload {
+        reason: Reason,
+    },
+    /// Lets everything go on and only observes, for a while or until told otherwise.
+    Off {
+        until: Option<Duration>,
+        reason: Reason,
+    },
+    /// Enforces again.
+    On {
+        reason: Reason,
+    },
+    SelfTest,
+}
+
+/// What a request takes. Each includes those before it only if the policy says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Right {
+    /// Anybody's, about themselves.
+    Own,
+    View,
+    Respond,
+    Admin,
+}
+
+impl Request {
+    /// What it takes. `why` about the asking process itself is anybody's; about another it takes [`Right::View`].
+    pub(crate) fn right(&self, asking: u32) -> Right {
+        match self {
+            Self::Why(pid) if *pid == asking => Right::Own,
+            Self::Status
+            | Self::Accounts
+            | Self::Incidents(_)
+            | Self::Incident(_)
+            | Self::Whois(_)
+            | Self::Why(_) => Right::View,
+            Self::Freeze { .. } | Self::Thaw { .. } | Self::Kill { .. } | Self::SelfTest => Right::Respond,
+            Self::Reload { .. } | Self::Off { .. } | Self::On { .. } => Right::Admin,
+        }
+    }
+}
+
+/// Which incidents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// Only those that wait for a decision.
+    #[serde(default)]
+    pub(crate) open: bool,
+    /// Only those of an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    /// Only those opened within the last so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since_s: Option<u64>,
+    /// At most so many, the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// Whose processes to freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Target {
+    /// The lineage of an account.
+    Account(String),
+    /// The processes of a systemd unit.
+    Unit(String),
+    /// The processes of a real user id.
+    User(u32),
+    /// The processes of a control group and of those below it, as a path below the cgroup v2 root.
+    Cgroup(String),
+    /// A process and its descendants.
+    Pid(u32),
+}
+
+/// Why a responder decides. Never empty, at most [`Reason::LONGEST`] bytes, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(try_from = "String")]
+pub(crate) struct Reason(String);
+
+impl Reason {
+    pub(crate) const LONGEST: usize = 500;
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Reason {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err("a reason is required: say why, for whoever reads the record later".to_owned());
+        }
+        if text.len() > Self::LONGEST {
+            return Err(format!("the reason has {} bytes: at most {}", text.len(), Self::LONGEST));
+        }
+        if text.chars().any(char::is_control) {
+            return Err("the reason has control characters: one line of plain text".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(name) => write!(f, "{name}"),
+            Self::Unit(name) => write!(f, "unit {name}"),
+            Self::User(uid) => write!(f, "uid {uid}"),
+            Self::Cgroup(path) => write!(f, "cgroup {path}"),
+            Self::Pid(pid) => write!(f, "pid {pid}"),
+        }
+    }
+}
