@@ -14,7 +14,7 @@ pub(crate) use answer::{
 };
 pub(crate) use bytes::Bytes;
 pub(crate) use problem::{Code, Problem};
-pub(crate) use request::{Filter, Reason, Request, Right, Target};
+pub(crate) use request::{Filter, FreezeBody, LONGEST, OffBody, Reason, ReasonBody, Request, Right, Target};
 
 /// The version of every path (`/v1/…`) and of every `--json` output.
 pub(crate) const VERSION: u32 = 1;

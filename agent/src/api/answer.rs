@@ -20,6 +20,8 @@ pub(crate) enum Answer {
     Moved(Moved),
     Reloaded(Reloaded),
     Tested(Tested),
+    /// Whoever asked may watch.
+    Watching,
 }
 
 /// The host at a glance.

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A request, once it is known to be well formed. Its route and method are the control server's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub(crate) enum Request {
         reason: Reason,
     },
     SelfTest,
+    /// The events from now on, as they come. Granted by [`Answer::Watching`](super::Answer::Watching); the control server
+    /// does the rest.
+    Watch,
 }
 
 /// What a request takes. Each includes those before it only if the policy says so.
@@ -67,19 +70,52 @@ impl Request {
             | Self::Incidents(_)
             | Self::Incident(_)
             | Self::Whois(_)
-            | Self::Why(_) => Right::View,
+            | Self::Why(_)
+            | Self::Watch => Right::View,
             Self::Freeze { .. } | Self::Thaw { .. } | Self::Kill { .. } | Self::SelfTest => Right::Respond,
             Self::Reload { .. } | Self::Off { .. } | Self::On { .. } => Right::Admin,
         }
     }
 }
 
-/// Which incidents.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+/// What a request to freeze says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct FreezeBody {
+    pub(crate) target: Target,
+    /// After how many seconds it thaws by itself, 1 to 2,592,000 (30 days); none: only when told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) for_s: Option<u64>,
+    pub(crate) reason: Reason,
+}
+
+/// What a request to switch off says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OffBody {
+    /// After how many seconds it is on again, 1 to 2,592,000 (30 days); none: only when told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) for_s: Option<u64>,
+    pub(crate) reason: Reason,
+}
+
+/// What every other request to do something says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReasonBody {
+    pub(crate) reason: Reason,
+}
+
+/// The longest time that something can be asked for.
+pub(crate) const LONGEST: Duration = Duration::from_hours(30 * 24);
+
+/// Which incidents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     /// Only those that wait for a decision.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) open: bool,
     /// Only those of an account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
