@@ -1,0 +1,242 @@
+//! What can be asked, and how.
+
+use std::time::Duration;
+
+use axum::{Json, middleware};
+use utoipa::{IntoResponses, OpenApi};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    events,
+    refusal::Refusal,
+    service::{Answered, Asking, Body, Path, Query, Shared, no_query},
+};
+use crate::api::{
+    AccountView, Answer, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LONGEST, Moved, OffBody,
+    Problem, ReasonBody, Reloaded, Request, Status, Tested, Whois, Why,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "burstguard control",
+        description = "HTTP/1.1 on the unix socket of the daemon. Who asks is told by the socket's credentials.",
+    ),
+    components(schemas(Problem))
+)]
+struct Description;
+
+/// Every route, and at once its description.
+pub(super) fn documented() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Description::openapi()).routes(routes!(incidents)).merge(without_query())
+}
+
+fn without_query() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(accounts))
+        .routes(routes!(incident))
+        .routes(routes!(whois))
+        .routes(routes!(why))
+        .routes(routes!(freeze))
+        .routes(routes!(thaw))
+        .routes(routes!(kill))
+        .routes(routes!(thaw_all))
+        .routes(routes!(reload))
+        .routes(routes!(off))
+        .routes(routes!(on))
+        .routes(routes!(self_test))
+        .routes(routes!(watch))
+        .routes(routes!(description))
+        .layer(middleware::from_fn(no_query))
+}
+
+/// What is answered if the request is not carried out.
+#[derive(IntoResponses)]
+#[response(status = "default", description = "Why it was not done")]
+#[expect(dead_code, reason = "describes an answer, and is none")]
+struct Otherwise(Problem);
+
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    responses((status = 200, description = "The host at a glance", body = Status), Otherwise)
+)]
+async fn status(asking: Asking) -> Answered {
+    asking.answer(Request::Status).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/accounts",
+    responses((status = 200, description = "Every account that is watched", body = Vec<AccountView>), Otherwise)
+)]
+async fn accounts(asking: Asking) -> Answered {
+    asking.answer(Request::Accounts).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/incidents",
+    params(Filter),
+    responses((status = 200, description = "The incidents, newest first", body = Vec<IncidentSummary>), Otherwise)
+)]
+async fn incidents(asking: Asking, Query(filter): Query<Filter>) -> Answered {
+    asking.answer(Request::Incidents(filter)).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/incidents/{id}",
+    params(("id" = u64, Path, description = "The incident")),
+    responses((status = 200, description = "One incident, with all that is known", body = IncidentDetail), Otherwise)
+)]
+async fn incident(asking: Asking, Path(id): Path<u64>) -> Answered {
+    asking.answer(Request::Incident(id)).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/processes/{pid}",
+    params(("pid" = u32, Path, description = "The process")),
+    responses((status = 200, description = "Who a process acts for", body = Whois), Otherwise)
+)]
+async fn whois(asking: Asking, Path(pid): Path<u32>) -> Answered {
+    asking.answer(Request::Whois(pid)).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/processes/{pid}/why",
+    params(("pid" = u32, Path, description = "The process")),
+    responses((status = 200, description = "Why a process does not go on", body = Why), Otherwise)
+)]
+async fn why(asking: Asking, Path(pid): Path<u32>) -> Answered {
+    asking.answer(Request::Why(pid)).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/freezes",
+    request_body = FreezeBody,
+    responses((status = 200, description = "What was frozen", body = Moved), Otherwise)
+)]
+async fn freeze(asking: Asking, Body(body): Body<FreezeBody>) -> Answered {
+    let FreezeBody { target, for_s, reason } = body;
+    asking.answer(Request::Freeze { target, until: time(for_s)?, reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/thaw",
+    params(("id" = u64, Path, description = "The incident")),
+    request_body = ReasonBody,
+    responses((status = 200, description = "What goes on", body = Moved), Otherwise)
+)]
+async fn thaw(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::Thaw { incident: Some(id), reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/kill",
+    params(("id" = u64, Path, description = "The incident")),
+    request_body = ReasonBody,
+    responses((status = 200, description = "What was ended", body = Moved), Otherwise)
+)]
+async fn kill(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::Kill { incident: id, reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/thaw",
+    request_body = ReasonBody,
+    responses((status = 200, description = "What goes on, of every incident", body = Moved), Otherwise)
+)]
+async fn thaw_all(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::Thaw { incident: None, reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/reload",
+    request_body = ReasonBody,
+    responses((status = 200, description = "The policy that is in force now", body = Reloaded), Otherwise)
+)]
+async fn reload(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::Reload { reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/off",
+    request_body = OffBody,
+    responses((status = 200, description = "What goes on while nothing is enforced", body = Moved), Otherwise)
+)]
+async fn off(asking: Asking, Body(body): Body<OffBody>) -> Answered {
+    let OffBody { for_s, reason } = body;
+    asking.answer(Request::Off { until: time(for_s)?, reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/on",
+    request_body = ReasonBody,
+    responses((status = 200, description = "Enforced again", body = Moved), Otherwise)
+)]
+async fn on(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::On { reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/selftest",
+    responses((status = 200, description = "The self-test has passed", body = Tested), Otherwise)
+)]
+async fn self_test(asking: Asking) -> Answered {
+    asking.answer(Request::SelfTest).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    responses(
+        (
+            status = 200,
+            description = "The events from now on, a JSON object a line. The last one is `cut` if the reader was too slow",
+            content_type = "application/x-ndjson",
+            body = String,
+        ),
+        Otherwise,
+    )
+)]
+async fn watch(asking: Asking) -> Answered {
+    // Before it is granted, so that nothing is missed in between.
+    let events = asking.shared.events.subscribe();
+    match asking.ask(Request::Watch).await? {
+        Answer::Watching => Ok(events::stream(events)),
+        _ => Err(Problem::new(Code::Failed, "the daemon answered something else than was asked").into()),
+    }
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/openapi.json",
+    responses((status = 200, description = "This description", body = serde_json::Value), Otherwise)
+)]
+async fn description(asking: Asking) -> Json<utoipa::openapi::OpenApi> {
+    Json((*asking.shared.openapi).clone())
+}
+
+/// A time that is asked for.
+fn time(for_s: Option<u64>) -> Result<Option<Duration>, Refusal> {
+    let time = for_s.map(Duration::from_secs);
+    match time {
+        Some(time) if time.is_zero() || time > LONGEST => {
+            let problem = format!("for_s is {}: want 1 to {}", time.as_secs(), LONGEST.as_secs());
+            Err(Problem::new(Code::Invalid, problem).into())
+        }
+        _ => Ok(time),
+    }
+}
