@@ -4,13 +4,21 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::client;
+
 /// Stops an automation account that deletes and recreates its environment at machine speed, until a person has looked.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: client::Common,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon answers, 4 not allowed, 5 not found, 6 already decided,
+7 the policy is invalid, 8 done but not confirmed by the kernel in time.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -27,17 +35,9 @@ pub(crate) enum Command {
         /// The policy file.
         #[arg(long, value_name = "FILE", default_value = "/etc/burstguard/policy.toml")]
         policy: PathBuf,
-        /// Say what happens as one JSON object a line.
-        #[arg(long)]
-        json: bool,
-        /// In the end let go: the kernel programs are detached, and everything that they stopped goes on.
-        #[arg(long)]
-        release_on_exit: bool,
     },
-    /// Let go when no burstguard runs: detach the kernel programs, and let everything that they stopped go on.
-    ///
-    /// Needs root, and refuses while burstguard runs.
-    Release,
+    #[command(flatten)]
+    Ask(client::Verb),
     /// Plays the account of the self-test.
     #[command(name = "self-test-subject", hide = true)]
     SelfTestSubject {

@@ -9,6 +9,9 @@ compile_error!(
 mod api;
 mod clean;
 mod cli;
+mod client;
+#[expect(dead_code, reason = "the loop is being built on it")]
+mod control;
 mod daemon;
 mod enforcer;
 mod incidents;
@@ -33,12 +36,12 @@ const INVALID_POLICY: u8 = 7;
 
 fn main() -> ExitCode {
     logging::start();
-    let done = match Cli::parse().command {
-        Command::Run { policy, json, release_on_exit } => {
-            let form = if json { Form::Json } else { Form::Text };
-            daemon::run(daemon::Options { policy, form, release_on_exit })
+    let Cli { common, command } = Cli::parse();
+    let done = match command {
+        Command::Run { policy } => {
+            daemon::run(daemon::Options { policy, form: if common.json { Form::Json } else { Form::Text } })
         }
-        Command::Release => daemon::release(),
+        Command::Ask(verb) => return client::run(verb, common),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };
     match done {

@@ -20,9 +20,7 @@ pub(crate) use problem::{Position, Problem};
 use sources::Sources;
 
 mod budget;
-pub(crate) mod check;
-mod discover;
-mod duration;
+pub(crate) mod duration;
 mod host;
 mod later;
 mod node;

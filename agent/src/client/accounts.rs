@@ -1,0 +1,69 @@
+//! `burstguard accounts`: who is watched, and how much of the budgets is used.
+
+use super::{
+    Failure,
+    session::Session,
+    term::{Screen, bad, clean, table},
+};
+use crate::api::{AccountView, Standing};
+
+pub(super) fn run(session: &Session) -> Result<(), Failure> {
+    let accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
+    session.show("accounts", &accounts, |screen| text(screen, &accounts))
+}
+
+pub(super) fn text(screen: &Screen, accounts: &[AccountView]) -> String {
+    if accounts.is_empty() {
+        return "no account is watched\n".to_owned();
+    }
+    let mut kinds: Vec<&str> = Vec::new();
+    for budget in accounts.iter().flat_map(|account| &account.budgets) {
+        if !kinds.contains(&&*budget.kind) {
+            kinds.push(&budget.kind);
+        }
+    }
+    let columns: Vec<_> = kinds.iter().map(|kind| clean(kind).to_uppercase()).collect();
+    let heading: Vec<&str> = ["ACCOUNT", "RESPONSE", "STANDING"]
+        .into_iter()
+        .chain(columns.iter().map(String::as_str))
+        .chain(["PROCESSES", "INCIDENT"])
+        .collect();
+    let rows: Vec<_> = accounts.iter().map(|account| row(screen, account, &kinds)).collect();
+    table(&heading, &rows)
+}
+
+fn row(screen: &Screen, account: &AccountView, kinds: &[&str]) -> Vec<String> {
+    let until = account.until.map(|until| format!(", until {}", screen.at(until))).unwrap_or_default();
+    let used = |kind: &&str| match account.budgets.iter().find(|budget| budget.kind == **kind) {
+        Some(budget) if budget.used > 0 && budget.used >= budget.limit => {
+            bad(format!("{}/{}", budget.used, budget.limit))
+        }
+        Some(budget) => format!("{}/{}", budget.used, budget.limit),
+        None => "-".to_owned(),
+    };
+    let standing = [clean(&account.name), clean(&account.response), standing(account.standing)];
+    let incident = account.incident.map_or_else(|| "-".to_owned(), |id| format!("{id}{until}"));
+    standing.into_iter().chain(kinds.iter().map(used)).chain([processes(account), incident]).collect()
+}
+
+pub(super) fn standing(standing: Standing) -> String {
+    match standing {
+        Standing::Armed => "armed".to_owned(),
+        Standing::Tripped => bad("TRIPPED"),
+        Standing::Denied => bad("DENIED"),
+    }
+}
+
+fn processes(account: &AccountView) -> String {
+    let waiting = [(account.stopped, "stopped"), (account.frozen, "frozen")]
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if waiting.is_empty() {
+        account.processes.to_string()
+    } else {
+        format!("{} ({waiting})", account.processes)
+    }
+}

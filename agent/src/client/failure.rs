@@ -1,0 +1,106 @@
+//! Why a command did not do what it was asked to.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+use crate::{
+    api::{Code, Problem},
+    clean::Clean,
+};
+
+/// Where what outlives the daemon would be.
+const PINS: &str = "/sys/fs/bpf/burstguard";
+
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    #[error("no daemon answers at {}: {}", socket.display(), reason(source))]
+    NoDaemon { socket: PathBuf, source: io::Error },
+    #[error("the daemon has ended")]
+    Ended,
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// What came is no answer that this version knows.
+    #[error("the answer of the daemon cannot be understood: {0}")]
+    Answer(String),
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>, help: &str) -> Self {
+        Self::Problem(Problem::new(Code::Invalid, message).help(help))
+    }
+
+    /// Whether nobody reads any further, as in `burstguard watch | head`: then enough was said.
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    pub(super) fn exit_status(&self) -> u8 {
+        match self {
+            Self::NoDaemon { .. } | Self::Ended => 3,
+            Self::Problem(problem) => problem.code.exit_status(),
+            Self::Answer(_) | Self::Output(_) => 1,
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn help(&self) -> Option<String> {
+        match self {
+            Self::NoDaemon { .. } | Self::Ended => Some(left_behind(Path::new(PINS)).to_owned()),
+            Self::Problem(problem) => problem.help.clone(),
+            Self::Answer(_) => {
+                Some("are the daemon and this command of one version? See: burstguard --version".to_owned())
+            }
+            Self::Output(_) => None,
+        }
+    }
+
+    /// For a terminal: nothing in it acts on one.
+    pub(super) fn text(&self) -> String {
+        let exit = self.exit_status();
+        match self.help() {
+            Some(help) => format!("{}\n  {}   (exit {exit})", Clean(&self.to_string()), Clean(&help)),
+            None => format!("{}   (exit {exit})", Clean(&self.to_string())),
+        }
+    }
+
+    /// For a program.
+    pub(super) fn problem(&self) -> Problem {
+        match self {
+            Self::Problem(problem) => problem.clone(),
+            _ => Problem { code: Code::Failed, message: self.to_string(), help: self.help() },
+        }
+    }
+}
+
+/// What the kernel still does without a daemon, and what to do.
+pub(super) fn left_behind(pins: &Path) -> &'static str {
+    match fs::read_dir(pins) {
+        Ok(_) => {
+            "enforcement is still loaded in the kernel; start it: systemctl start burstguard, \
+             or let go: burstguard release"
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            "nothing is enforced; start it: systemctl start burstguard"
+        }
+        Err(_) => {
+            "root can see whether enforcement is still loaded in the kernel; \
+             start it: systemctl start burstguard, or let go: burstguard release"
+        }
+    }
+}
+
+/// In words that do not end with a number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}

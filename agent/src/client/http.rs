@@ -1,0 +1,134 @@
+//! One request over the control socket.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{
+    Method, Request, Response,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header,
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{net::UnixStream, runtime::Runtime, time::timeout};
+
+use super::failure::Failure;
+use crate::api::Problem;
+
+/// A little longer than the daemon takes to give up by itself.
+const WHOLE: Duration = Duration::from_secs(35);
+/// No answer is longer.
+const LONGEST: usize = 64 << 20;
+
+/// The daemon at the other end of a socket.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    socket: PathBuf,
+}
+
+impl Daemon {
+    pub(super) fn at(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.answer(Method::GET, path, Bytes::new())
+    }
+
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::Answer(error.to_string()))?;
+        self.answer(Method::POST, path, body.into())
+    }
+
+    /// Gives each line of an answer that goes on to `line`, until that is enough or the daemon ends.
+    pub(super) fn lines(
+        &self,
+        path: &str,
+        mut line: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        runtime()?.block_on(async {
+            let mut response =
+                timeout(WHOLE, self.send(Method::GET, path, Bytes::new())).await.map_err(late)??;
+            if !response.status().is_success() {
+                return Err(problem(&whole(response).await?));
+            }
+            let mut waiting = Vec::new();
+            // An error is the end of the daemon too: it hangs up in the middle.
+            while let Some(Ok(frame)) = response.frame().await {
+                waiting.extend(frame.data_ref().into_iter().flatten());
+                while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                    let text: Vec<u8> = waiting.drain(..=end).collect();
+                    line(String::from_utf8_lossy(&text).trim_end())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn answer<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, Failure> {
+        let (ok, body) = runtime()?.block_on(async {
+            let asking = async {
+                let response = self.send(method, path, body).await?;
+                Ok::<_, Failure>((response.status().is_success(), whole(response).await?))
+            };
+            timeout(WHOLE, asking).await.map_err(late)?
+        })?;
+        if ok {
+            serde_json::from_slice(&body).map_err(|error| Failure::Answer(error.to_string()))
+        } else {
+            Err(problem(&body))
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Failure> {
+        // Blocks if too many wait to be taken, where a non-blocking one would fail.
+        let stream = std::os::unix::net::UnixStream::connect(&self.socket)
+            .map_err(|source| Failure::NoDaemon { socket: self.socket.clone(), source })?;
+        stream.set_nonblocking(true)?;
+        let stream = UnixStream::from_std(stream)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // Ends with the connection; what goes wrong with it the request hears too.
+        drop(tokio::spawn(connection));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| Failure::Answer(error.to_string()))?;
+        sender.send_request(request).await.map_err(broken)
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn whole(response: Response<Incoming>) -> Result<Bytes, Failure> {
+    let body = Limited::new(response.into_body(), LONGEST).collect().await;
+    Ok(body.map_err(|error| Failure::Answer(error.to_string()))?.to_bytes())
+}
+
+fn problem(body: &[u8]) -> Failure {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Failure::Problem(problem),
+        Err(_) => Failure::Answer(String::from_utf8_lossy(body).chars().take(200).collect()),
+    }
+}
+
+fn broken(error: hyper::Error) -> Failure {
+    if error.is_incomplete_message() || error.is_canceled() {
+        Failure::Ended
+    } else {
+        Failure::Answer(error.to_string())
+    }
+}
+
+fn late(_: tokio::time::error::Elapsed) -> Failure {
+    Failure::Answer(format!("none came within {} s", WHOLE.as_secs()))
+}

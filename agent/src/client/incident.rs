@@ -1,0 +1,135 @@
+//! `burstguard incident ID`: what happened, what happens if nobody decides, what to type.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::{
+    Failure, incidents,
+    moved::word,
+    session::Session,
+    term::{Screen, bad, by, clean, head},
+};
+use crate::api::{Act, Decision, IncidentDetail, ProcessView};
+
+/// How many acts, and how many processes, fit a screen.
+const SHOWN: usize = 10;
+
+#[derive(Debug, Args)]
+pub(crate) struct Incident {
+    id: u64,
+}
+
+impl Incident {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        let incident: IncidentDetail = session.daemon.get(&format!("/v1/incidents/{}", self.id))?;
+        session.show("incident", &incident, |screen| text(screen, &incident))
+    }
+}
+
+pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
+    let summary = &incident.summary;
+    let account = summary.account.as_deref().map_or_else(|| "no account".to_owned(), clean);
+    let mut text = format!(
+        "{}  {account}  {}  since {} ({})\n",
+        head(format!("Incident {}", summary.id)),
+        incidents::state(screen, summary),
+        screen.at(summary.opened_at),
+        screen.far(summary.opened_at),
+    );
+    let kinds: Vec<_> =
+        incident.kinds.iter().map(|(kind, number)| format!("{number} {}", clean(kind))).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!("   {}", kinds.join(", ")) };
+    part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
+    part(&mut text, "who", processes(&incident.processes));
+    part(&mut text, "when", acts(incident));
+    part(&mut text, "decided", incident.decisions.iter().map(|decision| decided(screen, decision)));
+    part(&mut text, "next", incident.next.iter().map(|next| clean(next)));
+    text
+}
+
+/// Lines under a word; nothing if there are none.
+fn part(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>) {
+    let mut word = word;
+    for line in lines {
+        let _ = writeln!(text, "  {word:7} {line}"); // a String takes everything
+        word = "";
+    }
+}
+
+/// Parents before their children, a step further in each.
+fn processes(processes: &[ProcessView]) -> Vec<String> {
+    let child_of = |process: &ProcessView, parent: &ProcessView| process.parent == parent.pid;
+    let mut waiting: Vec<(usize, &ProcessView)> = processes
+        .iter()
+        .rev()
+        .filter(|process| !processes.iter().any(|other| child_of(process, other)))
+        .map(|process| (0, process))
+        .collect();
+    let mut lines = Vec::new();
+    // Each is taken once: pids that the daemon gave in a circle have no outermost one, and are not reached.
+    while let Some((depth, process)) = waiting.pop() {
+        lines.push(format!("{:1$}{2}", "", depth * 2, one(process)));
+        waiting.extend(
+            processes.iter().rev().filter(|other| child_of(other, process)).map(|other| (depth + 1, other)),
+        );
+    }
+    shorten(lines, processes.len())
+}
+
+pub(super) fn one(process: &ProcessView) -> String {
+    let command = process.command.to_string();
+    let name = if command.is_empty() { process.comm.to_string() } else { command };
+    let login = process.login.map(|login| format!(", login {login}")).unwrap_or_default();
+    let unit = process.cgroup.as_ref().map(|cgroup| format!(", {cgroup}")).unwrap_or_default();
+    let stop = match (process.stopped, process.frozen) {
+        (_, true) => format!(" {}", bad("[frozen]")),
+        (true, false) => format!(" {}", bad("[stopped]")),
+        (false, false) => String::new(),
+    };
+    format!("{name} {} (uid {}{login}{unit}){stop}", process.pid, process.uid)
+}
+
+fn acts(incident: &IncidentDetail) -> Vec<String> {
+    let first = incident.acts.first().map(|act| act.at);
+    let lines = incident.acts.iter().map(|act| {
+        let after = first.map_or(0, |first| act.at.duration_since(first).as_millis());
+        line(after, act)
+    });
+    let all = usize::try_from(incident.summary.done).unwrap_or(usize::MAX);
+    shorten(lines.collect(), all.max(incident.acts.len()))
+}
+
+fn line(after_ms: i128, act: &Act) -> String {
+    let kinds = clean(&act.kinds.join("+"));
+    let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
+    format!(
+        "+{}.{:03} {kinds} {} by {} {}{over}",
+        after_ms / 1000,
+        after_ms % 1000,
+        act.path,
+        act.comm,
+        act.pid
+    )
+}
+
+/// The first ones, and how many more there are.
+fn shorten(mut lines: Vec<String>, all: usize) -> Vec<String> {
+    lines.truncate(SHOWN);
+    if all > lines.len() && !lines.is_empty() {
+        lines.push(format!("… {} more: --json has those that are kept", all - lines.len()));
+    }
+    lines
+}
+
+fn decided(screen: &Screen, decision: &Decision) -> String {
+    let Decision { at, verb, by: responder, reason, outcome } = decision;
+    format!(
+        "{} {} by {}: \"{}\"; {}",
+        screen.at(*at),
+        word(*verb),
+        by(responder),
+        clean(reason),
+        clean(outcome)
+    )
+}

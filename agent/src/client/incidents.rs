@@ -1,0 +1,74 @@
+//! `burstguard incidents`: what happened lately.
+
+use clap::Args;
+
+use super::{
+    Failure, ask,
+    session::Session,
+    term::{Screen, bad, clean, count, table},
+};
+use crate::api::{Filter, IncidentSummary, State};
+
+#[derive(Debug, Args)]
+pub(crate) struct Incidents {
+    /// Only those that wait for a decision.
+    #[arg(long)]
+    open: bool,
+    /// Only those of an account.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Only those of the last so long, such as 24h.
+    #[arg(long, value_name = "DURATION", value_parser = ask::seconds)]
+    since: Option<u64>,
+    /// At most so many.
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+}
+
+impl Incidents {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        let Self { open, account, since, limit } = self;
+        let query = serde_urlencoded::to_string(Filter { open, account, since_s: since, limit })
+            .map_err(|error| Failure::Answer(error.to_string()))?;
+        let incidents: Vec<IncidentSummary> = session.daemon.get(&format!("/v1/incidents?{query}"))?;
+        session.show("incidents", &incidents, |screen| text(screen, &incidents))
+    }
+}
+
+pub(super) fn text(screen: &Screen, incidents: &[IncidentSummary]) -> String {
+    if incidents.is_empty() {
+        return "no incidents\n".to_owned();
+    }
+    let rows: Vec<_> = incidents
+        .iter()
+        .map(|incident| {
+            vec![
+                incident.id.to_string(),
+                format!("{} ({} ago)", screen.at(incident.opened_at), screen.far(incident.opened_at)),
+                incident.account.as_deref().map_or_else(|| "-".to_owned(), clean),
+                clean(&incident.what),
+                incident.done.to_string(),
+                state(screen, incident),
+            ]
+        })
+        .collect();
+    table(&["ID", "OPENED", "ACCOUNT", "WHAT", "DONE", "STATE"], &rows)
+}
+
+/// How it stands, and how it ends by itself.
+pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
+    let until = match incident.until {
+        Some(until) if incident.closed_at.is_none() => format!(", ends by itself in {}", screen.far(until)),
+        _ => String::new(),
+    };
+    let waiting = count(incident.waiting, "process", "processes");
+    match incident.state {
+        State::Observed => "observed".to_owned(),
+        State::Stopped => format!("{}, {waiting}{until}", bad("STOPPED")),
+        State::Freezing => format!("{}, {waiting}{until}", bad("FREEZING")),
+        State::Frozen => format!("{}, {waiting}{until}", bad("FROZEN")),
+        State::Thawed => "thawed".to_owned(),
+        State::Killed => "killed".to_owned(),
+        State::Gone => "gone".to_owned(),
+    }
+}

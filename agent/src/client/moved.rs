@@ -1,0 +1,43 @@
+//! What was made to stop, go on or end, in words.
+
+use std::fmt::Write as _;
+
+use super::term::{Screen, by, clean, count, took};
+use crate::api::{Moved, Verb};
+
+pub(super) const fn word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Freeze => "frozen",
+        Verb::Thaw => "thawed",
+        Verb::Kill => "killed",
+        Verb::Reload => "reloaded",
+        Verb::Off => "off",
+        Verb::On => "enforcing again",
+    }
+}
+
+/// What was done, in a line, and what was left.
+pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
+    let processes = count(moved.processes.len() as u64, "process", "processes");
+    let cgroups = match moved.cgroups {
+        0 => String::new(),
+        cgroups => format!(" in {}", count(cgroups, "cgroup", "cgroups")),
+    };
+    let confirmed = match moved.confirmed_us {
+        Some(micros) => format!(", confirmed by the kernel in {}", took(micros)),
+        None => String::new(),
+    };
+    let until =
+        moved.until.map(|until| format!("; ends by itself at {}", screen.at(until))).unwrap_or_default();
+    let incident = moved.incident.map(|id| format!(" (incident {id})")).unwrap_or_default();
+    let mut text = format!(
+        "{}: {}, {processes}{cgroups}{confirmed}, as {}{until}{incident}\n",
+        word(moved.verb),
+        clean(&moved.target),
+        by(&moved.by),
+    );
+    for left in &moved.left_alone {
+        let _ = writeln!(text, "  left alone: {} {}: {}", left.comm, left.pid, clean(&left.why));
+    }
+    text
+}

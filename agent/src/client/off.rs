@@ -1,0 +1,42 @@
+//! `burstguard off` and `burstguard on`.
+
+use clap::Args;
+
+use super::{
+    Failure,
+    ask::{self, Because},
+    moved,
+    session::Session,
+};
+use crate::api::{Moved, OffBody, ReasonBody};
+
+#[derive(Debug, Args)]
+pub(crate) struct Off {
+    /// On again by itself after so long, such as 10m.
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
+    for_s: Option<u64>,
+    #[command(flatten)]
+    because: Because,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct On {
+    #[command(flatten)]
+    because: Because,
+}
+
+impl Off {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        let body = OffBody { for_s: self.for_s, reason: self.because.reason(session)? };
+        let done: Moved = session.daemon.post("/v1/off", &body)?;
+        session.done("off", &done, |screen| moved::text(screen, &done))
+    }
+}
+
+impl On {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        let done: Moved =
+            session.daemon.post("/v1/on", &ReasonBody { reason: self.because.reason(session)? })?;
+        session.done("on", &done, |screen| moved::text(screen, &done))
+    }
+}

@@ -1,0 +1,36 @@
+//! `burstguard reload`: the policy is read again.
+
+use clap::Args;
+
+use super::{
+    Failure,
+    ask::Because,
+    session::Session,
+    term::{clean, short},
+};
+use crate::api::{ReasonBody, Reloaded};
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    because: Because,
+}
+
+impl Reload {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        let body = ReasonBody { reason: self.because.reason(session)? };
+        let done: Reloaded = session.daemon.post("/v1/reload", &body)?;
+        session.done("reload", &done, |_| text(&done))
+    }
+}
+
+pub(super) fn text(done: &Reloaded) -> String {
+    let change = if done.before == done.after {
+        format!("sha {} as before", short(&done.after))
+    } else {
+        format!("sha {}, was {}", short(&done.after), short(&done.before))
+    };
+    let mut text = format!("policy loaded: {change}; watching {}\n", clean(&done.accounts.join(", ")));
+    text.extend(done.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
+    text
+}

@@ -1,0 +1,92 @@
+//! One command: whom it asks, and in which form it answers.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Common, Failure, When, http::Daemon, term::Screen};
+use crate::api::VERSION;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) daemon: Daemon,
+    pub(super) json: bool,
+    quiet: bool,
+    color: ColorChoice,
+    screen: Screen,
+}
+
+impl Session {
+    pub(super) fn new(common: Common) -> Self {
+        let Common { socket, json, color, utc, quiet } = common;
+        let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
+        let color = match color {
+            When::Auto => ColorChoice::Auto,
+            When::Always => ColorChoice::Always,
+            When::Never => ColorChoice::Never,
+        };
+        Self {
+            daemon: Daemon::at(&socket),
+            json,
+            quiet,
+            color,
+            screen: Screen { now: Timestamp::now(), zone },
+        }
+    }
+
+    /// Shows what was asked for.
+    pub(super) fn show<T: Serialize>(
+        &self,
+        name: &str,
+        answer: &T,
+        text: impl FnOnce(&Screen) -> String,
+    ) -> Result<(), Failure> {
+        self.print(&self.form(name, answer, text))
+    }
+
+    pub(super) fn form<T: Serialize>(
+        &self,
+        name: &str,
+        answer: &T,
+        text: impl FnOnce(&Screen) -> String,
+    ) -> String {
+        if self.json {
+            format!("{}\n", json!({ "version": VERSION, name: answer }))
+        } else {
+            text(&self.screen)
+        }
+    }
+
+    /// Says what was done.
+    pub(super) fn done<T: Serialize>(
+        &self,
+        name: &str,
+        answer: &T,
+        text: impl FnOnce(&Screen) -> String,
+    ) -> Result<(), Failure> {
+        if self.quiet && !self.json { Ok(()) } else { self.show(name, answer, text) }
+    }
+
+    /// Prints at once: whoever watches does not wait for a buffer to fill.
+    pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = AutoStream::new(io::stdout(), self.color).lock();
+        Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
+    }
+
+    /// Says what went wrong: to a person on standard error, to a program on standard output too.
+    pub(super) fn fail(&self, failure: &Failure) -> ExitCode {
+        if self.json {
+            let _ = self.print(&format!("{}\n", json!({ "version": VERSION, "problem": failure.problem() })));
+        }
+        let mut err = AutoStream::new(io::stderr(), self.color).lock();
+        // If standard error cannot be written to, the exit status must do.
+        let _ = writeln!(err, "{}: {}", super::term::bad("error"), failure.text());
+        ExitCode::from(failure.exit_status())
+    }
+}

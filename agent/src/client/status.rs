@@ -1,0 +1,51 @@
+//! `burstguard status`: the host at a glance.
+
+use super::{
+    Failure, accounts,
+    session::Session,
+    term::{Screen, bad, clean, count, good, paths, short},
+};
+use crate::api::{self, Mode};
+
+pub(super) fn run(session: &Session) -> Result<(), Failure> {
+    let status: api::Status = session.daemon.get("/v1/status")?;
+    session.show("status", &status, |screen| text(screen, &status))
+}
+
+pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
+    let api::Status { policy, .. } = status;
+    let mode = match (status.mode, status.off_until) {
+        (Mode::Enforce, _) => good("enforcing"),
+        (Mode::Observe, _) => "only observing".to_owned(),
+        (Mode::Off, Some(until)) => bad(format!("OFF until {}", screen.at(until))),
+        (Mode::Off, None) => bad("OFF"),
+    };
+    let sources = if policy.sources.is_empty() { "built in".to_owned() } else { paths(&policy.sources) };
+    let file = if policy.changed { bad("changed since: burstguard reload") } else { "unchanged".to_owned() };
+    let figure = |number: u64| if number == 0 { number.to_string() } else { bad(number) };
+    let mut text = format!(
+        "burstguard {}   {mode}   tier {} ({})   kernel {}   armed {} ago, self-test ok {} ago\n\
+         policy   {sources}   sha {}   loaded {} ({} ago), {file}\n\
+         watching {}, {}, {}   records lost {}   kernel errors {}   open incidents {}\n",
+        clean(&status.version),
+        clean(&status.tier),
+        clean(&status.tier_note),
+        clean(&status.kernel),
+        screen.far(status.armed_at),
+        screen.far(status.self_test_at),
+        short(&policy.sha256),
+        screen.at(policy.loaded_at),
+        screen.far(policy.loaded_at),
+        count(status.accounts.len() as u64, "account", "accounts"),
+        count(status.trees.len() as u64, "tree", "trees"),
+        count(status.processes, "process", "processes"),
+        figure(status.records_lost),
+        figure(status.kernel_errors),
+        status.open_incidents,
+    );
+    text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
+    if !status.accounts.is_empty() {
+        text += &accounts::text(screen, &status.accounts);
+    }
+    text
+}

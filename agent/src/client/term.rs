@@ -1,0 +1,124 @@
+//! Text for a person: times, columns, colour.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    api::{Bytes, Responder},
+    clean::Clean,
+};
+
+/// What a screen is relative to.
+#[derive(Debug)]
+pub(super) struct Screen {
+    pub(super) now: Timestamp,
+    pub(super) zone: TimeZone,
+}
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const HEAD: Style = Style::new().bold();
+
+/// What wants attention.
+pub(super) fn bad(text: impl fmt::Display) -> String {
+    format!("{BAD}{text}{BAD:#}")
+}
+
+/// What is as it should be.
+pub(super) fn good(text: impl fmt::Display) -> String {
+    format!("{GOOD}{text}{GOOD:#}")
+}
+
+pub(super) fn head(text: impl fmt::Display) -> String {
+    format!("{HEAD}{text}{HEAD:#}")
+}
+
+/// A name or a sentence that somebody else chose, made fit for a terminal.
+pub(super) fn clean(text: &str) -> String {
+    Clean(text).to_string()
+}
+
+/// `1 process`, `2 processes`.
+pub(super) fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+impl Screen {
+    /// A time of day if that says enough, else the day too.
+    pub(super) fn at(&self, at: Timestamp) -> String {
+        let form = match self.now.duration_since(at).unsigned_abs().as_secs() / 3600 {
+            0..20 => "%H:%M:%S",
+            20..144 => "%a %H:%M",
+            _ => "%Y-%m-%d %H:%M",
+        };
+        let zone = if self.zone == TimeZone::UTC { "Z" } else { "" };
+        format!("{}{zone}", at.to_zoned(self.zone.clone()).strftime(form))
+    }
+
+    /// How long ago, or how long until.
+    pub(super) fn far(&self, at: Timestamp) -> String {
+        span(self.now.duration_since(at).unsigned_abs().as_secs())
+    }
+}
+
+/// In its two largest units.
+pub(super) fn span(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, 0) => format!("{hours}h"),
+        (0, hours, minutes) => format!("{hours}h {minutes}m"),
+        (days, 0, _) => format!("{days}d"),
+        (days, hours, _) => format!("{days}d {hours}h"),
+    }
+}
+
+/// How long the kernel took.
+pub(super) fn took(micros: u64) -> String {
+    match micros {
+        0..1000 => format!("{micros} µs"),
+        1000..1_000_000 => format!("{} ms", micros / 1000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
+    }
+}
+
+/// The first figures, by which people compare.
+pub(super) fn short(sha256: &str) -> String {
+    clean(&sha256.chars().take(6).collect::<String>())
+}
+
+pub(super) fn paths(paths: &[Bytes]) -> String {
+    paths.iter().map(Bytes::to_string).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn by(responder: &Responder) -> String {
+    match responder {
+        Responder::User { uid, name: Some(name), .. } => format!("{} (uid {uid})", clean(name)),
+        Responder::User { uid, name: None, .. } => format!("uid {uid}"),
+        Responder::Deadline => "its deadline".to_owned(),
+        Responder::Policy => "the policy".to_owned(),
+    }
+}
+
+/// Rows under a heading, in columns. The cells must be clean; colour does not count.
+pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
+    let heading: Vec<_> = heading.iter().map(|text| (*text).to_owned()).collect();
+    let width = |column: usize| {
+        std::iter::once(&heading).chain(rows).filter_map(|row| row.get(column)).map(|cell| shown(cell)).max()
+    };
+    let widths: Vec<_> = (0..heading.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{:1$}", "", width - shown(cell)));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    std::iter::once(&heading).chain(rows).map(line).collect()
+}
+
+/// How many characters of it are seen.
+fn shown(cell: &str) -> usize {
+    anstream::adapter::strip_str(cell).to_string().chars().count()
+}

@@ -1,0 +1,4 @@
+//! Screens word for word, exit statuses, and JSON.
+
+mod exits;
+mod screens;

@@ -1,0 +1,304 @@
+use std::io::Write as _;
+
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    api::{
+        AccountView, Bytes, Code, IncidentDetail, IncidentSummary, Moved, Problem, Reloaded, Status, Tested,
+        VERSION, Whois, Why,
+    },
+    client::{
+        Common, When, accounts, failure::Failure, incident, incidents, moved, reload, selftest,
+        session::Session, status, term::Screen, watch, whois, why,
+    },
+};
+
+fn screen() -> Screen {
+    Screen { now: at("03:16:41"), zone: TimeZone::UTC }
+}
+
+fn at(time: &str) -> Timestamp {
+    format!("2026-11-22T{time}Z").parse().expect("a time")
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("what the daemon sends")
+}
+
+fn account() -> Value {
+    json!({
+        "name": "deployer", "response": "hold", "standing": "tripped", "until": at("03:27:41"),
+        "budgets": [
+            { "kind": "deletes", "used": 10, "limit": 10, "window_ms": 10_000 },
+            { "kind": "recreates", "used": 2, "limit": 3, "window_ms": 60_000 },
+        ],
+        "processes": 7, "stopped": 3, "frozen": 0, "incident": 7,
+    })
+}
+
+fn quiet_account() -> Value {
+    json!({
+        "name": "ansible", "response": "observe", "standing": "armed", "until": null,
+        "budgets": [{ "kind": "deletes", "used": 0, "limit": 10, "window_ms": 10_000 }],
+        "processes": 12, "stopped": 0, "frozen": 0, "incident": null,
+    })
+}
+
+fn process(pid: u32, parent: u32, command: &str) -> Value {
+    json!({
+        "pid": pid, "parent": parent, "comm": "rm", "command": command, "uid": 0, "login": 998,
+        "cgroup": "system.slice/runner.service", "stopped": pid == 1379, "frozen": false,
+    })
+}
+
+fn summary() -> Value {
+    json!({
+        "id": 7, "opened_at": at("03:12:41"), "account": "deployer", "what": "12 deletes in 0.4s in /etc",
+        "done": 12, "state": "stopped", "waiting": 1, "until": at("03:27:41"), "closed_at": null,
+    })
+}
+
+fn detail() -> Value {
+    let mut detail = summary();
+    let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over });
+    detail.as_object_mut().expect("an object").extend([
+        ("acts".to_owned(), json!([act("03:12:41", "/etc/nginx/a", false), act("03:12:41.391", "/etc/nginx/b", true)])),
+        ("kinds".to_owned(), json!([["deletes", 12]])),
+        ("processes".to_owned(), json!([process(1379, 1377, "rm -rf /etc/nginx"), process(1377, 1203, "sudo rm -rf /etc/nginx")])),
+        ("decisions".to_owned(), json!([{
+            "at": at("03:15:02"), "verb": "freeze", "by": { "kind": "user", "uid": 1007, "name": "lead", "login": 1007, "pid": 9 },
+            "reason": "INC-88", "outcome": "2 processes frozen",
+        }])),
+        ("next".to_owned(), json!(["burstguard thaw 7   let these processes go on", "burstguard kill 7   end them"])),
+    ]);
+    detail
+}
+
+fn host() -> Value {
+    json!({
+        "version": "0.3.0", "mode": "enforce", "off_until": null, "tier": "lsm", "tier_note": "can hold and deny",
+        "kernel": "6.12.48", "pid": 9, "armed_at": "2026-11-18T23:00:00Z", "self_test_at": at("03:16:29"),
+        "policy": {
+            "sources": ["/etc/burstguard/policy.toml"], "sha256": "9f31c2aa", "loaded_at": "2026-11-21T01:00:00Z",
+            "changed": false, "warnings": [],
+        },
+        "accounts": [quiet_account(), account()], "trees": ["/etc", "/srv"], "processes": 19, "records_lost": 0,
+        "kernel_errors": 0, "open_incidents": 1,
+    })
+}
+
+fn confirmation() -> Value {
+    json!({
+        "incident": 8, "verb": "freeze", "target": "deployer",
+        "by": { "kind": "user", "uid": 0, "name": null, "login": null, "pid": 9 },
+        "processes": [process(1379, 1377, "")], "cgroups": 1, "confirmed_us": 4200, "until": at("03:31:41"),
+        "left_alone": [{ "pid": 812, "comm": "sshd", "why": "a listener" }],
+    })
+}
+
+fn whois_value() -> Value {
+    json!({
+        "process": process(1379, 1377, "rm -rf /etc/nginx"), "account": "deployer",
+        "evidence": ["its ancestor bash 1203 has login uid 998"], "ancestors": [process(1377, 1203, "sudo rm")], "spared": null,
+    })
+}
+
+fn why_value() -> Value {
+    json!({ "pid": 1379, "account": "deployer", "standing": "tripped", "incident": summary(), "because": "it is stopped" })
+}
+
+/// What is seen, colour aside.
+fn check(found: &str, expected: &str) {
+    assert_eq!(strip_str(found).to_string(), expected);
+}
+
+#[test]
+fn status_on_one_screen() {
+    check(
+        &status::text(&screen(), &read(host())),
+        "\
+burstguard 0.3.0   enforcing   tier lsm (can hold and deny)   kernel 6.12.48   armed 3d 4h ago, self-test ok 12s ago
+policy   /etc/burstguard/policy.toml   sha 9f31c2   loaded Sat 01:00Z (1d 2h ago), unchanged
+watching 2 accounts, 2 trees, 19 processes   records lost 0   kernel errors 0   open incidents 1
+ACCOUNT   RESPONSE  STANDING  DELETES  RECREATES  PROCESSES      INCIDENT
+ansible   observe   armed     0/10     -          12             -
+deployer  hold      TRIPPED   10/10    2/3        7 (3 stopped)  7, until 03:27:41Z
+",
+    );
+}
+
+#[test]
+fn incidents_in_a_list() {
+    check(
+        &incidents::text(&screen(), &read::<Vec<IncidentSummary>>(json!([summary()]))),
+        "\
+ID  OPENED              ACCOUNT   WHAT                        DONE  STATE
+7   03:12:41Z (4m ago)  deployer  12 deletes in 0.4s in /etc  12    STOPPED, 1 process, ends by itself in 11m
+",
+    );
+    check(&incidents::text(&screen(), &[]), "no incidents\n");
+}
+
+#[test]
+fn one_incident() {
+    check(
+        &incident::text(&screen(), &read(detail())),
+        "\
+Incident 7  deployer  STOPPED, 1 process, ends by itself in 11m  since 03:12:41Z (4m)
+  what    12 deletes in 0.4s in /etc   12 deletes
+  who     sudo rm -rf /etc/nginx 1377 (uid 0, login 998, system.slice/runner.service)
+            rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [stopped]
+  when    +0.000 delete /etc/nginx/a by rm 1379
+          +0.391 delete /etc/nginx/b by rm 1379  over the budget
+          … 10 more: --json has those that are kept
+  decided 03:15:02Z frozen by lead (uid 1007): \"INC-88\"; 2 processes frozen
+  next    burstguard thaw 7   let these processes go on
+          burstguard kill 7   end them
+",
+    );
+}
+
+#[test]
+fn who_and_why() {
+    check(
+        &whois::text(&read(whois_value())),
+        "\
+rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [stopped]
+  acts for account deployer
+  because its ancestor bash 1203 has login uid 998
+  child of sudo rm 1377 (uid 0, login 998, system.slice/runner.service)
+",
+    );
+    check(
+        &why::text(&screen(), &read(why_value())),
+        "\
+pid 1379 acts for account deployer, TRIPPED
+  it is stopped
+  incident 7: 12 deletes in 0.4s in /etc; STOPPED, 1 process, ends by itself in 11m
+",
+    );
+}
+
+#[test]
+fn what_was_done() {
+    check(
+        &moved::text(&screen(), &read(confirmation())),
+        "\
+frozen: deployer, 1 process in 1 cgroup, confirmed by the kernel in 4 ms, as uid 0; ends by itself at 03:31:41Z (incident 8)
+  left alone: sshd 812: a listener
+",
+    );
+    let accounts = ["a", "b"].map(str::to_owned).to_vec();
+    let done = Reloaded {
+        before: "1".repeat(64),
+        after: "2".repeat(64),
+        accounts,
+        warnings: vec!["old".to_owned()],
+    };
+    check(&reload::text(&done), "policy loaded: sha 222222, was 111111; watching a, b\nwarning: old\n");
+    let done = Tested { tier: "lsm".to_owned(), took_us: 12_345 };
+    check(&selftest::text(&done), "self-test passed: tier lsm, in 12 ms\n");
+    check(
+        &watch::text(r#"{"event":"burst","incident":7,"path":"a\u001b[2J"}"#),
+        "BURST  incident=7  path=a\\u{1b}[2J",
+    );
+    check(&watch::text("garbage\u{7}"), "garbage\\u{7}");
+}
+
+#[test]
+fn failures_say_what_to_do() {
+    let problem =
+        Problem::new(Code::AlreadyDecided, "incident 7 is already decided: \u{1b}[2J").help("nothing");
+    assert_eq!(
+        Failure::Problem(problem).text(),
+        "incident 7 is already decided: \\u{1b}[2J\n  nothing   (exit 6)"
+    );
+    let socket = "/run/x.sock".into();
+    let failure = Failure::NoDaemon { socket, source: std::io::ErrorKind::ConnectionRefused.into() };
+    assert!(
+        failure.text().starts_with("no daemon answers at /run/x.sock: connection refused\n"),
+        "{}",
+        failure.text()
+    );
+}
+
+/// Puts something hostile into every text of an answer.
+fn poison(value: &mut Value, free: bool) {
+    match value {
+        Value::String(text) if free => text.push_str("\u{1b}]0;x\u{7}\u{9b}2J\r\u{202e}"),
+        Value::Array(values) => values.iter_mut().for_each(|value| poison(value, free)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| {
+            let closed =
+                ["standing", "state", "verb", "mode"].contains(&key.as_str()) || key.ends_with("_at");
+            poison(value, !closed && !["until", "off_until", "at", "kind"].contains(&key.as_str()));
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
+    let poisoned = |mut value: Value| {
+        poison(&mut value, true);
+        value
+    };
+    let budgets = |mut value: Value| {
+        value["budgets"][0]["kind"] = json!("deletes\u{1b}[2J");
+        value
+    };
+    for text in [
+        status::text(&screen(), &read::<Status>(poisoned(host()))),
+        accounts::text(&screen(), &[read::<AccountView>(budgets(poisoned(account())))]),
+        incidents::text(&screen(), &[read(poisoned(summary()))]),
+        incident::text(&screen(), &read::<IncidentDetail>(poisoned(detail()))),
+        whois::text(&read::<Whois>(poisoned(whois_value()))),
+        why::text(&screen(), &read::<Why>(poisoned(why_value()))),
+        moved::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
+    ] {
+        // Our own colours are the only escapes: a stricter stripper than a terminal would hide others.
+        let own = text
+            .replace("\u{1b}[0m", "")
+            .replace("\u{1b}[1m", "")
+            .replace("\u{1b}[31m", "")
+            .replace("\u{1b}[32m", "");
+        let acting: Vec<_> =
+            own.chars().filter(|char| char.is_control() && *char != '\n' || *char == '\u{202e}').collect();
+        assert!(acting.is_empty(), "{acting:?} in {text}");
+    }
+}
+
+#[test]
+fn json_has_its_version_and_bytes_survive_it() {
+    let session =
+        |json| Session::new(Common { socket: "/".into(), json, color: When::Never, utc: true, quiet: false });
+    let whois = Whois {
+        process: crate::api::ProcessView {
+            comm: Bytes::Raw(vec![0xff, 0x1b]),
+            ..read(process(1, 0, "a\u{1b}b"))
+        },
+        ..read(whois_value())
+    };
+    let text = session(true).form("whois", &whois, |_| String::new());
+    let value: Value = serde_json::from_str(&text).expect("one object");
+    assert_eq!(value["version"], VERSION);
+    assert_eq!(read::<Whois>(value["whois"].clone()), whois);
+    assert!(text.ends_with('\n') && !text.contains('\u{1b}'), "{text}");
+    assert_eq!(session(false).form("whois", &whois, |_| "text".to_owned()), "text");
+}
+
+#[test]
+fn colour_is_left_out_where_it_is_not_wanted() {
+    let text = accounts::text(&screen(), &[read(account())]);
+    let written = |choice| {
+        let mut out = AutoStream::new(Vec::new(), choice);
+        out.write_all(text.as_bytes()).expect("memory");
+        String::from_utf8(out.into_inner()).expect("text")
+    };
+    assert!(written(ColorChoice::Always).contains('\u{1b}'));
+    // What is no terminal, as with NO_COLOR set.
+    assert!(!written(ColorChoice::Auto).contains('\u{1b}'));
+    assert!(!written(ColorChoice::Never).contains('\u{1b}'));
+}
