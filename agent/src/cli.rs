@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::client;
+use crate::logging;
 
 /// Stops an automation account that deletes and recreates its environment at machine speed, until a person has looked.
 #[derive(Debug, Parser)]
@@ -35,6 +35,11 @@ pub(crate) enum Command {
         /// The policy file.
         #[arg(long, value_name = "FILE", default_value = "/etc/burstguard/policy.toml")]
         policy: PathBuf,
+        /// Say what happens as one JSON object a line.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        log: logging::Arguments,
     },
     #[command(flatten)]
     Ask(client::Verb),

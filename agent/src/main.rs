@@ -35,11 +35,10 @@ use policy::PolicyError;
 const INVALID_POLICY: u8 = 7;
 
 fn main() -> ExitCode {
-    logging::start();
-    let Cli { common, command } = Cli::parse();
-    let done = match command {
-        Command::Run { policy } => {
-            daemon::run(daemon::Options { policy, form: if common.json { Form::Json } else { Form::Text } })
+    let done = match Cli::parse().command {
+        Command::Run { policy, json, log } => {
+            logging::start(&log);
+            daemon::run(daemon::Options { policy, form: if json { Form::Json } else { Form::Text } })
         }
         Command::Ask(verb) => return client::run(verb, common),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),

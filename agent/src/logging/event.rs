@@ -1,0 +1,175 @@
+//! What happens, in the log: the sentence that a person reads, and fields to search by.
+
+use tracing::Level;
+
+use crate::report::{Actor, Destruction, Event};
+
+/// Logs an event. Under journald each field is one of the journal: `journalctl BURSTGUARD_INCIDENT=7`.
+pub(crate) fn event(event: &Event) {
+    // tracing knows the level of a place in the program when it is compiled.
+    macro_rules! log_at {
+        ($level:expr) => {{
+            let Fields { name, incident, account, pid, actor, act } = Fields::of(event);
+            tracing::event!(
+                $level,
+                event = name,
+                incident,
+                account = account.or(actor.map(|actor| actor.account.as_str())),
+                pid = pid.or(actor.map(|actor| actor.pid)),
+                uid = actor.map(|actor| actor.uid),
+                comm = actor.map(|actor| actor.comm.as_str()),
+                kinds = act.map(|act| act.kinds.join("+")),
+                tree = act.and_then(|act| act.tree.as_deref()),
+                path = act.map(|act| act.path.as_str()),
+                "{event}"
+            )
+        }};
+    }
+    match level(event) {
+        Level::ERROR => log_at!(Level::ERROR),
+        Level::WARN => log_at!(Level::WARN),
+        Level::INFO => log_at!(Level::INFO),
+        _ => log_at!(Level::DEBUG),
+    }
+}
+
+/// What a person should look at warns; what comes by the thousand is for whoever asks for it.
+fn level(event: &Event) -> Level {
+    match event {
+        Event::Counter { fault: true, .. } | Event::EffectFailed { .. } => Level::ERROR,
+        Event::Burst { .. }
+        | Event::Stopped { .. }
+        | Event::Frozen { .. }
+        | Event::Decided { .. }
+        | Event::Attempt { .. }
+        | Event::Off { .. }
+        | Event::On => Level::WARN,
+        Event::Armed { .. }
+        | Event::Blind { .. }
+        | Event::Counter { .. }
+        | Event::Reloaded { .. }
+        | Event::Released { .. }
+        | Event::Ended { .. } => Level::INFO,
+        Event::Joined { .. } | Event::Operation { .. } => Level::DEBUG,
+    }
+}
+
+/// What an event is about, as far as it has such a thing.
+#[derive(Default)]
+struct Fields<'a> {
+    name: &'static str,
+    incident: Option<u64>,
+    /// Of an event that has no actor.
+    account: Option<&'a str>,
+    /// Of an event that has no actor.
+    pid: Option<u32>,
+    actor: Option<&'a Actor>,
+    act: Option<&'a Destruction>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(event: &'a Event) -> Self {
+        let named = |name| Self { name, ..Self::default() };
+        let about = |name, incident| Self { name, incident, ..Self::default() };
+        match event {
+            Event::Armed { .. } => named("armed"),
+            Event::Joined { actor } => Self { actor: Some(actor), ..named("joined") },
+            Event::Operation { actor, act, .. } => {
+                Self { actor: Some(actor), act: Some(act), ..named("operation") }
+            }
+            Event::Burst { incident, actor, act, .. } => {
+                Self { actor: Some(actor), act: Some(act), ..about("burst", Some(*incident)) }
+            }
+            Event::Stopped { incident, actor } => Self { actor: Some(actor), ..about("stopped", *incident) },
+            Event::Blind { actor, .. } => Self { actor: Some(actor), ..named("blind") },
+            Event::Counter { .. } => named("counter"),
+            Event::Frozen { incident, .. } => about("frozen", Some(*incident)),
+            Event::Decided { incident, .. } => about("decided", Some(*incident)),
+            Event::Attempt { incident, account, pid, .. } => {
+                Self { account: Some(account), pid: Some(*pid), ..about("attempt", Some(*incident)) }
+            }
+            Event::EffectFailed { incident, .. } => about("effect_failed", Some(*incident)),
+            Event::Off { .. } => named("off"),
+            Event::On => named("on"),
+            Event::Reloaded { .. } => named("reloaded"),
+            Event::Released { .. } => named("released"),
+            Event::Ended { .. } => named("ended"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        fmt,
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::{
+        Subscriber,
+        field::{Field, Visit},
+    };
+    use tracing_subscriber::{
+        Layer,
+        layer::{Context, SubscriberExt as _},
+    };
+
+    use super::*;
+
+    type Logged = BTreeMap<&'static str, String>;
+
+    #[derive(Default)]
+    struct Last(Arc<Mutex<(Option<Level>, Logged)>>);
+
+    struct Into<'a>(&'a mut Logged);
+
+    impl Visit for Into<'_> {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            self.0.insert(field.name(), format!("{value:?}"));
+        }
+    }
+
+    impl<S: Subscriber> Layer<S> for Last {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            let mut last = self.0.lock().unwrap();
+            last.0 = Some(*event.metadata().level());
+            event.record(&mut Into(&mut last.1));
+        }
+    }
+
+    #[test]
+    fn a_burst_warns_and_can_be_searched_for() {
+        let last = Last::default();
+        let logged = Arc::clone(&last.0);
+        let actor = Actor {
+            at_ns: 1,
+            account: "deployer".to_owned(),
+            pid: 7,
+            tid: 7,
+            uid: 1000,
+            comm: "r\nm".to_owned(),
+        };
+        let act = Destruction { kinds: vec!["delete", "recreate"], tree: None, path: "a\u{1b}".to_owned() };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(last), || {
+            event(&Event::Burst { incident: 3, actor, act, whole: false });
+        });
+        let (level, fields) = &*logged.lock().unwrap();
+        assert_eq!(*level, Some(Level::WARN));
+        let expected = [
+            ("account", "\"deployer\""),
+            ("comm", "\"r\\nm\""),
+            ("event", "\"burst\""),
+            ("incident", "3"),
+            ("kinds", "\"delete+recreate\""),
+            ("path", "\"a\\u{1b}\""),
+            ("pid", "7"),
+            ("uid", "1000"),
+        ];
+        let mut found = fields.clone();
+        let message = found.remove("message").unwrap();
+        assert_eq!(found, expected.map(|(name, value)| (name, value.to_owned())).into());
+        assert!(message.starts_with("BURST 3 by deployer"), "{message}");
+        assert!(!message.contains(char::is_control), "{message}");
+    }
+}
