@@ -16,6 +16,8 @@ mod daemon;
 mod enforcer;
 mod incidents;
 mod logging;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the loop does not feed it yet"))]
+mod metrics;
 mod output;
 mod policy;
 mod processes;

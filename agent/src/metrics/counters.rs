@@ -1,0 +1,252 @@
+//! What only grows: counters, and histograms of how long something took.
+
+use std::{collections::HashMap, time::Duration};
+
+use agent_common::rules::Kind;
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, Result,
+    core::{Atomic, Collector, GenericCounterVec},
+};
+
+use super::family::NAMESPACE;
+use crate::{
+    api::{AccountView, Responder, Verb},
+    report::{Actor, Event},
+};
+
+/// The response of an account before it is known.
+pub(super) const UNKNOWN: &str = "unknown";
+
+/// A person decides within minutes.
+const DECISION_SECONDS: &[f64] = &[1., 5., 15., 30., 60., 120., 300., 600., 1800., 3600.];
+/// The kernel freezes within milliseconds, unless a process sleeps where it cannot be frozen.
+const FREEZE_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1., 5.];
+/// Most turns are microseconds; past 10 s the loop counts as hanging.
+const TURN_SECONDS: &[f64] = &[0.00001, 0.0001, 0.001, 0.01, 0.1, 1., 10.];
+
+/// Every one of them; what each counts is said where it is registered.
+pub(super) struct Counters {
+    operations: IntCounterVec,
+    bursts: IntCounterVec,
+    joined: IntCounterVec,
+    stopped: IntCounterVec,
+    blind: IntCounterVec,
+    attempts: IntCounterVec,
+    released: IntCounter,
+    decisions: IntCounterVec,
+    decision_seconds: Histogram,
+    freeze_seconds: Histogram,
+    frozen: IntCounter,
+    turn_seconds: Histogram,
+    effects_failed: IntCounterVec,
+}
+
+impl Counters {
+    pub(super) fn register(registry: &Registry) -> Result<Self> {
+        let make = Make(registry);
+        make.build_info()?;
+        Ok(Self {
+            operations: make.counters(
+                "operations_total",
+                "Destructive operations under protected trees; one that is of two kinds counts as each.",
+                &["account", "kind"],
+            )?,
+            bursts: make.counters(
+                "bursts_total",
+                "Budgets exceeded, by the response of the account at that time.",
+                &["account", "response"],
+            )?,
+            joined: make.counters(
+                "processes_joined_total",
+                "Processes that began to act for an account, without their children.",
+                &["account"],
+            )?,
+            stopped: make.counters(
+                "processes_stopped_total",
+                "Stops of processes by the kernel programs; a process that is stopped twice counts twice.",
+                &["account"],
+            )?,
+            blind: make.counters(
+                "blind_total",
+                "What accounts did and this tier cannot judge, by reason.",
+                &["account", "reason"],
+            )?,
+            attempts: make.counters(
+                "attempts_total",
+                "Attempts of an account's processes to decide about themselves.",
+                &["account"],
+            )?,
+            released: make.counter("processes_released_total", "Stopped processes that were let go on.")?,
+            decisions: make.counters(
+                "decisions_total",
+                "Decisions carried out, by verb and by who decided.",
+                &["verb", "by"],
+            )?,
+            decision_seconds: make.histogram(
+                "decision_seconds",
+                "From a burst to the decision about it.",
+                DECISION_SECONDS,
+            )?,
+            freeze_seconds: make.histogram(
+                "freeze_seconds",
+                "From a freeze to the kernel's confirmation.",
+                FREEZE_SECONDS,
+            )?,
+            frozen: make
+                .counter("processes_frozen_total", "Processes in freezes that the kernel confirmed.")?,
+            turn_seconds: make.histogram(
+                "loop_turn_seconds",
+                "How long the daemon's loop took for one input, while the next had to wait.",
+                TURN_SECONDS,
+            )?,
+            effects_failed: make.counters(
+                "effects_failed_total",
+                "What the daemon meant to do and could not.",
+                &["effect"],
+            )?,
+        })
+    }
+
+    /// Counts an event; `response_of` is none for what is no account.
+    pub(super) fn event<'a>(&self, event: &Event, response_of: impl Fn(&str) -> Option<&'a str>) {
+        let known = |actor: &Actor| response_of(&actor.account);
+        match event {
+            Event::Operation { actor, act, .. } if known(actor).is_some() => {
+                for kind in &act.kinds {
+                    self.operations.with_label_values(&[&*actor.account, *kind]).inc();
+                }
+            }
+            Event::Burst { actor, .. } => {
+                if let Some(response) = known(actor) {
+                    self.bursts.with_label_values(&[&*actor.account, response]).inc();
+                }
+            }
+            Event::Joined { actor } if known(actor).is_some() => {
+                self.joined.with_label_values(&[&actor.account]).inc();
+            }
+            Event::Stopped { actor, .. } if known(actor).is_some() => {
+                self.stopped.with_label_values(&[&actor.account]).inc();
+            }
+            Event::Blind { actor, reason, .. } if known(actor).is_some() => {
+                self.blind.with_label_values(&[&*actor.account, *reason]).inc();
+            }
+            Event::Attempt { account, .. } if response_of(account).is_some() => {
+                self.attempts.with_label_values(&[account]).inc();
+            }
+            Event::Released { pids } => self.released.inc_by(pids.len() as u64),
+            // Somebody who has left, or what facts say.
+            _ => {}
+        }
+    }
+
+    /// Begins what is sure to be asked for, at 0.
+    pub(super) fn begin(&self, account: &AccountView) {
+        let name = account.name.as_str();
+        for kind in Kind::ALL {
+            self.operations.with_label_values(&[name, kind.word()]);
+        }
+        self.bursts.with_label_values(&[name, &account.response]);
+        self.joined.with_label_values(&[name]);
+        self.stopped.with_label_values(&[name]);
+        self.attempts.with_label_values(&[name]);
+    }
+
+    /// Forgets the accounts that are not to be kept.
+    pub(super) fn keep(&self, kept: impl Fn(&str) -> bool) {
+        for counters in
+            [&self.operations, &self.bursts, &self.joined, &self.stopped, &self.blind, &self.attempts]
+        {
+            forget(counters, |account| !kept(account));
+        }
+    }
+
+    pub(super) fn decision(&self, verb: Verb, by: &Responder, waited: Option<Duration>) {
+        self.decisions.with_label_values(&[verb_word(verb), responder_word(by)]).inc();
+        if let Some(waited) = waited {
+            self.decision_seconds.observe(waited.as_secs_f64());
+        }
+    }
+
+    pub(super) fn freeze(&self, took: Duration, processes: u64) {
+        self.freeze_seconds.observe(took.as_secs_f64());
+        self.frozen.inc_by(processes);
+    }
+
+    pub(super) fn loop_turn(&self, took: Duration) {
+        self.turn_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn effect_failed(&self, effect: &'static str) {
+        self.effects_failed.with_label_values(&[effect]).inc();
+    }
+}
+
+/// Removes every series of the accounts that have left.
+fn forget<P: Atomic>(counters: &GenericCounterVec<P>, left: impl Fn(&str) -> bool) {
+    for family in counters.collect() {
+        for metric in family.get_metric() {
+            let labels: HashMap<&str, &str> =
+                metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
+            if labels.get("account").is_some_and(|account| left(account)) {
+                let _ = counters.remove(&labels); // fails only if it is gone already
+            }
+        }
+    }
+}
+
+/// Makes metrics of one registry.
+struct Make<'a>(&'a Registry);
+
+impl Make<'_> {
+    fn build_info(&self) -> Result<()> {
+        let info = self.gauges("build_info", "The version that runs; always 1.", &["version"])?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(())
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {
+        let counter = IntCounter::with_opts(opts(name, help))?;
+        self.register(counter)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
+        self.register(IntCounterVec::new(opts(name, help), labels)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
+        self.register(IntGaugeVec::new(opts(name, help), labels)?)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
+        let opts = HistogramOpts { common_opts: opts(name, help), buckets: buckets.to_vec() };
+        self.register(Histogram::with_opts(opts)?)
+    }
+
+    fn register<C: Collector + Clone + 'static>(&self, collector: C) -> Result<C> {
+        self.0.register(Box::new(collector.clone()))?;
+        Ok(collector)
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace(NAMESPACE)
+}
+
+fn verb_word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Freeze => "freeze",
+        Verb::Thaw => "thaw",
+        Verb::Kill => "kill",
+        Verb::Reload => "reload",
+        Verb::Off => "off",
+        Verb::On => "on",
+    }
+}
+
+fn responder_word(by: &Responder) -> &'static str {
+    match by {
+        Responder::User { .. } => "user",
+        Responder::Deadline => "deadline",
+        Responder::Policy => "policy",
+    }
+}

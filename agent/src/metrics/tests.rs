@@ -1,0 +1,214 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    api::{AccountView, BudgetView, Mode, PolicyView, Standing, Status},
+    report::{Actor, Destruction},
+};
+use agent_common::{rules::Kind, wire::Counter};
+
+mod conventions;
+mod http;
+mod rules;
+
+fn account(name: &str) -> AccountView {
+    let budget =
+        |kind: Kind| BudgetView { kind: format!("{}s", kind.word()), used: 3, limit: 10, window_ms: 10_000 };
+    AccountView {
+        name: name.to_owned(),
+        response: "hold".to_owned(),
+        standing: Standing::Tripped,
+        until: None,
+        budgets: [Kind::Delete, Kind::Replace, Kind::Truncate, Kind::Recreate].map(budget).into(),
+        processes: 7,
+        stopped: 2,
+        frozen: 1,
+        incident: Some(1),
+    }
+}
+
+fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
+    let then = Timestamp::from_second(1_700_000_000).unwrap();
+    let status = Status {
+        version: "0".to_owned(),
+        mode: Mode::Enforce,
+        off_until: None,
+        tier: "tracepoint".to_owned(),
+        tier_note: String::new(),
+        kernel: "6.18".to_owned(),
+        pid: 1,
+        armed_at: then,
+        self_test_at: then,
+        policy: PolicyView {
+            sources: Vec::new(),
+            sha256: "9f31c2".to_owned(),
+            loaded_at: then,
+            changed: true,
+            warnings: vec!["w".to_owned()],
+        },
+        accounts: accounts.into_iter().map(account).collect(),
+        trees: Vec::new(),
+        processes: 7,
+        records_lost: 5,
+        kernel_errors: 5,
+        open_incidents: 1,
+    };
+    Facts {
+        status,
+        self_test_failure: None,
+        maps: vec![MapFill { map: "lineage", entries: 7, capacity: 100_000 }],
+        counters: Counter::ALL.iter().map(|counter| (*counter, 5)).collect(),
+    }
+}
+
+fn actor(account: &str) -> Actor {
+    Actor { at_ns: 1, account: account.to_owned(), pid: 4242, tid: 4242, uid: 998, comm: "rm".to_owned() }
+}
+
+fn act() -> Destruction {
+    Destruction {
+        kinds: vec!["delete", "recreate"],
+        tree: Some("/etc".to_owned()),
+        path: "hunter2".to_owned(),
+    }
+}
+
+/// One of everything that can be counted.
+fn all_events(account: &str) -> Vec<Event> {
+    let actor = actor(account);
+    vec![
+        Event::Joined { actor: actor.clone() },
+        Event::Operation { actor: actor.clone(), act: act(), over: true },
+        Event::Burst { incident: 1, actor: actor.clone(), act: act(), whole: false },
+        Event::Stopped { incident: Some(1), actor: actor.clone() },
+        Event::Blind { actor, reason: "io_uring", help: "" },
+        Event::Attempt { incident: 1, account: account.to_owned(), pid: 4242, times: 3 },
+        Event::Released { pids: vec![1, 2] },
+    ]
+}
+
+/// Fed with everything that the loop can feed.
+fn fed() -> Metrics {
+    let metrics = Metrics::new().unwrap();
+    metrics.facts(facts(["deployer", "weird \"name\"\\"]));
+    all_events("deployer").iter().for_each(|event| metrics.event(event));
+    metrics.decision(Verb::Thaw, &Responder::Deadline, Some(Duration::from_secs(90)));
+    metrics.decision(Verb::Reload, &Responder::Policy, None);
+    metrics.freeze(Duration::from_millis(4), 7);
+    metrics.loop_turn(Duration::from_micros(50));
+    metrics.effect_failed("freeze");
+    metrics
+}
+
+/// The value of a series; none if there is no such one.
+fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+    let text = metrics.render().unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("burstguard_")?.strip_prefix(series))?;
+    line.trim().parse().ok()
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let metrics = fed();
+    for (series, expected) in [
+        ("operations_total{account=\"deployer\",kind=\"delete\"}", 1.),
+        ("operations_total{account=\"deployer\",kind=\"recreate\"}", 1.),
+        ("operations_total{account=\"deployer\",kind=\"replace\"}", 0.),
+        ("bursts_total{account=\"deployer\",response=\"hold\"}", 1.),
+        ("processes_joined_total{account=\"deployer\"}", 1.),
+        ("processes_stopped_total{account=\"deployer\"}", 1.),
+        ("blind_total{account=\"deployer\",reason=\"io_uring\"}", 1.),
+        ("attempts_total{account=\"deployer\"}", 1.),
+        ("processes_released_total", 2.),
+        ("decisions_total{by=\"deadline\",verb=\"thaw\"}", 1.),
+        ("decisions_total{by=\"policy\",verb=\"reload\"}", 1.),
+        ("decision_seconds_sum", 90.),
+        ("decision_seconds_count", 1.),
+        ("freeze_seconds_bucket{le=\"0.005\"}", 1.),
+        ("freeze_seconds_bucket{le=\"0.002\"}", 0.),
+        ("processes_frozen_total", 7.),
+        ("loop_turn_seconds_count", 1.),
+        ("effects_failed_total{effect=\"freeze\"}", 1.),
+    ] {
+        assert_eq!(value(&metrics, series), Some(expected), "{series}");
+    }
+}
+
+#[test]
+fn how_things_stand_is_shown() {
+    let metrics = fed();
+    for (series, expected) in [
+        ("account_standing{account=\"deployer\",standing=\"tripped\"}", 1.),
+        ("account_standing{account=\"deployer\",standing=\"armed\"}", 0.),
+        ("account_info{account=\"deployer\",response=\"hold\"}", 1.),
+        ("processes{account=\"deployer\"}", 7.),
+        ("processes_stopped{account=\"deployer\"}", 2.),
+        ("processes_frozen{account=\"deployer\"}", 1.),
+        ("budget_used{account=\"deployer\",kind=\"delete\"}", 3.),
+        ("budget_limit{account=\"deployer\",kind=\"delete\"}", 10.),
+        ("incidents_open", 1.),
+        ("kernel_faults_total{counter=\"record_lost\"}", 5.),
+        ("kernel_limits_total{counter=\"io_uring\"}", 5.),
+        ("map_entries{map=\"lineage\"}", 7.),
+        ("map_capacity{map=\"lineage\"}", 100_000.),
+        ("mode{mode=\"enforce\"}", 1.),
+        ("mode{mode=\"off\"}", 0.),
+        ("tier_info{tier=\"tracepoint\"}", 1.),
+        ("policy_info{sha256=\"9f31c2\"}", 1.),
+        ("policy_changed", 1.),
+        ("policy_warnings", 1.),
+        ("policy_loaded_timestamp_seconds", 1_700_000_000.),
+        ("self_test_passed", 1.),
+    ] {
+        assert_eq!(value(&metrics, series), Some(expected), "{series}");
+    }
+}
+
+#[test]
+fn an_account_that_leaves_takes_its_series_along() {
+    let metrics = fed();
+    metrics.facts(facts(["runner"]));
+    all_events("deployer").iter().for_each(|event| metrics.event(event)); // reported late
+    let text = metrics.render().unwrap();
+    assert!(!text.contains("deployer") && !text.contains("weird"), "{text}");
+    assert_eq!(value(&metrics, "bursts_total{account=\"runner\",response=\"hold\"}"), Some(0.));
+}
+
+#[test]
+fn an_account_that_stays_keeps_its_counts() {
+    let metrics = fed();
+    metrics.facts(facts(["runner", "deployer"]));
+    assert_eq!(value(&metrics, "bursts_total{account=\"deployer\",response=\"hold\"}"), Some(1.));
+}
+
+#[test]
+fn nobody_who_is_watched_can_make_series() {
+    let metrics = fed();
+    let series = |metrics: &Metrics| metrics.render().unwrap().lines().count();
+    let before = series(&metrics);
+    for pid in 0..100 {
+        let actor = Actor { pid, uid: pid, comm: pid.to_string(), ..actor("deployer") };
+        let act = Destruction { path: pid.to_string(), ..act() };
+        metrics.event(&Event::Operation { actor, act, over: false });
+    }
+    assert_eq!(series(&metrics), before);
+    let text = metrics.render().unwrap();
+    assert!(!text.contains("hunter2") && !text.contains("4242"), "{text}");
+}
+
+#[test]
+fn ready_is_what_is_armed_and_proved() {
+    let metrics = Metrics::new().unwrap();
+    assert_eq!(metrics.healthy(), Err("the loop has not begun yet".to_owned()));
+    metrics.loop_turn(Duration::ZERO);
+    assert_eq!(metrics.healthy(), Ok(()));
+    assert_eq!(metrics.ready(), Err("nothing is armed yet".to_owned()));
+    metrics.facts(facts([]));
+    assert_eq!(metrics.ready(), Ok(()));
+    metrics.facts(Facts { self_test_failure: Some("it went on".to_owned()), ..facts([]) });
+    assert_eq!(metrics.ready(), Err("the self-test failed: it went on".to_owned()));
+    let long_ago = Instant::now().checked_sub(HANGS + Duration::from_secs(1));
+    metrics.now().turned = long_ago;
+    assert!(metrics.healthy().is_err_and(|why| why.contains("has not turned for 11 s")));
+    assert!(metrics.ready().is_err());
+}
