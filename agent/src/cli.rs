@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::logging;
+use crate::{client::bundle, logging};
 
 /// Stops an automation account that deletes and recreates its environment at machine speed, until a person has looked.
 #[derive(Debug, Parser)]
@@ -41,12 +41,23 @@ pub(crate) enum Command {
         #[command(flatten)]
         log: logging::Arguments,
     },
-    #[command(flatten)]
-    Ask(client::Verb),
+    /// What helps whoever looks into burstguard itself.
+    #[command(subcommand)]
+    Debug(Debug),
     /// Plays the account of the self-test.
     #[command(name = "self-test-subject", hide = true)]
     SelfTestSubject {
         /// The self-test's tree.
         tree: PathBuf,
     },
+}
+
+/// What to look into.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Debug {
+    /// Collect what a report about burstguard needs into one file: versions, what the kernel offers, the policy without its
+    /// secrets, what the daemon says, its last log lines.
+    ///
+    /// Works with and without a daemon. As root it holds more; its MANIFEST says what is missing and why.
+    Bundle(bundle::Arguments),
 }

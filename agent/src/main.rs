@@ -10,8 +10,6 @@ mod api;
 mod clean;
 mod cli;
 mod client;
-#[expect(dead_code, reason = "the loop is being built on it")]
-mod control;
 mod daemon;
 mod enforcer;
 mod incidents;
@@ -29,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Debug};
 use output::Form;
 use policy::PolicyError;
 
@@ -42,7 +40,7 @@ fn main() -> ExitCode {
             logging::start(&log);
             daemon::run(daemon::Options { policy, form: if json { Form::Json } else { Form::Text } })
         }
-        Command::Ask(verb) => return client::run(verb, common),
+        Command::Debug(Debug::Bundle(arguments)) => client::bundle::run(&arguments),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };
     match done {
