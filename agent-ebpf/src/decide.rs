@@ -87,11 +87,12 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
     pending.over = 0;
     keep_text(pending);
     outcome(actor, pending, Ledger::Ask);
-    let _ = reconcile(actor, pending); // whether there is room matters only when the call has succeeded
+    let room = reconcile(actor, pending); // whether there is room matters only when the call has succeeded
     if !lasts {
-        // It cannot be settled later, so it counts as done now.
+        // It cannot be settled later, so what it may destroy counts as destroyed. The ledger is not told: a name that the
+        // call only wanted to make would be the account's own.
         count(Counter::PendingFull);
-        conclude(actor, pending);
+        judged(actor, pending, room);
     }
 }
 
@@ -152,8 +153,14 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
         let renamed = pending.flags & flag::REDIRECTS == 0;
         actor.disown_before(if renamed { emit::now() } else { pending.at });
     }
-    let kinds = pending.kinds();
     let room = reconcile(actor, pending);
+    judged(actor, pending, room);
+}
+
+/// What follows for the account, and for this process.
+#[inline(always)]
+fn judged(actor: &Actor, pending: &mut Pending, room: Room) {
+    let kinds = pending.kinds();
     let (burst, verdict) = verdict(actor, kinds, room, pending.at);
     pending.over = u32::from(matches!(room, Room::Over));
     if burst {

@@ -11,7 +11,7 @@ use crate::{
     actor::Actor,
     count::count,
     emit,
-    maps::{ACCOUNTS, LINEAGE, SPARED, USERS},
+    maps::{LINEAGE, SPARED, USERS},
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
 };

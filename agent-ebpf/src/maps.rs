@@ -2,7 +2,7 @@
 
 use agent_common::wire::{
     Counter,
-    row::{Account, EdgeKey, MAX_ACCOUNTS, Member, UserKey},
+    row::{Account, EdgeKey, MAX_ACCOUNTS, MAX_MEMBERS, Member, UserKey},
 };
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
@@ -32,7 +32,7 @@ pub static USERS: HashMap<UserKey, u32> = HashMap::with_max_entries(4096, 0);
 /// The processes that act for an account. Not an LRU: evicting a live process would let it out. Preallocated, so that a
 /// fork cannot fail for want of memory; about 10 MB of kernel memory.
 #[map]
-pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(100_000, 0);
+pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS, 0);
 
 /// Processes that are never labelled (their children are, at exec): the agent and its ancestors, by start time.
 #[map]
@@ -54,7 +54,7 @@ pub static MARK_REQUEST: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 /// What accounts did to names; see [`agent_common::rules::ledger`]. 4 MB, so that of 50,000 names of late none need make
 /// room.
 #[map]
-pub static LEDGER: Array<Spots> = Array::with_max_entries(LEDGER_SHELVES, 0);
+pub static LEDGER: Array<Spots> = Array::with_max_entries(LEDGER_SHELVES, BPF_F_MMAPABLE);
 
 /// A power of two.
 pub const LEDGER_SHELVES: u32 = 32_768;

@@ -76,11 +76,28 @@ impl Step {
     }
 }
 
-/// The tag of a name in the ledger: the place and the account in one word, which tells names apart as well as the key does.
+/// The bits of a tag that say whose name it is: 9 for the account, 6 for the root.
+const OWNER: u64 = (1 << 15) - 1;
+
+/// The tag of a name in the ledger: the place's key, and in the lowest bits the root and the account. So whoever has other
+/// numbers for these can take the name over.
 #[must_use]
 #[inline(always)]
 pub const fn tag(key: u64, root: RootId, account: u32) -> u64 {
-    mixed(key ^ mixed((root as u64) << 32 | account as u64))
+    with_owner(mixed(key), root, account)
+}
+
+/// The same name with another number for its root and its account.
+#[must_use]
+#[inline(always)]
+pub const fn with_owner(tag: u64, root: RootId, account: u32) -> u64 {
+    tag & !OWNER | (root as u64) << 9 & OWNER | account as u64 & 0x1ff
+}
+
+/// The root and the account of a tag.
+#[must_use]
+pub const fn owner(tag: u64) -> (RootId, u32) {
+    ((tag >> 9) as RootId & 0x3f, tag as u32 & 0x1ff)
 }
 
 /// A path being folded: `key` is the sum of component hashes, each times the [`Step`] to the power of its distance from the

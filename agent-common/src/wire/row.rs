@@ -9,6 +9,8 @@ use crate::rules::{
 pub const MAX_ROOTS: u32 = 64;
 /// How many accounts there may be, the self-test's own included.
 pub const MAX_ACCOUNTS: u32 = 257;
+/// How many processes may act for accounts at once.
+pub const MAX_MEMBERS: u32 = 100_000;
 /// The account that the self-test uses; the policy's accounts follow.
 pub const SELF_TEST: u32 = 0;
 
