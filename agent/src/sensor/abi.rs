@@ -7,12 +7,12 @@ use agent_common::{
     rules::Kind,
     wire::{
         Record,
-        row::{Account, Budget, MAX_ACCOUNTS, MAX_ROOTS, Member, NameKey},
+        row::{Account, Budget, MAX_ACCOUNTS, MAX_ROOTS, Member},
     },
 };
 
 /// Counts up when a row means something else though it is laid out as before.
-const MEANING: usize = 1;
+const MEANING: usize = 2;
 
 /// Folds the layout of rows into a number. A field that is not named here does not compile.
 macro_rules! fold {
@@ -35,7 +35,6 @@ pub(super) const ABI: u32 = {
         }
         Budget { base, count, window, not_before, cursor, reserved }
         Member { start, stopped_at, account, stopped_ancestors }
-        NameKey { key, root, account }
         Record {
             at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, reserved, comm, text
         }

@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     os::fd::{AsFd as _, AsRawFd as _},
-    thread,
 };
 
 use aya::{

@@ -10,19 +10,20 @@ use std::{
 
 use agent_common::{
     rules::{BootNs, Kind, budget::Window, judge::Standing},
-    wire::row::{self, NameKey},
+    wire::row,
 };
 use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaMapError};
 
 use super::{
     error::{MapError, refused, unpinned},
+    ledger::{LEDGER, Ledger},
     shared::Shared,
 };
+use crate::processes::proc::ProcessId;
 
 const ACCOUNTS: &str = "ACCOUNTS";
 const SLOTS: &str = "SLOTS";
 const LINEAGE: &str = "LINEAGE";
-const LEDGER: &str = "LEDGER";
 const SPARED: &str = "SPARED";
 
 /// A process that acts for an account.
@@ -38,12 +39,13 @@ pub(crate) struct Member {
     pub(crate) stopped_ancestors: u32,
 }
 
-/// How much of a budget is used.
+/// A budget and how much of it is used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Use {
+pub(crate) struct BudgetUse {
     pub(crate) kind: Kind,
-    pub(crate) used: u32,
-    pub(crate) limit: u32,
+    pub(crate) used: u64,
+    pub(crate) limit: u64,
+    pub(crate) window: BootNs,
 }
 
 /// Whether a member was taken on.
@@ -61,7 +63,7 @@ pub(crate) struct State {
     rows: Array<MapData, row::Account>,
     slots: Shared,
     lineage: HashMap<MapData, u32, row::Member>,
-    ledger: HashMap<MapData, NameKey, u64>,
+    ledger: Ledger,
     spared: HashMap<MapData, u32, u64>,
 }
 
@@ -75,7 +77,7 @@ impl State {
             accounts,
             slots: Shared::new(SLOTS, take(SLOTS)?)?,
             lineage: take(LINEAGE)?.try_into().map_err(refused(LINEAGE))?,
-            ledger: take(LEDGER)?.try_into().map_err(refused(LEDGER))?,
+            ledger: Ledger::new(take(LEDGER)?)?,
             spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
         })
     }
@@ -92,7 +94,7 @@ impl State {
             (ACCOUNTS, accounts.data()),
             (SLOTS, slots.data()),
             (LINEAGE, lineage.map()),
-            (LEDGER, ledger.map()),
+            (LEDGER, ledger.data()),
             (SPARED, spared.map()),
         ]
         .into_iter()
@@ -158,21 +160,36 @@ impl State {
 
     /// The same for one account.
     pub(crate) fn observe_one(&self, index: u32) {
-        // Its neighbour in the word must be zero.
-        self.accounts.set(index, offset_of!(row::Account, response), u64::from(row::response::OBSERVE));
+        self.respond(index, row::response::OBSERVE);
     }
 
-    /// How much of its budgets an account has used, as of `now`.
-    pub(crate) fn uses(&self, index: u32, now: BootNs) -> Result<Vec<Use>, MapError> {
+    /// Sets what happens when an account exceeds a budget: one of [`row::response`].
+    pub(crate) fn respond(&self, index: u32, response: u32) {
+        // Its neighbour in the word must be zero.
+        self.accounts.set(index, offset_of!(row::Account, response), u64::from(response));
+    }
+
+    /// What happens when an account exceeds a budget, in the policy's word.
+    pub(crate) fn response(&self, index: u32) -> Result<&'static str, MapError> {
+        Ok(match self.account(index)?.response {
+            row::response::HOLD => "hold",
+            row::response::DENY => "deny",
+            row::response::FREEZE => "freeze",
+            _ => "observe",
+        })
+    }
+
+    /// How much of its budgets an account has used, as of `now`; those it has.
+    pub(crate) fn uses(&self, index: u32, now: BootNs) -> Result<Vec<BudgetUse>, MapError> {
         let row = self.account(index)?;
-        Ok(Kind::ALL
-            .into_iter()
-            .map(|kind| {
-                let budget = &row.budgets[kind as usize];
+        let budgets = Kind::ALL.into_iter().map(|kind| (kind, &row.budgets[kind as usize]));
+        Ok(budgets
+            .filter(|(_, budget)| budget.window > 0)
+            .map(|(kind, budget)| {
                 let held =
                     self.stamps(budget).into_iter().filter(|stamp| !window(budget).is_over(*stamp, now));
-                let held = held.count();
-                Use { kind, used: u32::try_from(held).unwrap_or(u32::MAX), limit: budget.count }
+                let (used, limit) = (held.count() as u64, budget.count.into());
+                BudgetUse { kind, used, limit, window: budget.window }
             })
             .collect())
     }
@@ -227,6 +244,14 @@ impl State {
         absent_is_fine(self.lineage.insert(pid, row, BPF_EXIST))
     }
 
+    /// A member that was stopped goes on.
+    pub(crate) fn goes_on(&mut self, pid: u32) -> Result<(), MapError> {
+        match self.row(pid) {
+            Some(row) => self.rewrite(pid, row::Member { stopped_at: 0, ..row }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes a process off the list of members.
     pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
         absent_is_fine(self.lineage.remove(&pid))
@@ -251,20 +276,16 @@ impl State {
     }
 
     /// What is remembered of names.
-    pub(super) fn names(&self) -> impl Iterator<Item = (NameKey, u64)> {
-        self.ledger.iter().filter_map(Result::ok)
-    }
-
-    pub(super) fn name(&self, key: NameKey) -> Option<u64> {
-        self.ledger.get(&key, 0).ok()
-    }
-
-    pub(super) fn remember(&mut self, key: NameKey, word: u64) -> Result<(), MapError> {
-        self.ledger.insert(key, word, 0).map_err(refused(LEDGER))
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 }
 
 impl Member {
+    pub(crate) fn id(&self) -> ProcessId {
+        ProcessId { pid: self.pid, start: self.start }
+    }
+
     fn of(pid: u32, row: row::Member) -> Self {
         Self {
             pid,

@@ -10,8 +10,9 @@ use agent_common::{
     rules::{
         BootNs, Kind,
         judge::{Phase, Standing},
+        place,
     },
-    wire::row::{self, NameKey, name_from_word, response},
+    wire::row::{self, name_from_word, response},
 };
 use thiserror::Error;
 
@@ -21,7 +22,7 @@ use super::{
     manifest::Manifest,
     state::{Adopted, State},
 };
-use crate::daemon::boot_now;
+use crate::clock::boot_now;
 
 /// How often members are looked for. Each time only those are new that were forked by one not yet taken on.
 const PASSES: u32 = 100;
@@ -108,13 +109,13 @@ impl TakenOver {
             standings.push((from, standing));
         }
         let begun = boot_now();
-        carry_names(old, new, &heirs, 0)?;
+        carry_names(old, new, &heirs, 0);
         carry_members(old, new, &heirs, spared)?;
         let since = boot_now();
         for (from, to) in heirs.accounts() {
             carry_budgets(&old.account(from)?, &new.account(to)?, old, new, since);
         }
-        carry_names(old, new, &heirs, begun.saturating_sub(LONG_CALL))?;
+        carry_names(old, new, &heirs, begun.saturating_sub(LONG_CALL));
         let taken = Self { heirs, since, standings };
         taken.catch_up(old, new)?;
         Ok(taken)
@@ -156,10 +157,12 @@ impl TakenOver {
         Ok(free)
     }
 
-    /// What the old generation has reported and nobody has read, up to when the new one reports it.
-    pub(crate) fn records(&self, unread: Vec<Record>) -> Vec<Record> {
-        let before = unread.into_iter().filter(|record| record.at < self.since);
-        before.filter_map(|record| self.heirs.record(record)).collect()
+    /// What both generations have reported and nobody has read, without what both have: the old one's until the take-over,
+    /// then the new one's.
+    pub(crate) fn records(&self, old: Vec<Record>, new: Vec<Record>) -> Vec<Record> {
+        let before = old.into_iter().filter(|record| record.at < self.since);
+        let after = new.into_iter().filter(|record| record.at >= self.since);
+        before.filter_map(|record| self.heirs.record(record)).chain(after).collect()
     }
 }
 
@@ -200,19 +203,16 @@ fn carry_members(
 }
 
 /// Names that were remembered since then. What the new generation has seen itself is later.
-fn carry_names(old: &State, new: &mut State, heirs: &Heirs, since: BootNs) -> Result<(), MapError> {
-    let names: Vec<_> = old.names().filter(|(_, word)| name_from_word(*word).at >= since).collect();
-    for (key, word) in names {
-        let (Some(root), Some(account)) = (heirs.root(key.root), heirs.account(key.account)) else {
-            continue;
-        };
-        let key = NameKey { root, account, ..key };
+fn carry_names(old: &State, new: &State, heirs: &Heirs, since: BootNs) {
+    for (tag, word) in old.ledger().names().filter(|(_, word)| name_from_word(*word).at >= since) {
+        let (root, account) = place::owner(tag);
+        let (Some(root), Some(account)) = (heirs.root(root), heirs.account(account)) else { continue };
+        let tag = place::with_owner(tag, root, account);
         let later = |mine: u64| name_from_word(mine).at >= name_from_word(word).at;
-        if !new.name(key).is_some_and(later) {
-            new.remember(key, word)?;
+        if !new.ledger().recall(tag).is_some_and(later) {
+            new.ledger().remember(tag, word);
         }
     }
-    Ok(())
 }
 
 fn carry_budgets(from: &row::Account, to: &row::Account, old: &State, new: &State, until: BootNs) {
