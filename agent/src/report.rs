@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use agent_common::rules::BootNs;
 use serde::Serialize;
 
-use crate::clean::Clean;
+use crate::{api::Verb, clean::Clean};
 
 /// Who did it, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -87,6 +87,24 @@ pub(crate) enum Event {
         #[serde(skip)]
         help: &'static str,
     },
+    /// Something waits for a decision since before this daemon started.
+    Found { incident: u64, target: String, processes: u64 },
+    /// The kernel confirmed a freeze.
+    Frozen { incident: u64, target: String, processes: u64, took_us: u64 },
+    /// An incident was decided, and the decision carried out.
+    Decided { incident: u64, verb: Verb, target: String, by: String, reason: String, pids: Vec<u32> },
+    /// A process of an account wanted to decide.
+    Attempt { incident: u64, account: String, pid: u32, times: u64 },
+    /// A decision could not be carried out.
+    EffectFailed { incident: u64, effect: &'static str, error: String },
+    /// Nothing is enforced for a while.
+    Off { until: Option<String>, pids: Vec<u32> },
+    /// Enforced again.
+    On,
+    /// Another policy is in force; the hashes of both.
+    Reloaded { before: String, after: String, freed: Vec<String> },
+    /// The policy that is in force stays so: what should take its place is no good.
+    NotReloaded { kept: String, error: String },
     /// Stopped processes go on.
     Released { pids: Vec<u32> },
     /// Watching has ended.
@@ -122,6 +140,44 @@ impl fmt::Display for Event {
                     help.trim()
                 )
             }
+            Self::Found { incident, target, processes } => {
+                let count = self::processes(*processes);
+                write!(f, "FOUND {incident}: {count} of {} wait since before this daemon", Clean(target))
+            }
+            Self::Frozen { incident, target, processes, took_us } => write!(
+                f,
+                "FROZEN {incident}: {}, {}, confirmed by the kernel in {} ms",
+                Clean(target),
+                self::processes(*processes),
+                took_us / 1000
+            ),
+            Self::Decided { incident, verb, target, by, reason, pids } => {
+                let verb = verb.past();
+                write!(f, "{verb} {incident} ({}) by {}: {}", Clean(target), Clean(by), Clean(reason))?;
+                write!(f, "; {}", processes(pids.len() as u64))
+            }
+            Self::Attempt { incident, account, pid, times } => {
+                write!(
+                    f,
+                    "ATTEMPT {incident}: pid {pid} of {} wanted to decide, {times} times",
+                    Clean(account)
+                )
+            }
+            Self::EffectFailed { incident, effect, error } => {
+                write!(f, "FAILED to {effect} for incident {incident}: {error}")
+            }
+            Self::Off { until: Some(until), pids } => {
+                write!(f, "OFF until {until}; {} go on", processes(pids.len() as u64))
+            }
+            Self::Off { until: None, pids } => {
+                write!(f, "OFF until told otherwise; {} go on", processes(pids.len() as u64))
+            }
+            Self::On => write!(f, "on again"),
+            Self::Reloaded { before, after, freed } => {
+                write!(f, "policy reloaded: {before:.12} is now {after:.12}")?;
+                if freed.is_empty() { Ok(()) } else { write!(f, "; no longer held: {}", freed.join(", ")) }
+            }
+            Self::NotReloaded { kept, error } => write!(f, "policy NOT reloaded, {kept:.12} stays: {error}"),
             Self::Released { pids } if pids.is_empty() => write!(f, "detached; nothing was stopped"),
             Self::Released { pids } => write!(f, "detached; continued {pids:?}"),
             Self::Ended { counters } => {
@@ -151,4 +207,8 @@ impl fmt::Display for Destruction {
             None => write!(f, " above a protected tree"),
         }
     }
+}
+
+fn processes(count: u64) -> String {
+    if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }

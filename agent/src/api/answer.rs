@@ -216,6 +216,8 @@ pub(crate) enum Responder {
     Deadline,
     /// The response that the policy names.
     Policy,
+    /// Somebody, through a daemon that ran before this one.
+    Before,
 }
 
 /// Processes that were made to stop, go on or end.
@@ -281,6 +283,27 @@ pub(crate) struct Reloaded {
 pub(crate) struct Tested {
     pub(crate) tier: String,
     pub(crate) took_us: u64,
+}
+
+impl LeftAlone {
+    /// Not one process but a group of them.
+    pub(crate) fn group(why: String) -> Self {
+        Self { pid: 0, comm: Bytes::Text(String::new()), why }
+    }
+}
+
+impl Verb {
+    /// What was done.
+    pub(crate) fn past(self) -> &'static str {
+        match self {
+            Self::Freeze => "frozen",
+            Self::Thaw => "thawed",
+            Self::Kill => "killed",
+            Self::Reload => "reloaded",
+            Self::Off => "thawed by off",
+            Self::On => "on",
+        }
+    }
 }
 
 impl Target {

@@ -1,6 +1,6 @@
 //! Names as the kernel has them: bytes, mostly text.
 
-use std::fmt;
+use std::{fmt, os::unix::ffi::OsStrExt as _, path::Path};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,6 +22,12 @@ impl From<&[u8]> for Bytes {
             Ok(text) => Self::Text(text.to_owned()),
             Err(_) => Self::Raw(bytes.to_owned()),
         }
+    }
+}
+
+impl From<&Path> for Bytes {
+    fn from(path: &Path) -> Self {
+        Self::from(path.as_os_str().as_bytes())
     }
 }
 

@@ -1,0 +1,202 @@
+//! One account, one responder.
+
+use std::{sync::Arc, time::Duration};
+
+use agent_common::rules::{
+    BootNs, Kind, Kinds, NEVER,
+    judge::{Phase, Standing},
+};
+use jiff::Timestamp;
+
+use crate::{
+    api::{Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Target},
+    daemon::{
+        AccountFacts, Asked, Effect, Facts, Frozen, Input, Names, Outcome, ProcessFacts, Rights, Touched,
+    },
+    enforcer::freezer::FreezeState,
+    incidents::Incidents,
+    processes::proc::ProcessId,
+    sensor::{Act, BudgetUse, Record, What},
+};
+
+pub(super) const S: BootNs = 1_000_000_000;
+pub(super) const NOW: BootNs = 1000 * S;
+/// The account's index; 0 is the self-test's.
+const ACCOUNT: u32 = 1;
+
+pub(super) struct Scene {
+    pub(super) incidents: Incidents,
+    pub(super) now: BootNs,
+    pub(super) rights: Rights,
+    pub(super) acts_for: Option<String>,
+    pub(super) asking: u32,
+    pub(super) about: Vec<ProcessFacts>,
+    pub(super) last_call: u64,
+    account: AccountFacts,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self::responding("hold")
+    }
+
+    pub(super) fn responding(response: &'static str) -> Self {
+        let account = AccountFacts {
+            name: "deployer".to_owned(),
+            response,
+            standing: Standing::ARMED,
+            budgets: vec![BudgetUse { kind: Kind::Delete, used: 0, limit: 3, window: 10 * S }],
+            processes: 1,
+            stopped: 0,
+        };
+        let names = Names::of(["deployer"], ["/srv"]);
+        let mut scene = Self {
+            incidents: Incidents::new(names, 40),
+            now: NOW,
+            rights: Rights { view: true, respond: true, admin: true },
+            acts_for: None,
+            asking: 900,
+            about: vec![process(77)],
+            last_call: 0,
+            account,
+        };
+        scene.look();
+        scene
+    }
+
+    fn facts(&self) -> Arc<Facts> {
+        Arc::new(Facts {
+            now: self.now,
+            wall: Timestamp::UNIX_EPOCH,
+            about: Arc::default(),
+            accounts: vec![self.account.clone()],
+            counters: Vec::new(),
+            policy_changed: false,
+        })
+    }
+
+    pub(super) fn on(&mut self, input: Input) -> Vec<Effect> {
+        self.incidents.on(input, self.now)
+    }
+
+    /// A second has passed.
+    pub(super) fn look(&mut self) {
+        let facts = self.facts();
+        self.on(Input::Facts(facts));
+    }
+
+    /// The daemon before has left a freeze.
+    pub(super) fn found(&mut self, id: u64, target: Target, processes: u64) {
+        let (facts, freezes) = (self.facts(), vec![Frozen { id, target, processes }]);
+        self.on(Input::Found { freezes, facts });
+    }
+
+    /// The kernel has the account tripped, with so many stopped processes.
+    pub(super) fn trip(&mut self, stopped: u64) {
+        self.account.standing = Standing { phase: Phase::Tripped, until: NEVER };
+        self.account.stopped = stopped;
+    }
+
+    pub(super) fn record(account: u32, at: BootNs, what: What) -> Record {
+        Record { at, account, pid: 77, tid: 77, uid: 998, comm: b"rm".to_vec(), what }
+    }
+
+    pub(super) fn operation(&mut self, at: BootNs) {
+        let record = Self::record(ACCOUNT, at, What::Operation(act()));
+        self.on(Input::Records(vec![record]));
+    }
+
+    pub(super) fn burst(&mut self, at: BootNs) -> Vec<Effect> {
+        let record = Self::record(ACCOUNT, at, What::Burst(act()));
+        self.on(Input::Records(vec![record]))
+    }
+
+    pub(super) fn ask(&mut self, request: Request) -> Vec<Effect> {
+        self.last_call += 1;
+        let name = Some("oncall".to_owned());
+        let asked = Asked {
+            call: self.last_call,
+            by: Responder::User { uid: 1004, name, login: None, pid: self.asking },
+            pid: self.asking,
+            rights: self.rights,
+            acts_for: self.acts_for.clone(),
+            request,
+            facts: self.facts(),
+            about: self.about.clone(),
+            askers: vec![self.asking],
+        };
+        self.on(Input::Asked(Box::new(asked)))
+    }
+
+    pub(super) fn refused(&mut self, request: Request) -> Problem {
+        let effects = self.ask(request);
+        match &effects[..] {
+            [Effect::Reply(_, answer)] => answer.as_ref().as_ref().expect_err("a refusal").clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn detail(&mut self, id: u64) -> IncidentDetail {
+        let rights = std::mem::replace(&mut self.rights, Rights { view: true, respond: true, admin: true });
+        let acts_for = self.acts_for.take();
+        let effects = self.ask(Request::Incident(id));
+        (self.rights, self.acts_for) = (rights, acts_for);
+        match &replies(&effects)[..] {
+            [Ok(Answer::Incident(detail))] => (**detail).clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn freeze(&mut self, target: Target, until: Option<Duration>) -> Vec<Effect> {
+        self.ask(Request::Freeze { target, until, reason: reason() })
+    }
+
+    pub(super) fn froze(&mut self, incident: u64) -> Vec<Effect> {
+        let processes = self.about.iter().map(|process| process.view.clone()).collect();
+        let done = Touched { processes, began: self.now, ..Touched::default() };
+        self.on(Input::Outcome(Outcome::Froze { incident, done }))
+    }
+
+    pub(super) fn frozen(&mut self, id: u64, processes: usize) -> Vec<Effect> {
+        self.on(Input::Frozen(FreezeState { id, frozen: true, processes }))
+    }
+}
+
+fn act() -> Act {
+    Act { root: Some(1), kinds: Kinds::of(Kind::Delete), over: false, path: b"f".to_vec() }
+}
+
+fn process(pid: u32) -> ProcessFacts {
+    let name = |text: &str| Bytes::Text(text.to_owned());
+    ProcessFacts {
+        id: ProcessId { pid, start: 1 },
+        view: ProcessView {
+            pid,
+            parent: 1,
+            comm: name("rm"),
+            command: name("rm -rf ."),
+            uid: 998,
+            login: None,
+            cgroup: None,
+            stopped: false,
+            frozen: false,
+        },
+        account: None,
+        spared: None,
+    }
+}
+
+pub(super) fn reason() -> Reason {
+    Reason::try_from("INC-88".to_owned()).expect("a reason")
+}
+
+/// The answers among effects.
+pub(super) fn replies(effects: &[Effect]) -> Vec<&Result<Answer, Problem>> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Reply(_, answer) => Some(&**answer),
+            _ => None,
+        })
+        .collect()
+}
