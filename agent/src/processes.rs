@@ -4,3 +4,5 @@ pub(crate) mod cgroup;
 pub(crate) mod lineage;
 pub(crate) mod never_touch;
 pub(crate) mod proc;
+pub(crate) mod target;
+pub(crate) mod view;

@@ -99,7 +99,38 @@ impl Freezer {
         }
     }
 
+    /// Every freeze.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.freezes.keys().copied()
+    }
+
+    /// How many groups a freeze has leaves in.
+    pub(crate) fn leaves(&self, id: u64) -> u64 {
+        self.freezes.get(&id).map_or(0, |freeze| freeze.leaves.len() as u64)
+    }
+
+    /// Who was stopped by a signal, by freeze.
+    pub(crate) fn stopped(&self) -> BTreeMap<u64, Vec<Stopped>> {
+        let stopped = self.freezes.iter().map(|(id, freeze)| (*id, freeze.stopped.clone()));
+        stopped.filter(|(_, stopped)| !stopped.is_empty()).collect()
+    }
+
+    /// A group that a freeze has a leaf in, as a path below the root of the tree.
+    pub(crate) fn place(&self, id: u64) -> Option<PathBuf> {
+        let group = self.freezes.get(&id)?.leaves.first()?.above()?;
+        group.path().strip_prefix(self.root.as_ref()?.path()).ok().map(Path::to_owned)
+    }
+
+    /// The processes that a freeze holds.
+    pub(crate) fn processes(&self, id: u64) -> Vec<ProcessId> {
+        let Some(freeze) = self.freezes.get(&id) else { return Vec::new() };
+        let frozen = freeze.leaves.iter().filter_map(Group::all_pids).flatten();
+        let frozen = frozen.filter_map(|pid| Some(ProcessId { pid, start: proc::stat(pid)?.start }));
+        frozen.chain(freeze.stopped.iter().map(|stopped| stopped.process)).collect()
+    }
+
     /// The state of a freeze now; none if there is no such freeze.
+    #[cfg(test)]
     pub(crate) fn state(&self, id: u64) -> Option<FreezeState> {
         self.freezes.get(&id).map(|freeze| freeze.state(id))
     }

@@ -27,38 +27,69 @@ const QUIET_LOOKS: u32 = 3;
 
 /// Continues the members that were stopped, and their wrappers; the pids that were continued. Blocks until they go on,
 /// for a second at most.
-#[expect(clippy::disallowed_methods, reason = "called when watching has ended: there is nothing else to do")]
 pub(crate) fn release(members: &[Member]) -> Vec<u32> {
-    let processes = order(members, |pid| proc::process(pid).filter(|process| process.stopped));
-    let released: Vec<u32> =
-        processes.iter().filter(|process| resume(process)).map(|process| process.pid).collect();
-    if released.is_empty() {
-        return released;
+    let going = Release::plan(members).begin();
+    let pids = going.pids().collect();
+    going.settle(|| true);
+    pids
+}
+
+/// The processes to continue, outermost first.
+pub(crate) struct Release(Vec<Process>);
+
+impl Release {
+    /// As things stand now: a wrapper is found only while what it wraps is there.
+    pub(crate) fn plan(members: &[Member]) -> Self {
+        Self(order(members, proc::process))
     }
-    let mut quiet = 0;
-    for wait in LOOK_AGAIN_MS {
-        if quiet == QUIET_LOOKS {
-            break;
+
+    /// Continues each.
+    pub(crate) fn begin(self) -> Going {
+        Going(self.0.into_iter().filter(resume).collect())
+    }
+}
+
+/// Processes that were continued.
+pub(crate) struct Going(Vec<Process>);
+
+impl Going {
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().map(|process| process.pid)
+    }
+
+    /// Looks again until none of them is stopped any more, as long as they `may` go on: what is stopped for a new reason must
+    /// stay so. Blocks for a second at most.
+    #[expect(clippy::disallowed_methods, reason = "called where nothing else is kept waiting")]
+    pub(crate) fn settle(self, may: impl Fn() -> bool) {
+        let mut quiet = 0;
+        for wait in LOOK_AGAIN_MS {
+            if quiet == QUIET_LOOKS || self.0.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(wait));
+            let stopped: Vec<_> = self.0.iter().filter(|process| is_stopped(process)).collect();
+            quiet = if stopped.is_empty() { quiet + 1 } else { 0 };
+            for process in stopped {
+                if !may() {
+                    return;
+                }
+                resume(process);
+            }
         }
-        std::thread::sleep(Duration::from_millis(wait));
-        let stopped: Vec<_> = processes.iter().filter(|process| is_stopped(process)).collect();
-        quiet = if stopped.is_empty() { quiet + 1 } else { 0 };
-        stopped.into_iter().for_each(|process| {
-            resume(process);
-        });
     }
-    released
 }
 
 fn is_stopped(process: &Process) -> bool {
     proc::process(process.pid).is_some_and(|now| now.start == process.start && now.stopped)
 }
 
-/// The processes to continue, outermost first. `stopped` answers with a process only if it is stopped now.
-fn order(members: &[Member], stopped: impl Fn(u32) -> Option<Process>) -> Vec<Process> {
+/// The processes to continue, outermost first: the members that were stopped, and those of their ancestors that are now.
+/// Whether a member is stopped does not matter: one that was frozen, or waits for a CPU, stops only when it runs next. The
+/// signal to go on takes back one that is still to come.
+fn order(members: &[Member], now: impl Fn(u32) -> Option<Process>) -> Vec<Process> {
     let mut found: BTreeMap<u32, Process> = BTreeMap::new();
     for member in members.iter().filter(|member| member.stopped) {
-        let Some(process) = stopped(member.pid).filter(|process| process.start == member.start) else {
+        let Some(process) = now(member.pid).filter(|process| process.start == member.start) else {
             continue;
         };
         let mut parent = process.parent;
@@ -67,7 +98,7 @@ fn order(members: &[Member], stopped: impl Fn(u32) -> Option<Process>) -> Vec<Pr
             if parent <= 1 || member.stopped_ancestors >> generation & 1 == 1 {
                 break;
             }
-            let Some(ancestor) = stopped(parent) else { break };
+            let Some(ancestor) = now(parent).filter(|ancestor| ancestor.stopped) else { break };
             parent = ancestor.parent;
             found.insert(ancestor.pid, ancestor);
         }
@@ -126,7 +157,13 @@ mod tests {
 
     #[test]
     fn a_running_parent_ends_the_walk() {
-        check(&[member(50, 0)], &[process(50, 60), process(70, 10)], &[50]);
+        let running = Process { stopped: false, ..process(60, 70) };
+        check(&[member(50, 0)], &[process(50, 60), running, process(70, 10)], &[50]);
+    }
+
+    #[test]
+    fn a_stop_that_is_still_to_come_is_taken_back() {
+        check(&[member(50, 0)], &[Process { stopped: false, ..process(50, 1) }], &[50]);
     }
 
     #[test]

@@ -40,12 +40,23 @@ fn unescape(text: &str) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// The group of a process below the root of the v2 tree, from the text of its `/proc/PID/cgroup`. None if the group was
-/// removed (its last process ended) or lies outside of what this cgroup namespace shows.
+/// The group of a process below the root of the v2 tree, from the text of its `/proc/PID/cgroup`. None if it lies outside of
+/// what this cgroup namespace shows. One that was removed (its last process is ending) has " (deleted)" at its end, as one may
+/// have that is there.
 pub(crate) fn group(text: &str) -> Option<&Path> {
     let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let hidden = path == ".." || path.starts_with("../");
-    (!hidden && !path.ends_with(" (deleted)")).then(|| Path::new(path))
+    (!hidden).then(|| Path::new(path))
+}
+
+/// What the agent calls a group of its own making, in which it has frozen processes; the number of the freeze follows.
+pub(crate) const LEAF: &str = "burstguard-";
+
+/// The freeze that a group of that name is of.
+pub(crate) fn leaf_of(group: &Path) -> Option<u64> {
+    let digits = group.file_name()?.to_str()?.strip_prefix(LEAF)?;
+    // Only as it is written, so that no two names are one leaf.
+    digits.parse().ok().filter(|id: &u64| id.to_string() == digits)
 }
 
 /// What the file `cgroup.events` of a group says.
@@ -100,7 +111,7 @@ mod tests {
                 "9:name=systemd:/x\n5:memory:/y\n0::/system.slice/ssh.service\n",
                 Some("system.slice/ssh.service"),
             ),
-            ("0::/a (deleted)\n", None),
+            ("0::/a (deleted)\n", Some("a (deleted)")),
             ("0::/../../other\n", None),
             ("0::/..\n", None),
             ("0::/..a\n", Some("..a")),

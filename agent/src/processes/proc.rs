@@ -2,6 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// /proc cannot be listed.
@@ -10,7 +11,7 @@ use thiserror::Error;
 pub(crate) struct ProcError(#[from] io::Error);
 
 /// A process for good: its pid, and its start in clock ticks since boot, which tells it from a later one of that pid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct ProcessId {
     pub(crate) pid: u32,
     pub(crate) start: u64,

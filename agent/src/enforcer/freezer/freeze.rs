@@ -98,7 +98,7 @@ impl Run<'_> {
             }
             let Some(group) = group_of(root, member.pid) else { continue };
             // A group may be seen twice: a process has joined it since. The root cannot be frozen.
-            if group == *root || group.leaf_of() == Some(self.id) || !looked_at.insert(group.clone()) {
+            if group == *root || self.is_leaf(&group) || !looked_at.insert(group.clone()) {
                 continue;
             }
             let Some(there) = group.all_pids() else { continue };
@@ -108,6 +108,11 @@ impl Run<'_> {
             seen.extend(there);
         }
         groups
+    }
+
+    /// Whether a group is a leaf of this freeze: of that name, and made by us. Whoever owns a group may give any name to one in it.
+    fn is_leaf(&self, group: &Group) -> bool {
+        group.leaf_of() == Some(self.id) && group.is_ours()
     }
 
     fn leaf_in(&mut self, group: &Group) -> std::io::Result<Group> {
@@ -128,7 +133,7 @@ impl Run<'_> {
             return true;
         };
         let Some(group) = self.root.and_then(|root| group_of(root, member.pid)) else { return false };
-        if group.leaf_of() == Some(self.id) {
+        if self.is_leaf(&group) {
             return true;
         }
         let Ok(leaf) = self.leaf_in(&group) else { return false };

@@ -12,10 +12,7 @@ use std::{
 
 use rustix::process::geteuid;
 
-use crate::processes::cgroup::Events;
-
-/// What the name of each leaf begins with. The rest is the id of its freeze.
-const LEAF: &str = "burstguard-";
+use crate::processes::cgroup::{self, Events, LEAF};
 
 /// A directory in the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,9 +34,7 @@ impl Group {
 
     /// The freeze that the group is a leaf of, by its name.
     pub(crate) fn leaf_of(&self) -> Option<u64> {
-        let digits = self.0.file_name()?.to_str()?.strip_prefix(LEAF)?;
-        // Only as it is written, so that no two names are one leaf.
-        digits.parse().ok().filter(|id: &u64| id.to_string() == digits)
+        cgroup::leaf_of(&self.0)
     }
 
     /// Makes the leaf, frozen. A process that is moved there freezes as it arrives; the other way round all of them

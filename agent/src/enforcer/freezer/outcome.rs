@@ -2,9 +2,10 @@
 
 use std::{io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::processes::proc::ProcessId;
+use crate::{processes::proc::ProcessId, sensor::Member};
 
 /// What a call to freeze has done.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(crate) struct FreezeOutcome {
 }
 
 /// A process that was stopped by a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stopped {
     pub(crate) process: ProcessId,
     /// Which of its ancestors were stopped before it was, the parent in bit 0.
@@ -29,15 +30,19 @@ pub(crate) struct Stopped {
 }
 
 /// Why a process was not frozen.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum Left {
     /// It has ended; another of its pid was not touched.
+    #[error("it has ended")]
     Gone,
     /// It is on the list of what is never touched.
+    #[error("never touched: {0}")]
     Spared(&'static str),
     /// It was stopped already, by somebody else, and stays so when the freeze ends.
+    #[error("it was stopped already, by somebody else, and stays so when the freeze ends")]
     AlreadyStopped,
     /// The kernel refused to stop it.
+    #[error(transparent)]
     Refused(FreezeError),
 }
 
@@ -54,8 +59,8 @@ pub(crate) struct FreezeError {
 pub(crate) struct ThawOutcome {
     /// How many processes are back in the group they came from.
     pub(crate) back: usize,
-    /// The pids that a signal let go on, the wrappers that had stopped with them included.
-    pub(crate) continued: Vec<u32>,
+    /// Those that were stopped by a signal, and still are: for [`crate::enforcer::release`].
+    pub(crate) stopped: Vec<Member>,
     /// Leaves that are still there.
     pub(crate) kept: Vec<ThawError>,
     /// Leaves that had gone before: their unit or container was ended, and all in it.

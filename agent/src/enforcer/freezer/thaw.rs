@@ -12,7 +12,7 @@ use rustix::{
 };
 
 use super::{Brake, Freezer, Group, Stopped, ThawError, ThawOutcome};
-use crate::{enforcer::release::release, processes::cgroup::Events, sensor::Member};
+use crate::{processes::cgroup::Events, sensor::Member};
 
 /// How often a leaf is emptied. Nobody in it runs, so once is enough unless somebody else moves processes there.
 const LOOKS: usize = 8;
@@ -23,7 +23,7 @@ impl Freezer {
     /// Ends a freeze: everybody goes on, in the group they came from, and the leaves are removed; who was stopped by a
     /// signal goes on if it was our signal. A process that another freeze holds too stays frozen by that one.
     ///
-    /// Blocks until what was stopped by signals goes on, for a second at most.
+    /// Who was stopped by a signal is in the outcome: to let them go on takes their wrappers up to a second.
     pub(crate) fn thaw(&mut self, id: u64) -> ThawOutcome {
         let mut outcome = ThawOutcome::default();
         let Some(mut freeze) = self.freezes.remove(&id) else { return outcome };
@@ -34,8 +34,7 @@ impl Freezer {
             }
             kept
         });
-        let members: Vec<Member> = freeze.stopped.drain(..).map(member).collect();
-        outcome.continued = release(&members);
+        outcome.stopped = freeze.stopped.drain(..).map(member).collect();
         freeze.ended = true;
         self.freezes.insert(id, freeze);
         // A leaf that was kept only for another freeze has gone with that one's.

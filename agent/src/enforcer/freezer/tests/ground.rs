@@ -53,7 +53,10 @@ impl Ground {
         let child = command.spawn().expect("a shell");
         let id = proc::process(child.id()).expect("the child").id();
         self.children.borrow_mut().push(child);
-        until("it is in the group", || group.pids().is_ok_and(|pids| pids.contains(&id.pid)));
+        // Not only that it is in the group: in the root's it is from the beginning, and the shell moves it once more.
+        let runs =
+            || fs::read_to_string(format!("/proc/{}/comm", id.pid)).is_ok_and(|comm| comm.trim() == program);
+        until("it runs in the group", || runs() && group.pids().is_ok_and(|pids| pids.contains(&id.pid)));
         id
     }
 

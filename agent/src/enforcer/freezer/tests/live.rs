@@ -7,7 +7,10 @@ use tokio::time::timeout;
 
 use super::ground::{Ground, freezer, frozen, id, send, stopped, until};
 use crate::{
-    enforcer::freezer::{FreezeOutcome, Freezer, Left, group_of},
+    enforcer::{
+        freezer::{FreezeOutcome, Freezer, Left, group_of},
+        release::release,
+    },
     processes::proc::ProcessId,
 };
 
@@ -153,7 +156,7 @@ fn what_cannot_be_in_a_leaf_is_stopped_by_a_signal() {
         assert!(state.frozen && state.processes == 1, "{state:?}");
         assert_eq!(threaded.children(), [], "no leaf is left there");
         assert_eq!(group_of(&ground.root, process.pid), Some(threaded.clone()));
-        assert_eq!(freezer.thaw(id).continued, [process.pid]);
+        assert_eq!(release(&freezer.thaw(id).stopped), [process.pid]);
         until("it goes on", || !stopped(process));
         assert!(stopped(before), "not by us");
     }

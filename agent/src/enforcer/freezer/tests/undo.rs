@@ -5,7 +5,10 @@ use std::fs;
 use rustix::process::Signal;
 
 use super::ground::{Ground, freezer, frozen, id, send, stopped, until};
-use crate::enforcer::freezer::{Brake, FreezeOutcome, Freezer, Group, ThawError};
+use crate::enforcer::{
+    freezer::{Brake, FreezeOutcome, Freezer, Group, ThawError},
+    release::release,
+};
 
 #[test]
 #[ignore = "needs root"]
@@ -88,7 +91,7 @@ fn what_was_stopped_by_a_signal_is_remembered_by_whoever_asks() {
     let mut later = Freezer::at(None);
     let found = crate::enforcer::freezer::Found { id, leaves: Vec::new(), processes: 0 };
     later.adopt(&found, remembered);
-    assert_eq!(later.thaw(id).continued, [process.pid]);
+    assert_eq!(release(&later.thaw(id).stopped), [process.pid]);
     until("it goes on", || !stopped(process));
 }
 
