@@ -1,3 +1,134 @@
-//! The commands that ask the daemon, one file each.
+//! The commands that ask the daemon. One file a verb; of the rest of burstguard they know the API's types only.
 
+mod accounts;
+mod ask;
 pub(crate) mod bundle;
+mod failure;
+mod freeze;
+mod http;
+mod incident;
+mod incidents;
+mod kill;
+mod moved;
+mod off;
+mod reload;
+mod selftest;
+mod session;
+mod status;
+mod term;
+#[cfg(test)]
+mod tests;
+mod thaw;
+mod watch;
+mod whois;
+mod why;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use failure::Failure;
+use session::Session;
+
+use crate::api;
+
+/// How to ask and how to answer, whatever is asked.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// Where the daemon listens.
+    #[arg(long, global = true, value_name = "PATH", default_value = api::SOCKET)]
+    pub(crate) socket: PathBuf,
+    /// Answer in JSON: one object, or one a line if it goes on.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colour; the environment variable NO_COLOR is respected.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: When,
+    /// Show times in UTC, not in local time.
+    #[arg(long, global = true)]
+    pub(crate) utc: bool,
+    /// Say nothing when it was done.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to ask the daemon.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Show the host at a glance: what is enforced, for whom, and who is over a budget.
+    Status,
+    /// Show the accounts that are watched, with their standing and what is used of their budgets.
+    Accounts,
+    /// List incidents, newest first.
+    Incidents(incidents::Incidents),
+    /// Show one incident: what happened, what happens if nobody decides, what to type.
+    Incident(incident::Incident),
+    /// Show who a process acts for, and by which evidence.
+    Whois(whois::Whois),
+    /// Show why a process does not go on. Anybody may ask about themselves.
+    Why(why::Why),
+    /// Print events as they come, until Ctrl-C.
+    Watch,
+    /// Freeze the processes of an account, a unit, a user, a cgroup, or one with its descendants.
+    Freeze(freeze::Freeze),
+    /// Let what an incident stopped or froze go on.
+    Thaw(thaw::Thaw),
+    /// End the processes that an incident stopped or froze.
+    Kill(kill::Kill),
+    /// Read the policy again.
+    Reload(reload::Reload),
+    /// Let everything go on and only observe, for a while or until told otherwise.
+    Off(off::Off),
+    /// Enforce again.
+    On(off::On),
+    /// Prove once more that enforcement works.
+    Selftest,
+}
+
+/// Lets go; what is said of `off` is said of it.
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    #[command(flatten)]
+    because: ask::Because,
+}
+
+/// Asks the daemon to let go.
+pub(crate) fn release(release: Release, common: Common) -> ExitCode {
+    run(Verb::Off(off::Off::without_end(release.because)), common)
+}
+
+/// Asks, and says what came of it.
+pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
+    let session = Session::new(common);
+    let done = match verb {
+        Verb::Status => status::run(&session),
+        Verb::Accounts => accounts::run(&session),
+        Verb::Incidents(verb) => verb.run(&session),
+        Verb::Incident(verb) => verb.run(&session),
+        Verb::Whois(verb) => verb.run(&session),
+        Verb::Why(verb) => verb.run(&session),
+        Verb::Watch => watch::run(&session),
+        Verb::Freeze(verb) => verb.run(&session),
+        Verb::Thaw(verb) => verb.run(&session),
+        Verb::Kill(verb) => verb.run(&session),
+        Verb::Reload(verb) => verb.run(&session),
+        Verb::Off(verb) => verb.run(&session),
+        Verb::On(verb) => verb.run(&session),
+        Verb::Selftest => selftest::run(&session),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_unread() => ExitCode::SUCCESS,
+        Err(failure) => session.fail(&failure),
+    }
+}

@@ -142,7 +142,7 @@ impl Drop for Socket {
 }
 
 /// Makes room for a socket: one at which nobody listens any more is removed.
-fn clear(path: &Path) -> Result<()> {
+pub(crate) fn clear(path: &Path) -> Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

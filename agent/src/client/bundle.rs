@@ -22,6 +22,7 @@ use crate::api::SOCKET;
 
 /// What to collect, and where to.
 #[derive(Clone, Debug, clap::Args)]
+#[group(id = "bundle-arguments")]
 pub(crate) struct Arguments {
     /// The file to write; never one that is there already [default: burstguard-TIME.tar.gz, here].
     #[arg(short, long, value_name = "FILE")]

@@ -63,9 +63,12 @@ impl Failure {
     /// For a terminal: nothing in it acts on one.
     pub(super) fn text(&self) -> String {
         let exit = self.exit_status();
+        // What is wrong with a policy is a line each.
+        let lines: Vec<String> = self.to_string().lines().map(|line| Clean(line).to_string()).collect();
+        let message = lines.join("\n");
         match self.help() {
-            Some(help) => format!("{}\n  {}   (exit {exit})", Clean(&self.to_string()), Clean(&help)),
-            None => format!("{}   (exit {exit})", Clean(&self.to_string())),
+            Some(help) => format!("{message}\n  {}   (exit {exit})", Clean(&help)),
+            None => format!("{message}   (exit {exit})"),
         }
     }
 
@@ -81,16 +84,11 @@ impl Failure {
 /// What the kernel still does without a daemon, and what to do.
 pub(super) fn left_behind(pins: &Path) -> &'static str {
     match fs::read_dir(pins) {
-        Ok(_) => {
-            "enforcement is still loaded in the kernel; start it: systemctl start burstguard, \
-             or let go: burstguard release"
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            "nothing is enforced; start it: systemctl start burstguard"
-        }
+        Ok(_) => "enforcement is still loaded in the kernel; start the daemon, or let go: burstguard release",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "nothing is enforced: start the daemon",
         Err(_) => {
             "root can see whether enforcement is still loaded in the kernel; \
-             start it: systemctl start burstguard, or let go: burstguard release"
+             start the daemon, or let go: burstguard release"
         }
     }
 }

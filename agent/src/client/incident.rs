@@ -10,7 +10,7 @@ use super::{
     session::Session,
     term::{Screen, bad, by, clean, head},
 };
-use crate::api::{Act, Decision, IncidentDetail, ProcessView};
+use crate::api::{Act, Decision, IncidentDetail, IncidentSummary, ProcessView, State};
 
 /// How many acts, and how many processes, fit a screen.
 const SHOWN: usize = 10;
@@ -39,13 +39,26 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     );
     let kinds: Vec<_> =
         incident.kinds.iter().map(|(kind, number)| format!("{number} {}", clean(kind))).collect();
-    let kinds = if kinds.is_empty() { String::new() } else { format!("   {}", kinds.join(", ")) };
+    // One kind is said already.
+    let kinds = if kinds.len() < 2 { String::new() } else { format!("   {}", kinds.join(", ")) };
     part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
     part(&mut text, "who", processes(&incident.processes));
     part(&mut text, "when", acts(incident));
     part(&mut text, "decided", incident.decisions.iter().map(|decision| decided(screen, decision)));
+    part(&mut text, "else", undecided(summary));
     part(&mut text, "next", incident.next.iter().map(|next| clean(next)));
     text
+}
+
+/// What happens if nobody decides; an end that is set is in the first line.
+fn undecided(summary: &IncidentSummary) -> Option<String> {
+    match (summary.state, summary.until) {
+        (State::Stopped, None) => {
+            Some("they wait, and the account does no more, until somebody decides".to_owned())
+        }
+        (State::Freezing | State::Frozen, None) => Some("they wait until somebody decides".to_owned()),
+        _ => None,
+    }
 }
 
 /// Lines under a word; nothing if there are none.
@@ -79,7 +92,7 @@ fn processes(processes: &[ProcessView]) -> Vec<String> {
 
 pub(super) fn one(process: &ProcessView) -> String {
     let command = process.command.to_string();
-    let name = if command.is_empty() { process.comm.to_string() } else { command };
+    let name = if command.is_empty() { process.comm.to_string() } else { clipped(command) };
     let login = process.login.map(|login| format!(", login {login}")).unwrap_or_default();
     let unit = process.cgroup.as_ref().map(|cgroup| format!(", {cgroup}")).unwrap_or_default();
     let stop = match (process.stopped, process.frozen) {
@@ -88,6 +101,15 @@ pub(super) fn one(process: &ProcessView) -> String {
         (false, false) => String::new(),
     };
     format!("{name} {} (uid {}{login}{unit}){stop}", process.pid, process.uid)
+}
+
+/// As much of a command line as helps; --json has all that is kept.
+fn clipped(command: String) -> String {
+    const COMMAND: usize = 100;
+    match command.char_indices().nth(COMMAND) {
+        Some((end, _)) => format!("{}…", &command[..end]),
+        None => command,
+    }
 }
 
 fn acts(incident: &IncidentDetail) -> Vec<String> {

@@ -55,10 +55,10 @@ pub(super) fn text(screen: &Screen, incidents: &[IncidentSummary]) -> String {
     table(&["ID", "OPENED", "ACCOUNT", "WHAT", "DONE", "STATE"], &rows)
 }
 
-/// How it stands, and how it ends by itself.
+/// How it stands, and how it thaws by itself.
 pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
     let until = match incident.until {
-        Some(until) if incident.closed_at.is_none() => format!(", ends by itself in {}", screen.far(until)),
+        Some(until) if incident.closed_at.is_none() => format!(", thaws by itself in {}", screen.far(until)),
         _ => String::new(),
     };
     let waiting = count(incident.waiting, "process", "processes");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::term::{Screen, by, clean, count, took};
-use crate::api::{Moved, Verb};
+use crate::api::{LeftAlone, Moved, Verb};
 
 pub(super) const fn word(verb: Verb) -> &'static str {
     match verb {
@@ -27,8 +27,10 @@ pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
         Some(micros) => format!(", confirmed by the kernel in {}", took(micros)),
         None => String::new(),
     };
-    let until =
-        moved.until.map(|until| format!("; ends by itself at {}", screen.at(until))).unwrap_or_default();
+    let until = moved
+        .until
+        .map(|until| format!("; {} by itself at {}", ends(moved.verb), screen.at(until)))
+        .unwrap_or_default();
     let incident = moved.incident.map(|id| format!(" (incident {id})")).unwrap_or_default();
     let mut text = format!(
         "{}: {}, {processes}{cgroups}{confirmed}, as {}{until}{incident}\n",
@@ -37,7 +39,19 @@ pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
         by(&moved.by),
     );
     for left in &moved.left_alone {
-        let _ = writeln!(text, "  left alone: {} {}: {}", left.comm, left.pid, clean(&left.why));
+        let _ = writeln!(text, "  left alone: {}{}", whom(left), clean(&left.why));
     }
     text
+}
+
+const fn ends(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Off => "on again",
+        Verb::Freeze | Verb::Thaw | Verb::Kill | Verb::Reload | Verb::On => "thaws",
+    }
+}
+
+/// A group has no pid.
+fn whom(left: &LeftAlone) -> String {
+    if left.pid == 0 { String::new() } else { format!("{} {}: ", left.comm, left.pid) }
 }

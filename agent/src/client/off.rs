@@ -26,6 +26,10 @@ pub(crate) struct On {
 }
 
 impl Off {
+    pub(super) fn without_end(because: Because) -> Self {
+        Self { for_s: None, because }
+    }
+
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
         let body = OffBody { for_s: self.for_s, reason: self.because.reason(session)? };
         let done: Moved = session.daemon.post("/v1/off", &body)?;

@@ -100,6 +100,7 @@ pub(super) fn by(responder: &Responder) -> String {
         Responder::User { uid, name: None, .. } => format!("uid {uid}"),
         Responder::Deadline => "its deadline".to_owned(),
         Responder::Policy => "the policy".to_owned(),
+        Responder::Before => "somebody, before this daemon started".to_owned(),
     }
 }
 

@@ -88,11 +88,6 @@ impl Caller {
         let name = User::from_uid(Uid::from_raw(self.uid)).ok().flatten().map(|user| user.name);
         Self { name, ..self }
     }
-
-    #[cfg(test)]
-    pub(crate) fn fake(pid: u32, uid: u32) -> Self {
-        Self { pid, start: 1, uid, gid: uid, groups: vec![uid], login: u32::MAX, name: None, process: None }
-    }
 }
 
 /// A descriptor of the process that connected, whoever has its pid now. Before Linux 6.5 the kernel does not give one: there

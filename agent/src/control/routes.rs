@@ -215,7 +215,7 @@ async fn watch(asking: Asking) -> Answered {
     // Before it is granted, so that nothing is missed in between.
     let events = asking.shared.events.subscribe();
     match asking.ask(Request::Watch).await? {
-        Answer::Watching => Ok(events::stream(events)),
+        Answer::Watching => Ok(events::stream(events, &asking.shared.watchers)),
         _ => Err(Problem::new(Code::Failed, "the daemon answered something else than was asked").into()),
     }
 }

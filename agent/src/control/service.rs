@@ -15,7 +15,9 @@ use tokio::{
 };
 use utoipa::openapi::OpenApi;
 
-use super::{Call, Caller, Events, caller::Unknown, limits::Admitted, refusal::Refusal, routes};
+use super::{
+    Call, Caller, Events, caller::Unknown, events::Watchers, limits::Admitted, refusal::Refusal, routes,
+};
 use crate::api::{Answer, Code, Problem, Request};
 
 /// The longest body.
@@ -37,6 +39,7 @@ pub(super) struct Service {
 pub(super) struct Shared {
     calls: mpsc::Sender<Call>,
     pub(super) events: Events,
+    pub(super) watchers: Watchers,
     pub(super) openapi: Arc<OpenApi>,
 }
 
@@ -50,7 +53,7 @@ pub(super) struct Peer {
 impl Service {
     pub(super) fn new(calls: mpsc::Sender<Call>, events: Events) -> Self {
         let (router, openapi) = routes::documented().split_for_parts();
-        let shared = Shared { calls, events, openapi: Arc::new(openapi) };
+        let shared = Shared { calls, events, watchers: Watchers::default(), openapi: Arc::new(openapi) };
         let router = router
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_method)

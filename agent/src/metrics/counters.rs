@@ -248,5 +248,6 @@ fn responder_word(by: &Responder) -> &'static str {
         Responder::User { .. } => "user",
         Responder::Deadline => "deadline",
         Responder::Policy => "policy",
+        Responder::Before => "before",
     }
 }

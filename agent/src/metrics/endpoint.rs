@@ -1,7 +1,7 @@
 //! Where Prometheus asks: `/metrics`, `/healthz` and `/readyz` over HTTP, on a thread of its own, so that neither the loop waits
 //! for who asks nor who asks for the loop.
 
-use std::{io, net::SocketAddr, str::FromStr, sync::Arc, thread, time::Duration};
+use std::{collections::VecDeque, io, net::SocketAddr, str::FromStr, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use axum::{
@@ -18,7 +18,8 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
+    task::AbortHandle,
     time::{sleep, timeout},
 };
 
@@ -33,6 +34,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Where to serve metrics.
 #[derive(Clone, Debug, clap::Args)]
+#[group(id = "metrics-arguments")]
 pub(crate) struct Arguments {
     /// Serve metrics and health for Prometheus on this address and port, or `off`.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9479")]
@@ -122,16 +124,18 @@ fn verdict(verdict: Result<(), String>) -> Response {
 
 async fn serve(address: SocketAddr, router: Router) {
     let listener = listen(address).await;
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
-    // Closed by nobody, so there is always a next.
-    while let Ok(place) = Arc::clone(&free).acquire_owned().await {
+    let mut served: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    answer(stream, router).await;
-                    drop(place);
-                });
+                served.retain(|connection| !connection.is_finished());
+                // Whoever holds many must not keep the next one waiting: the oldest makes room.
+                if served.len() >= CONNECTIONS
+                    && let Some(oldest) = served.pop_front()
+                {
+                    oldest.abort();
+                }
+                served.push_back(tokio::spawn(answer(stream, router.clone())).abort_handle());
             }
             Err(error) => {
                 log::warn!("cannot accept a connection for metrics on {address}: {error}; trying again");

@@ -136,7 +136,7 @@ fn incidents_in_a_list() {
         &incidents::text(&screen(), &read::<Vec<IncidentSummary>>(json!([summary()]))),
         "\
 ID  OPENED              ACCOUNT   WHAT                        DONE  STATE
-7   03:12:41Z (4m ago)  deployer  12 deletes in 0.4s in /etc  12    STOPPED, 1 process, ends by itself in 11m
+7   03:12:41Z (4m ago)  deployer  12 deletes in 0.4s in /etc  12    STOPPED, 1 process, thaws by itself in 11m
 ",
     );
     check(&incidents::text(&screen(), &[]), "no incidents\n");
@@ -147,8 +147,8 @@ fn one_incident() {
     check(
         &incident::text(&screen(), &read(detail())),
         "\
-Incident 7  deployer  STOPPED, 1 process, ends by itself in 11m  since 03:12:41Z (4m)
-  what    12 deletes in 0.4s in /etc   12 deletes
+Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41Z (4m)
+  what    12 deletes in 0.4s in /etc
   who     sudo rm -rf /etc/nginx 1377 (uid 0, login 998, system.slice/runner.service)
             rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [stopped]
   when    +0.000 delete /etc/nginx/a by rm 1379
@@ -177,7 +177,7 @@ rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [stopped]
         "\
 pid 1379 acts for account deployer, TRIPPED
   it is stopped
-  incident 7: 12 deletes in 0.4s in /etc; STOPPED, 1 process, ends by itself in 11m
+  incident 7: 12 deletes in 0.4s in /etc; STOPPED, 1 process, thaws by itself in 11m
 ",
     );
 }
@@ -187,7 +187,7 @@ fn what_was_done() {
     check(
         &moved::text(&screen(), &read(confirmation())),
         "\
-frozen: deployer, 1 process in 1 cgroup, confirmed by the kernel in 4 ms, as uid 0; ends by itself at 03:31:41Z (incident 8)
+frozen: deployer, 1 process in 1 cgroup, confirmed by the kernel in 4 ms, as uid 0; thaws by itself at 03:31:41Z (incident 8)
   left alone: sshd 812: a listener
 ",
     );

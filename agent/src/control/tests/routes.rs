@@ -176,7 +176,7 @@ fn who_watches_too_slowly_is_told_what_it_missed_and_cut() {
     let event: Arc<str> = format!(r#"{{"event":"{}"}}"#, "x".repeat(10_000)).into();
     let sent = 1000;
     for _ in 0..sent {
-        stage.events.send(Arc::clone(&event)).expect("a watcher");
+        let _ = stage.events.send(Arc::clone(&event)); // fails once the watcher has been cut
     }
     let lines: Vec<_> = lines.collect();
     let (last, whole) = lines.split_last().expect("lines");
@@ -186,6 +186,27 @@ fn who_watches_too_slowly_is_told_what_it_missed_and_cut() {
     // What the server's channel still holds is not sent any more: a gap is the end.
     let missed = cut["missed"].as_u64().expect("a number");
     assert!(missed > 0 && whole.len() as u64 + missed <= sent, "{} came, {missed} missed", whole.len());
+}
+
+#[test]
+fn one_watcher_too_many_and_the_first_is_cut() {
+    let stage = Stage::open();
+    let watch = || {
+        let mut stream = stage.connect();
+        stream.write_all(b"GET /v1/events HTTP/1.0\r\n\r\n").expect("a request");
+        let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
+        assert!(lines.by_ref().take_while(|line| !line.is_empty()).count() > 0);
+        lines
+    };
+    let mut first = watch();
+    let others: Vec<_> = (0..15).map(|_| watch()).collect();
+    stage.events.send(Arc::from("{}")).expect("watchers");
+    assert_eq!(first.next().as_deref(), Some("{}"));
+    let _one_more = watch();
+    let cut: serde_json::Value = serde_json::from_str(&first.next().expect("a line")).expect("json");
+    assert_eq!((&cut["event"], &cut["missed"]), (&"cut".into(), &0.into()));
+    assert!(first.next().is_none());
+    drop(others);
 }
 
 #[test]

@@ -84,10 +84,6 @@ impl Stage {
         self.send("GET", path, &[], b"")
     }
 
-    pub(crate) fn post(&self, path: &str, body: &str) -> Answered {
-        self.send("POST", path, &["content-type: application/json"], body.as_bytes())
-    }
-
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answered {
         let mut stream = self.connect();
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
