@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{client::bundle, logging};
+use crate::{
+    client::{self, bundle},
+    logging, metrics,
+};
 
 /// Stops an automation account that deletes and recreates its environment at machine speed, until a person has looked.
 #[derive(Debug, Parser)]
@@ -35,11 +38,31 @@ pub(crate) enum Command {
         /// The policy file.
         #[arg(long, value_name = "FILE", default_value = "/etc/burstguard/policy.toml")]
         policy: PathBuf,
-        /// Say what happens as one JSON object a line.
+        /// In the end let go: the kernel programs are detached, and everything that was stopped or frozen goes on.
         #[arg(long)]
-        json: bool,
+        release_on_exit: bool,
         #[command(flatten)]
         log: logging::Arguments,
+        #[command(flatten)]
+        metrics: metrics::Arguments,
+    },
+    #[command(flatten)]
+    Ask(client::Verb),
+    /// Let everything go on that was stopped or frozen, and enforce nothing any more.
+    ///
+    /// Works without the daemon: then it needs root, and the kernel programs are detached. A daemon that runs is asked to
+    /// let go; it enforces again after `burstguard on`, or when it is started anew.
+    Release(client::Release),
+    /// Check a policy file and the drop-ins beside it. Needs neither the daemon nor root, and changes nothing.
+    ///
+    /// Exit status: 0 good, perhaps with warnings, 7 invalid.
+    Check {
+        /// The policy file.
+        #[arg(value_name = "FILE", default_value = "/etc/burstguard/policy.toml")]
+        file: PathBuf,
+        /// Print the policy as it would be carried out: drop-ins merged, defaults filled in.
+        #[arg(long)]
+        effective: bool,
     },
     /// What helps whoever looks into burstguard itself.
     #[command(subcommand)]

@@ -1,33 +1,55 @@
 //! The daemon: from the policy to the loop and out again.
 
 mod agent;
+mod apply;
 mod boot;
-mod clock;
 mod effect;
+mod facts;
+mod gather;
 mod generation;
+mod in_force;
 mod input;
+mod memory;
+mod names;
 mod runtime_dir;
 mod self_test;
+mod signals;
 mod tables;
 
-use std::{path::PathBuf, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
-use agent_common::rules::judge::Phase;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use tokio::sync::broadcast;
 
-use agent::ToldToEnd;
-use generation::{AccountNow, Armed, Generation};
+use agent::Parts;
+use boot::HostReady;
+use in_force::Come;
+use memory::Memory;
+use runtime_dir::RuntimeDir;
+use signals::ToldToEnd;
 
 use crate::{
+    api,
+    control::{self, Control},
+    enforcer::{
+        freezer::{Found, Freezer},
+        release::release as release_members,
+    },
+    metrics::{self, Metrics},
     output::{Form, Output},
-    policy::{Policy, ThisHost},
     report::Event,
 };
-pub(crate) use clock::boot_now;
 pub(crate) use effect::Effect;
-pub(crate) use input::Input;
+pub(crate) use facts::{AccountFacts, Facts, ProcessFacts};
+pub(crate) use input::{
+    Asked, CallId, Ending, Frozen, Input, NotReloaded, Outcome, Reload, Rights, SelfTested, Touched,
+};
+pub(crate) use names::Names;
+pub(crate) use runtime_dir::AnotherAgent;
 pub(crate) use self_test::subject;
-pub(crate) use tables::Names;
+
+/// How many events may wait for somebody who watches slowly.
+const WATCHED: usize = 1024;
 
 /// How to run.
 pub(crate) struct Options {
@@ -37,23 +59,57 @@ pub(crate) struct Options {
     pub(crate) form: Form,
     /// Let go of everything at the end, instead of leaving it in force for the next agent.
     pub(crate) release_on_exit: bool,
+    pub(crate) metrics: metrics::Arguments,
+    /// Where to listen for requests.
+    pub(crate) socket: PathBuf,
 }
 
 /// Watches until it is told to end.
 pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
-    let loaded = Policy::load(&options.policy, &ThisHost)?;
-    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let Options { policy, form, release_on_exit, metrics: arguments, socket } = options;
+    let loaded = in_force::read(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
     let host = boot::prepare_host()?;
-    let tables = tables::Tables::of(&policy, host.self_test.path())?;
-    let Armed { generation, proof, carried, retirement } = Generation::arm(tables, host.self_test.path())?;
+    let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
+    let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
+    let (events, _) = broadcast::channel(WATCHED);
+    let control = Control::open(&socket, events.clone())?;
+    let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path())?;
+    let mut output = Output::new(form);
+    let (in_force, first) = begin(come, &host, started, &mut output);
+    let memory = RuntimeDir::memory();
+    let parts = Parts {
+        in_force,
+        freezer: adopt_freezes(&memory),
+        memory,
+        control,
+        events,
+        metrics,
+        output,
+        told_to_end,
+        ending: if release_on_exit { Ending::LetGo } else { Ending::Leave },
+        self_test: host.self_test.path().to_owned(),
+    };
+    let ended = runtime.block_on(agent::run(parts, first));
+    drop(host);
+    ended
+}
+
+/// Says that watching has begun. The policy in force, and what was reported meanwhile.
+fn begin(
+    come: Come,
+    host: &HostReady,
+    started: Instant,
+    output: &mut Output,
+) -> (in_force::InForce, Vec<crate::sensor::Record>) {
+    let Come { mut in_force, proof, carried, mut retirement } = come;
+    let records = retirement.records(None, &mut in_force.generation);
     retirement.carry_out(None);
-    let names = generation.names();
-    let mut output = Output::new(options.form);
+    let names = in_force.generation.names();
     output.say(&Event::Armed {
-        tier: "tracepoint",
+        tier: in_force.about.tier,
         kernel: host.kernel.clone(),
         pid: std::process::id(),
         accounts: names.accounts().map(str::to_owned).collect(),
@@ -65,34 +121,45 @@ pub(crate) fn run(options: Options) -> Result<()> {
         log::warn!("nobody is held to the budgets of {} any more", carried.freed.join(", "));
         output.say(&Event::Released { pids: carried.released });
     }
-    if carried.from_another {
-        say_carried(&generation);
-    }
-    let first = carried.records.into_iter().chain(proof.records).collect();
-    let ended = runtime.block_on(agent::run(generation, options.release_on_exit, output, told_to_end, first));
-    drop(host);
-    ended
+    (in_force, records.into_iter().chain(proof.records).collect())
 }
 
-/// Says which accounts are not free to act, by what happened before this start.
-fn say_carried(generation: &Generation) {
-    let accounts = generation.accounts().unwrap_or_else(|error| {
-        log::error!("cannot tell where the accounts stand: {error:#}");
-        Vec::new()
-    });
-    for account in accounts.iter().filter(|account| account.standing.phase != Phase::Armed) {
-        let AccountNow { name, standing, members, stopped, .. } = account;
-        log::warn!(
-            "{name} is {:?} from before; {stopped} of its {members} processes are stopped",
-            standing.phase
-        );
+/// What an earlier daemon has frozen stays so.
+fn adopt_freezes(memory: &Memory) -> Freezer {
+    let mut freezer = Freezer::open();
+    let mut stopped = memory.remembered().stopped.clone();
+    let mut found = freezer.found();
+    // Those that could only be stopped have no leaf.
+    let ids: Vec<u64> = found.iter().map(|found| found.id).collect();
+    let others = stopped.keys().filter(|id| !ids.contains(id));
+    found.extend(others.map(|id| Found { id: *id, leaves: Vec::new(), processes: 0 }));
+    for found in found {
+        freezer.adopt(&found, stopped.remove(&found.id).unwrap_or_default());
     }
+    freezer
 }
 
 /// Lets go without an agent.
 pub(crate) fn release() -> Result<()> {
-    let _only = runtime_dir::RuntimeDir::lock()?;
-    let pids = generation::release_all()?;
+    let _only = RuntimeDir::lock()?;
+    let memory = RuntimeDir::memory();
+    let mut freezer = adopt_freezes(&memory);
+    let frozen: Vec<u64> = freezer.ids().collect();
+    let mut members = Vec::new();
+    let mut pids = Vec::new();
+    for incident in frozen {
+        pids.extend(freezer.processes(incident).iter().map(|id| id.pid));
+        let thawed = freezer.thaw(incident);
+        thawed.kept.iter().for_each(|kept| log::error!("{kept}"));
+        members.extend(thawed.stopped);
+    }
+    pids.extend(release_members(&members));
+    pids.extend(generation::release_all()?);
+    memory.forget();
+    // A daemon that was killed has left it, and with it its directory.
+    if let Err(error) = control::clear(api::SOCKET.as_ref()) {
+        log::warn!("{error:#}");
+    }
     println!("{}", Event::Released { pids });
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! The log: warnings of ours and of the kernel programs, and what happens, for whoever keeps logs. Libraries write to it through
 //! [`log`] and [`tracing`] alike.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the loop does not log its events yet"))]
 mod event;
 mod line;
 
-use std::{env, os::fd::AsFd};
+use std::{env, io, os::fd::AsFd, sync::Arc};
 
 use clap::ValueEnum;
 use rustix::fs::fstat;
@@ -16,9 +15,10 @@ use tracing_subscriber::{
     {Layer, Registry},
 };
 
-#[expect(unused_imports, reason = "the loop does not log its events yet")]
 pub(crate) use event::event;
 use line::Lines;
+
+use crate::writer::Writer;
 
 /// Which lines there are, as in `warn` or `warn,burstguard=debug`.
 const FILTER: &str = "BURSTGUARD_LOG";
@@ -29,6 +29,7 @@ const JOURNAL: &str = "JOURNAL_STREAM";
 
 /// How to log.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(id = "log-arguments")]
 pub(crate) struct Arguments {
     /// In which form to log [default: journald if standard error is the journal, else text]; BURSTGUARD_LOG says how much,
     /// such as `warn` or `burstguard=debug`.
@@ -47,16 +48,33 @@ enum Form {
     Journald,
 }
 
+/// The log, once it has begun.
+pub(crate) struct Log {
+    /// Whether it goes to the journal.
+    pub(crate) in_journal: bool,
+    writer: Arc<Writer>,
+}
+
+impl Log {
+    /// Waits until everything is written, but not for ever.
+    pub(crate) fn finish(&self) {
+        self.writer.flush(); // nobody is left to tell if it is not
+    }
+}
+
 /// Begins to log. What cannot be done as told is done in another way, and said.
-pub(crate) fn start(arguments: &Arguments) {
-    let in_journal = is_journal(env::var(JOURNAL).ok().as_deref(), std::io::stderr());
+pub(crate) fn start(arguments: &Arguments) -> Log {
+    let in_journal = is_journal(env::var(JOURNAL).ok().as_deref(), io::stderr());
     let form = arguments.log.unwrap_or(if in_journal { Form::Journald } else { Form::Text });
     let mut complaints = Vec::new();
     let filter = filter(env::var(FILTER).ok().as_deref(), &mut complaints);
-    let layer = layer(form, in_journal, &mut complaints);
+    // Nobody is left to tell if it fails.
+    let writer = Arc::new(Writer::to(io::stderr(), |_| {}));
+    let layer = layer(form, in_journal, &writer, &mut complaints);
     // Fails only if it was called before.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     complaints.iter().for_each(|complaint| log::warn!("{complaint}"));
+    Log { in_journal: form == Form::Journald, writer }
 }
 
 fn filter(wanted: Option<&str>, complaints: &mut Vec<String>) -> Targets {
@@ -82,11 +100,12 @@ fn targets(text: &str) -> Result<Targets, String> {
 fn layer(
     form: Form,
     in_journal: bool,
+    writer: &Arc<Writer>,
     complaints: &mut Vec<String>,
 ) -> Box<dyn Layer<Registry> + Send + Sync> {
     match form {
-        Form::Text => Box::new(Lines::text(!in_journal)),
-        Form::Json => Box::new(Lines::json()),
+        Form::Text => Box::new(Lines::text(!in_journal, Arc::clone(writer))),
+        Form::Json => Box::new(Lines::json(Arc::clone(writer))),
         Form::Journald => match tracing_journald::layer() {
             Ok(journal) => Box::new(
                 journal
@@ -95,7 +114,7 @@ fn layer(
             ),
             Err(error) => {
                 complaints.push(format!("cannot reach the journal: {error}; logging text to standard error"));
-                Box::new(Lines::text(!in_journal))
+                Box::new(Lines::text(!in_journal, Arc::clone(writer)))
             }
         },
     }

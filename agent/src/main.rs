@@ -5,16 +5,16 @@ compile_error!(
     "the kernel programs cannot be built here yet: run `cargo xtask setup` once, then build again"
 );
 
-#[expect(dead_code, unused_imports, reason = "the control socket is being built on it")]
 mod api;
 mod clean;
 mod cli;
 mod client;
+mod clock;
+mod control;
 mod daemon;
 mod enforcer;
 mod incidents;
 mod logging;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the loop does not feed it yet"))]
 mod metrics;
 mod output;
 mod policy;
@@ -22,24 +22,46 @@ mod processes;
 mod report;
 mod sensor;
 mod trees;
+mod writer;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::Parser as _;
 
+use agent_common::rules::judge::Tier;
 use cli::{Cli, Command, Debug};
 use output::Form;
-use policy::PolicyError;
-
-/// A policy that is invalid has an exit status of its own, for whoever checks policies by running us.
-const INVALID_POLICY: u8 = 7;
+use policy::{
+    PolicyError, ThisHost,
+    check::{INVALID, Wish},
+};
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Run { policy, json, log } => {
-            logging::start(&log);
-            daemon::run(daemon::Options { policy, form: if json { Form::Json } else { Form::Text } })
+    let Cli { common, command } = Cli::parse();
+    let done = match command {
+        Command::Run { policy, release_on_exit, log, metrics } => {
+            let log = logging::start(&log);
+            let form = match (log.in_journal, common.json) {
+                (_, true) => Form::Json,
+                (true, false) => Form::Journal,
+                (false, false) => Form::Text,
+            };
+            let socket = common.socket;
+            let done = daemon::run(daemon::Options { policy, form, release_on_exit, metrics, socket });
+            log.finish();
+            done
         }
+        Command::Ask(verb) => return client::run(verb, common),
+        Command::Release(verb) => {
+            let log = logging::start(&logging::Arguments::default());
+            let done = daemon::release();
+            log.finish();
+            match done {
+                Err(error) if error.is::<daemon::AnotherAgent>() => return client::release(verb, common),
+                done => done,
+            }
+        }
+        Command::Check { file, effective } => return check(&file, effective, common.json),
         Command::Debug(Debug::Bundle(arguments)) => client::bundle::run(&arguments),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };
@@ -49,7 +71,7 @@ fn main() -> ExitCode {
             // Every problem is a line of its own already.
             Some(PolicyError::Invalid { .. }) => {
                 eprintln!("{error}");
-                ExitCode::from(INVALID_POLICY)
+                ExitCode::from(INVALID)
             }
             _ => {
                 eprintln!("error: {error:#}");
@@ -57,4 +79,12 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+fn check(file: &Path, effective: bool, json: bool) -> ExitCode {
+    let tier = Some((Tier::Tracepoint, "burstguard has no other yet"));
+    let checked = policy::check::check(file, &ThisHost, Wish { effective, json, tier });
+    print!("{}", checked.output);
+    eprint!("{}", checked.complaints);
+    ExitCode::from(checked.exit)
 }

@@ -1,19 +1,8 @@
-//! Where events go: standard output, through a thread of its own. A reader that does not read must not keep the loop from
-//! letting go.
+//! Where events go: standard output, or the journal.
 
-use std::{
-    io::{self, Write as _},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
-    thread,
-    time::Duration,
-};
+use std::io;
 
-use crate::report::Event;
-
-/// How many lines may wait for the reader; more are dropped and counted.
-const WAITING: usize = 8192;
-/// How long the end waits for a reader that is slow.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::{logging, report::Event, writer::Writer};
 
 /// In which form events are said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,61 +11,45 @@ pub(crate) enum Form {
     Text,
     /// One JSON object a line.
     Json,
+    /// With fields, in the journal: what goes to standard output of a service would be there a second time.
+    Journal,
 }
 
 /// Standard output.
 pub(crate) struct Output {
     form: Form,
-    lines: SyncSender<String>,
-    written: Receiver<()>,
-    dropped: u64,
+    writer: Writer,
 }
 
 impl Output {
-    /// Starts the thread that writes.
+    /// Nothing said yet.
     pub(crate) fn new(form: Form) -> Self {
-        let (lines, waiting) = sync_channel(WAITING);
-        let (done, written) = sync_channel(1);
-        thread::spawn(move || {
-            write_all(&waiting);
-            let _ = done.send(()); // fails only if nobody waits any more
-        });
-        Self { form, lines, written, dropped: 0 }
+        let failed = |error: &io::Error| {
+            log::warn!("cannot write to standard output, so no more events are: {error}");
+        };
+        Self { form, writer: Writer::to(io::stdout(), failed) }
     }
 
-    /// Says an event, or counts it if too many wait already.
-    pub(crate) fn say(&mut self, event: &Event) {
+    /// Says an event, or drops it if too many wait for the reader already.
+    pub(crate) fn say(&self, event: &Event) {
         let line = match self.form {
             Form::Text => event.to_string(),
             Form::Json => {
                 serde_json::to_string(event).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
             }
+            Form::Journal => return logging::event(event),
         };
-        if self.lines.try_send(line).is_err() {
-            self.dropped += 1;
-        }
+        self.writer.write(line + "\n");
     }
 
     /// Waits until everything is written, but not for ever.
-    pub(crate) fn finish(self) {
-        let Self { lines, written, dropped, .. } = self;
-        drop(lines);
-        let late = written.recv_timeout(PATIENCE).is_err();
+    pub(crate) fn finish(&self) {
+        let late = !self.writer.flush();
+        let dropped = self.writer.dropped();
         if dropped > 0 || late {
             log::warn!(
                 "standard output was not read: {dropped} events dropped, the last ones not written: {late}"
             );
-        }
-    }
-}
-
-/// If nobody listens any more, that is said once, and watching goes on.
-fn write_all(lines: &Receiver<String>) {
-    let mut listening = true;
-    for line in lines {
-        if listening && let Err(error) = writeln!(io::stdout().lock(), "{line}") {
-            log::warn!("cannot write to standard output, so no more events are: {error}");
-            listening = false;
         }
     }
 }

@@ -4,8 +4,6 @@
 //! [`parse`] turns that into a draft, [`validate`] turns the draft into a [`Policy`] for this host. All go on after a
 //! problem, so that one run reports them all. [`later`] lists what is understood but not carried out yet.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "no command asks for a check, or who has a role, yet"))]
-
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -20,6 +18,8 @@ pub(crate) use problem::{Position, Problem};
 use sources::Sources;
 
 mod budget;
+pub(crate) mod check;
+mod discover;
 pub(crate) mod duration;
 mod host;
 mod later;
@@ -144,6 +144,13 @@ impl Policy {
     /// [`PolicyError::Invalid`] with everything that is wrong.
     pub(crate) fn load(path: &Path, host: &impl Host) -> Result<Loaded, PolicyError> {
         Loaded::from(&Sources::find(path, host), host)
+    }
+}
+
+impl Policy {
+    /// What [`Loaded::hash`] would be if it were loaded now.
+    pub(crate) fn hash(path: &Path, host: &impl Host) -> String {
+        Sources::find(path, host).hash()
     }
 }
 

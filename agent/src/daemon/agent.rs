@@ -1,84 +1,122 @@
 //! The loop: one input, its effects, the next input.
 
-use std::{io, os::fd::OwnedFd, time::Duration};
+use std::{collections::HashMap, io, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    signal::unix::{Signal, SignalKind, signal},
-    time::{Interval, MissedTickBehavior, interval},
+    sync::{broadcast, mpsc, oneshot},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{Effect, Input, boot_now, generation::Generation};
+use super::{
+    CallId, Ending, Input, Outcome,
+    apply::Finished,
+    in_force::InForce,
+    memory::{Memory, Remembered},
+    signals::ToldToEnd,
+};
 use crate::{
+    api::{Answer, Problem},
+    clock::boot_now,
+    control::{Call, Control},
+    enforcer::freezer::Freezer,
     incidents::Incidents,
+    metrics::Metrics,
     output::Output,
-    report::Event,
     sensor::{Kernel, Record},
 };
 
-/// How many records are taken at once, so that a storm of them cannot keep signals and timers waiting.
+/// How many records are taken at once, so that a storm of them cannot keep calls, signals and timers waiting.
 const BATCH: usize = 512;
 /// How many batches are still taken at the end; whoever floods us must not keep us from ending.
 const LAST_BATCHES: usize = 32;
-/// How often the counters are looked at.
-const COUNTERS: Duration = Duration::from_secs(1);
+/// How often it is looked how things stand.
+const FACTS: Duration = Duration::from_secs(1);
 /// How often records are looked for that were not worth waking us.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often the policy's files are compared with what is in force.
+const FILES: Duration = Duration::from_secs(10);
+
+/// What the agent starts with.
+pub(super) struct Parts {
+    pub(super) in_force: InForce,
+    pub(super) freezer: Freezer,
+    pub(super) memory: Memory,
+    pub(super) control: Control,
+    /// Lines for whoever watches.
+    pub(super) events: broadcast::Sender<Arc<str>>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) output: Output,
+    pub(super) told_to_end: ToldToEnd,
+    /// How to end when told to.
+    pub(super) ending: Ending,
+    /// The self-test's directory.
+    pub(super) self_test: PathBuf,
+}
 
 /// The running agent.
-struct Agent {
-    generation: Generation,
-    /// Whether to let go at the end.
-    release_on_exit: bool,
-    incidents: Incidents,
-    output: Output,
+pub(super) struct Agent {
+    pub(super) in_force: InForce,
+    pub(super) freezer: Freezer,
+    pub(super) memory: Memory,
+    pub(super) events: broadcast::Sender<Arc<str>>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) output: Output,
+    pub(super) self_test: PathBuf,
+    pub(super) incidents: Incidents,
+    /// Who waits for an answer.
+    pub(super) replies: HashMap<CallId, oneshot::Sender<Result<Answer, Problem>>>,
+    /// From the threads that do what takes long.
+    pub(super) finished: (mpsc::UnboundedSender<Finished>, mpsc::UnboundedReceiver<Finished>),
+    pub(super) reloading: bool,
+    /// What is known of the accounts is not what holds any more.
+    pub(super) stale: bool,
+    pub(super) policy_changed: bool,
+    /// Why the last self-test failed, if it did.
+    pub(super) self_test_failure: Option<String>,
+    control: Control,
+    last_call: CallId,
     records: AsyncFd<OwnedFd>,
-    counters: Interval,
+    facts: Interval,
     look: Interval,
+    files: Interval,
     told_to_end: ToldToEnd,
-}
-
-/// SIGINT, SIGTERM, and SIGHUP of a terminal that is closed. Made before anything is armed: a signal that comes meanwhile is not lost, and nothing is left armed.
-pub(crate) struct ToldToEnd {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl ToldToEnd {
-    /// From now on these signals end nothing but the loop. Needs a tokio runtime.
-    pub(crate) fn catch() -> Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("cannot catch SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("cannot catch SIGTERM")?,
-            hangup: signal(SignalKind::hangup()).context("cannot catch SIGHUP")?,
-        })
-    }
-
-    async fn recv(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
+    ending: Ending,
 }
 
 /// Runs until it is told to end. `first` are records that were taken already.
-pub(crate) async fn run(
-    generation: Generation,
-    release_on_exit: bool,
-    output: Output,
-    told_to_end: ToldToEnd,
-    first: Vec<Record>,
-) -> Result<()> {
-    let records = listen(&generation.kernel).context("cannot listen to the kernel's records")?;
-    let incidents = Incidents::new(generation.names().clone());
-    let (counters, look) = (every(COUNTERS), every(LOOK));
-    Agent { generation, release_on_exit, incidents, output, records, counters, look, told_to_end }
-        .until_end(first)
-        .await
+pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
+    let Parts { in_force, freezer, memory, control, events, metrics, output, told_to_end, ending, self_test } =
+        parts;
+    let records = listen(&in_force.generation.kernel).context("cannot listen to the kernel's records")?;
+    let last = freezer.ids().max().unwrap_or(0).max(memory.remembered().last);
+    let incidents = Incidents::new(in_force.generation.names().clone(), last);
+    let agent = Agent {
+        in_force,
+        freezer,
+        memory,
+        events,
+        metrics,
+        output,
+        self_test,
+        incidents,
+        replies: HashMap::new(),
+        finished: mpsc::unbounded_channel(),
+        reloading: false,
+        stale: false,
+        policy_changed: false,
+        self_test_failure: None,
+        control,
+        last_call: 0,
+        records,
+        facts: every(FACTS),
+        look: every(LOOK),
+        files: every(FILES),
+        told_to_end,
+        ending,
+    };
+    agent.until_end(first).await
 }
 
 fn every(period: Duration) -> Interval {
@@ -90,23 +128,45 @@ fn every(period: Duration) -> Interval {
 impl Agent {
     async fn next_input(&mut self) -> Result<Input> {
         loop {
+            let due = self.incidents.next_due();
             tokio::select! {
-                // In this order: an end must not wait for a storm of records to pass.
+                // In this order: an end, a call and a time that has come must not wait for a storm of records to pass.
                 biased;
-                () = self.told_to_end.recv() => return Ok(Input::End),
-                _ = self.counters.tick() => {
-                    self.generation.kernel.flush_warnings();
-                    return Ok(Input::Counters(self.generation.kernel.counters()?));
+                () = self.told_to_end.recv() => return Ok(Input::End(self.ending)),
+                Some(finished) = self.finished.1.recv() => return Ok(Input::Outcome(match finished {
+                    Finished::As(outcome) => outcome,
+                    Finished::Come { call, come } => self.succeed(call, *come),
+                    Finished::Kept { call, why } => {
+                        self.reloading = false;
+                        Outcome::Reloaded { call, done: Err(why) }
+                    }
+                })),
+                state = self.freezer.changed() => return Ok(Input::Frozen(state)),
+                () = until(due) => return Ok(Input::Due),
+                Some(call) = self.control.next() => {
+                    if let Some(asked) = self.take_call(call)? {
+                        return Ok(asked);
+                    }
                 }
-                _ = self.look.tick() => {
-                    let records = take(&mut self.generation.kernel);
+                // While another generation comes, nothing is taken of what this one reports: it is told apart afterwards
+                // from what both report.
+                _ = self.facts.tick(), if !self.reloading => {
+                    let facts = self.gather_facts()?;
+                    // First what led to these facts: an incident is opened by its burst, not by a standing that is found.
+                    let records = self.take(LAST_BATCHES * BATCH);
+                    self.handle(Input::Records(records));
+                    return Ok(Input::Facts(Arc::new(facts)));
+                }
+                _ = self.files.tick() => self.policy_changed = self.in_force.has_changed(),
+                _ = self.look.tick(), if !self.reloading => {
+                    let records = self.take(BATCH);
                     if !records.is_empty() {
                         return Ok(Input::Records(records));
                     }
                 }
-                ready = self.records.ready(Interest::READABLE) => {
+                ready = self.records.ready(Interest::READABLE), if !self.reloading => {
                     let mut ready = ready.context("cannot wait for the kernel's records")?;
-                    let records = take(&mut self.generation.kernel);
+                    let records = take(&mut self.in_force.generation.kernel, BATCH);
                     if records.len() < BATCH {
                         ready.clear_ready();
                     }
@@ -118,53 +178,83 @@ impl Agent {
         }
     }
 
+    /// A call as an input; none if the asker has gone.
+    fn take_call(&mut self, call: Call) -> Result<Option<Input>> {
+        self.last_call += 1;
+        let Some(asked) = self.gather_asked(self.last_call, &call)? else { return Ok(None) };
+        self.replies.insert(self.last_call, call.reply);
+        Ok(Some(Input::Asked(Box::new(asked))))
+    }
+
     fn handle(&mut self, input: Input) {
+        let began = Instant::now();
+        if let Input::Facts(facts) | Input::Found { facts, .. } = &input {
+            self.metrics.facts(self.measured(facts));
+        }
         for effect in self.incidents.on(input, boot_now()) {
             self.apply(effect);
         }
+        if std::mem::take(&mut self.stale)
+            && let Ok(facts) = self.gather_facts()
+        {
+            self.handle(Input::Facts(Arc::new(facts)));
+        }
+        let now = Remembered { last: self.incidents.last(), stopped: self.freezer.stopped() };
+        if let Err(error) = self.memory.keep(now) {
+            log::error!("a daemon that is started next will not know all of what this one did: {error:#}");
+        }
+        self.metrics.loop_turn(began.elapsed());
     }
 
-    fn apply(&mut self, effect: Effect) {
-        match effect {
-            Effect::Report(event) => self.output.say(&event),
-            Effect::LetGo if self.release_on_exit => self.let_go(),
-            Effect::LetGo => {}
-        }
-    }
-
-    fn let_go(&mut self) {
-        match self.generation.let_go() {
-            Ok(pids) => self.output.say(&Event::Released { pids }),
-            Err(error) => warn("cannot let go of everything", error),
-        }
+    fn take(&mut self, most: usize) -> Vec<Record> {
+        take(&mut self.in_force.generation.kernel, most)
     }
 
     async fn until_end(mut self, first: Vec<Record>) -> Result<()> {
+        let facts = self.gather_facts()?;
+        let found = self.gather_found();
+        self.handle(Input::Found { freezes: found, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
-        loop {
+        let ending = loop {
             match self.next_input().await {
-                Ok(Input::End) => break,
+                Ok(Input::End(ending)) => break ending,
                 Ok(input) => self.handle(input),
                 // Nothing can be seen any more: whatever is stopped must not stay so.
                 Err(error) => {
-                    self.release_on_exit = true;
-                    self.handle(Input::End);
+                    self.handle(Input::End(Ending::LetGo));
                     return Err(error);
                 }
             }
+        };
+        for _ in 0..LAST_BATCHES {
+            let records = self.take(BATCH);
+            if records.is_empty() {
+                break;
+            }
+            self.handle(Input::Records(records));
         }
-        let last = (0..LAST_BATCHES)
-            .map(|_| take(&mut self.generation.kernel))
-            .take_while(|records| !records.is_empty());
-        let last: Vec<Record> = last.flatten().collect();
-        self.handle(Input::Records(last));
-        match self.generation.kernel.counters() {
-            Ok(counters) => self.handle(Input::Counters(counters)),
-            Err(error) => warn("cannot read the counters a last time", error),
+        match self.gather_facts() {
+            Ok(facts) => self.handle(Input::Facts(Arc::new(facts))),
+            Err(error) => log::error!("cannot look a last time how things stand: {error:#}"),
         }
-        self.handle(Input::End);
+        self.handle(Input::End(ending));
         self.output.finish();
         Ok(())
+    }
+
+    /// Listens to the generation in force.
+    pub(super) fn listen_again(&mut self) -> io::Result<()> {
+        self.records = listen(&self.in_force.generation.kernel)?;
+        Ok(())
+    }
+}
+
+/// Until a time on the kernel's clock; for ever if there is none.
+async fn until(due: Option<u64>) {
+    let instant = due.map(|due| Duration::from_nanos(due.saturating_sub(boot_now())));
+    match instant.and_then(|wait| Instant::now().checked_add(wait)) {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -175,14 +265,10 @@ fn listen(kernel: &Kernel) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// The next records. One that cannot be read is a fault of ours, said and passed by.
-fn take(kernel: &mut Kernel) -> Vec<Record> {
+fn take(kernel: &mut Kernel, most: usize) -> Vec<Record> {
     kernel
-        .take(BATCH)
+        .take(most)
         .into_iter()
         .filter_map(|record| record.inspect_err(|error| log::error!("the kernel programs sent {error}")).ok())
         .collect()
-}
-
-fn warn(what: &str, error: impl Into<anyhow::Error>) {
-    log::error!("{what}: {:#}", error.into());
 }

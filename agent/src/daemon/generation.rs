@@ -4,18 +4,24 @@
 
 use std::path::Path;
 
-use agent_common::rules::{BootNs, judge::Standing};
+use agent_common::rules::{
+    BootNs,
+    judge::{Phase, Standing},
+};
 use anyhow::{Context as _, Result};
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::{
-    boot, boot_now,
+    boot,
+    facts::AccountFacts,
+    names::Names,
     self_test::{self, Proof},
-    tables::{Names, Tables},
+    tables::Tables,
 };
 use crate::{
+    clock::boot_now,
     enforcer::release::release,
-    sensor::{Directory, Heirs, Kernel, Member, Predecessor, Record, State, TakenOver, Use, clean_up},
+    sensor::{Directory, Heirs, Kernel, Member, Predecessor, Record, State, TakenOver, clean_up},
     trees::{Trees, hold::hold},
 };
 
@@ -24,20 +30,10 @@ pub(crate) struct Generation {
     // Dropped in this order: the programs know directories by inodes that the descriptors pin.
     pub(crate) kernel: Kernel,
     names: Names,
+    /// By account index.
+    responses: Vec<u32>,
     directory: Directory,
     _trees: Trees,
-}
-
-/// How an account is, now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AccountNow {
-    pub(crate) name: String,
-    /// Where it stands; one whose time is over is armed.
-    pub(crate) standing: Standing,
-    pub(crate) budgets: Vec<Use>,
-    /// Its processes, and how many of them we have stopped.
-    pub(crate) members: usize,
-    pub(crate) stopped: usize,
 }
 
 /// A generation that was just armed.
@@ -51,10 +47,6 @@ pub(crate) struct Armed {
 /// What was carried over from the generation before.
 #[derive(Debug, Default)]
 pub(crate) struct Carried {
-    /// Whether there was one.
-    pub(crate) from_another: bool,
-    /// What it reported while no agent ran.
-    pub(crate) records: Vec<Record>,
     /// Its accounts that nobody is held to any more.
     pub(crate) freed: Vec<String>,
     /// The processes that were stopped for one of these and go on.
@@ -101,7 +93,8 @@ impl Generation {
         let old = old.zip(taken);
         let mut retirement = Retirement { old, others, new };
         let carried = retirement.let_go_of_freed();
-        let generation = Self { kernel, names: tables.names, directory, _trees: trees };
+        let responses = tables.accounts.iter().map(|account| account.response).collect();
+        let generation = Self { kernel, names: tables.names, responses, directory, _trees: trees };
         Ok(Armed { generation, proof, carried, retirement })
     }
 
@@ -110,37 +103,62 @@ impl Generation {
         &self.names
     }
 
-    /// Every account.
-    pub(crate) fn accounts(&self) -> Result<Vec<AccountNow>> {
+    /// Every account, as it is now.
+    pub(crate) fn accounts(&self) -> Result<Vec<AccountFacts>> {
         let now = boot_now();
         let members = self.kernel.members();
         let account = |(index, name): (u32, &str)| {
             let own = || members.iter().filter(|member| member.account == index);
-            Ok(AccountNow {
+            Ok(AccountFacts {
                 name: name.to_owned(),
+                response: self.kernel.response(index)?,
                 standing: self.kernel.standing(index).at(now),
                 budgets: self.kernel.uses(index, now)?,
-                members: own().count(),
-                stopped: own().filter(|member| member.stopped).count(),
+                processes: own().count() as u64,
+                stopped: own().filter(|member| member.stopped).count() as u64,
             })
         };
         (1..).zip(self.names.accounts()).map(account).collect()
     }
 
+    fn unread(&mut self) -> Vec<Record> {
+        self.kernel.take(usize::MAX).into_iter().filter_map(Result::ok).collect()
+    }
+
+    /// Whether an account is armed.
+    pub(crate) fn is_armed(&self, account: &str) -> bool {
+        let standing = self.names.index(account).map(|index| self.kernel.standing(index).at(boot_now()));
+        standing.is_none_or(|standing| standing.phase == Phase::Armed)
+    }
+
+    /// Tells, from any thread, whether an account may act: whether it is armed.
+    pub(crate) fn may(&self, account: &str) -> Result<impl Fn() -> bool + Send + use<>> {
+        let index = self.names.index(account);
+        let state = State::open(self.directory.path())?;
+        Ok(move || index.is_none_or(|index| state.standing(index).at(boot_now()).phase == Phase::Armed))
+    }
+
+    /// From now on nothing is stopped, but for the self-test.
+    pub(crate) fn observe(&self) {
+        (1..).zip(self.names.accounts()).for_each(|(index, _)| self.kernel.observe_one(index));
+    }
+
+    /// From now on the policy is carried out again.
+    pub(crate) fn enforce(&self) {
+        (0..).zip(&self.responses).for_each(|(index, response)| self.kernel.respond(index, *response));
+    }
+
     /// Sets where an account stands; false if there is no such account.
-    #[expect(dead_code, reason = "for whoever decides")]
     pub(crate) fn set_standing(&self, account: &str, standing: Standing) -> bool {
         self.names.index(account).map(|index| self.kernel.set_standing(index, standing)).is_some()
     }
 
     /// What an account has done until `at` does not count any more; false if there is no such account.
-    #[expect(dead_code, reason = "for whoever decides")]
     pub(crate) fn forgive(&self, account: &str, at: BootNs) -> bool {
         self.names.index(account).map(|index| self.kernel.forgive(index, at)).is_some()
     }
 
     /// The account that a process acts for, and when the process started.
-    #[expect(dead_code, reason = "for whoever asks")]
     pub(crate) fn whose(&self, pid: u32) -> Option<(&str, u64)> {
         let member = self.kernel.member(pid)?;
         Some((self.names.account(member.account)?, member.start))
@@ -157,6 +175,8 @@ impl Generation {
         let removed = self.directory.remove();
         clean_up();
         released.extend(release_again(&self.kernel));
+        released.sort_unstable();
+        released.dedup();
         removed?;
         Ok(released)
     }
@@ -166,7 +186,6 @@ impl Retirement {
     /// Accounts of the old generation that nobody is held to in the new one: their stopped processes go on.
     fn let_go_of_freed(&mut self) -> Carried {
         let Some((old, taken)) = &mut self.old else { return Carried::default() };
-        let records = taken.records(old.unread());
         let freed = taken.freed(&old.state, &self.new).unwrap_or_else(|error| {
             say("cannot tell which accounts nobody is held to any more", error);
             Vec::new()
@@ -175,15 +194,37 @@ impl Retirement {
         let stopped = |member: &Member| freed.contains(&member.account);
         let released = release(&old.state.members().into_iter().filter(stopped).collect::<Vec<_>>());
         let name = |index: &u32| old.manifest.accounts.get(*index as usize)?.clone();
-        Carried { from_another: true, records, freed: freed.iter().filter_map(name).collect(), released }
+        Carried { freed: freed.iter().filter_map(name).collect(), released }
+    }
+
+    /// What was reported and nobody has read: by the generation before up to the take-over, by the new one since; in between
+    /// both report the same. `predecessor` is as in [`Self::carry_out`]: its reader reads it, since each reader of a ring has a
+    /// place of its own in it.
+    pub(crate) fn records(
+        &mut self,
+        predecessor: Option<&mut Generation>,
+        new: &mut Generation,
+    ) -> Vec<Record> {
+        let Some((old, taken)) = &mut self.old else { return Vec::new() };
+        let unread = predecessor.map_or_else(|| old.unread(), Generation::unread);
+        taken.records(unread, new.unread())
     }
 
     /// Ends the generations before. It takes the kernel some seconds to detach one, for which there is a thread; until then
-    /// both judge. `predecessor` is the one in force until now, if it was this agent's: its descriptors would keep it.
+    /// both judge, and this one acts. `predecessor` is the one in force until now, if it was this agent's: its descriptors would keep it.
     pub(crate) fn carry_out(self, predecessor: Option<Generation>) {
         let Self { old, others, mut new } = self;
         let failed = |error| say("a generation before cannot be ended", error);
         others.iter().for_each(|other| other.remove().unwrap_or_else(failed));
+        if let Some((old, taken)) = &old {
+            // From here on the new one alone acts: what is decided while the old one is being detached, which does not hear of
+            // it, must not be undone by it.
+            let caught_up = taken.catch_up(&old.state, &mut new);
+            caught_up.unwrap_or_else(|error| {
+                say("what the generation before has stopped is not known to this one", error);
+            });
+            old.state.observe();
+        }
         let ends = old.iter().map(|(old, _)| old.retire());
         let ends = ends.map(|ends| ends.map_err(failed).unwrap_or_default()).next();
         let retire = move || {
@@ -254,6 +295,8 @@ pub(crate) fn release_all() -> Result<Vec<u32>> {
     all.iter().try_for_each(Directory::remove)?;
     clean_up();
     released.extend(states.iter().flat_map(release_again));
+    released.sort_unstable();
+    released.dedup();
     Ok(released)
 }
 

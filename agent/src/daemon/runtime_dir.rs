@@ -6,12 +6,22 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::{
     fs::{FlockOperation, flock},
     io::Errno,
 };
 use tempfile::TempDir;
+use thiserror::Error;
+
+use super::memory::Memory;
+
+/// There is a daemon already.
+#[derive(Debug, Error)]
+#[error("another agent is running: {} is locked; stop that one first", directory.display())]
+pub(crate) struct AnotherAgent {
+    directory: &'static Path,
+}
 
 /// The agent's own directory, locked: two agents would each stop what the other lets go. The lock ends with the process,
 /// however it ends; the directory is removed if nobody else keeps something in it.
@@ -33,7 +43,7 @@ impl RuntimeDir {
         match flock(&locked, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
-                bail!("another agent is running: {} is locked; stop that one first", path.display())
+                return Err(AnotherAgent { directory: path }.into());
             }
             Err(error) => return Err(error).with_context(|| format!("cannot lock {}", path.display())),
         }
@@ -52,6 +62,11 @@ impl RuntimeDir {
                 log::warn!("cannot remove {}, left by an earlier agent: {error}", entry.path().display());
             }
         }
+    }
+
+    /// What the daemon before has left to this one.
+    pub(crate) fn memory() -> Memory {
+        Memory::open(Path::new(Self::PATH))
     }
 
     /// Makes a directory for the self-test.

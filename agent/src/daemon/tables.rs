@@ -8,6 +8,7 @@ use agent_common::{
 };
 use anyhow::{Result, ensure};
 
+use super::names::Names;
 use crate::{
     policy::{Budget, Budgets, Mode, Policy, Response},
     processes::{lineage::Claims, proc::Process},
@@ -16,40 +17,6 @@ use crate::{
 
 /// The self-test's own budget: small, so that proving it takes no time.
 pub(crate) const SELF_TEST_BUDGET: Budget = Budget::seconds(3, 60);
-
-/// The names behind the indices.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
-    accounts: Vec<String>,
-    roots: Vec<PathBuf>,
-}
-
-impl Names {
-    /// The account of an index; none for the self-test's.
-    pub(crate) fn account(&self, index: u32) -> Option<&str> {
-        self.accounts.get(index.checked_sub(1)? as usize).map(String::as_str)
-    }
-
-    /// The root of an index; none for the self-test's.
-    pub(crate) fn tree(&self, index: u32) -> Option<&Path> {
-        self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
-    }
-
-    /// The index of an account.
-    pub(crate) fn index(&self, account: &str) -> Option<u32> {
-        (1..).zip(&self.accounts).find(|(_, name)| *name == account).map(|(index, _)| index)
-    }
-
-    /// Every account.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = &str> {
-        self.accounts.iter().map(String::as_str)
-    }
-
-    /// Every root.
-    pub(crate) fn trees(&self) -> impl Iterator<Item = &Path> {
-        self.roots.iter().map(PathBuf::as_path)
-    }
-}
 
 /// What the kernel programs are told.
 pub(crate) struct Tables {

@@ -39,10 +39,12 @@ fn level(event: &Event) -> Level {
         Event::Counter { fault: true, .. } | Event::EffectFailed { .. } => Level::ERROR,
         Event::Burst { .. }
         | Event::Stopped { .. }
+        | Event::Found { .. }
         | Event::Frozen { .. }
         | Event::Decided { .. }
         | Event::Attempt { .. }
         | Event::Off { .. }
+        | Event::NotReloaded { .. }
         | Event::On => Level::WARN,
         Event::Armed { .. }
         | Event::Blind { .. }
@@ -83,6 +85,7 @@ impl<'a> Fields<'a> {
             Event::Stopped { incident, actor } => Self { actor: Some(actor), ..about("stopped", *incident) },
             Event::Blind { actor, .. } => Self { actor: Some(actor), ..named("blind") },
             Event::Counter { .. } => named("counter"),
+            Event::Found { incident, .. } => about("found", Some(*incident)),
             Event::Frozen { incident, .. } => about("frozen", Some(*incident)),
             Event::Decided { incident, .. } => about("decided", Some(*incident)),
             Event::Attempt { incident, account, pid, .. } => {
@@ -92,6 +95,7 @@ impl<'a> Fields<'a> {
             Event::Off { .. } => named("off"),
             Event::On => named("on"),
             Event::Reloaded { .. } => named("reloaded"),
+            Event::NotReloaded { .. } => named("not_reloaded"),
             Event::Released { .. } => named("released"),
             Event::Ended { .. } => named("ended"),
         }

@@ -1,6 +1,6 @@
 //! A line for each event of the log, on standard error.
 
-use std::{fmt, io::Write as _};
+use std::{fmt, sync::Arc};
 
 use jiff::{Timestamp, Unit};
 use serde_json::{Map, Value, json};
@@ -11,10 +11,15 @@ use tracing::{
 use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::{Layer, layer::Context};
 
-use crate::clean::Clean;
+use crate::{clean::Clean, writer::Writer};
 
 /// Writes them.
-pub(super) enum Lines {
+pub(super) struct Lines {
+    form: Form,
+    writer: Arc<Writer>,
+}
+
+enum Form {
     /// For a person.
     Text { with_time: bool },
     /// For a program.
@@ -23,12 +28,12 @@ pub(super) enum Lines {
 
 impl Lines {
     /// The journal has a time of its own.
-    pub(super) fn text(with_time: bool) -> Self {
-        Self::Text { with_time }
+    pub(super) fn text(with_time: bool, writer: Arc<Writer>) -> Self {
+        Self { form: Form::Text { with_time }, writer }
     }
 
-    pub(super) fn json() -> Self {
-        Self::Json
+    pub(super) fn json(writer: Arc<Writer>) -> Self {
+        Self { form: Form::Json, writer }
     }
 
     fn line(&self, event: &Event<'_>, now: Timestamp) -> String {
@@ -37,9 +42,9 @@ impl Lines {
         // A line of `log` carries where it comes from as fields.
         let normal = event.normalized_metadata();
         let metadata = normal.as_ref().unwrap_or_else(|| event.metadata());
-        match self {
-            Self::Text { with_time } => fields.text(*metadata.level(), with_time.then_some(now)),
-            Self::Json => fields.json(*metadata.level(), metadata.target(), now),
+        match self.form {
+            Form::Text { with_time } => fields.text(*metadata.level(), with_time.then_some(now)),
+            Form::Json => fields.json(*metadata.level(), metadata.target(), now),
         }
     }
 }
@@ -47,8 +52,7 @@ impl Lines {
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let line = self.line(event, Timestamp::now());
-        // In one piece, so that lines of several threads do not mix. Nobody is left to tell if it fails.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        self.writer.write(line);
     }
 }
 
@@ -142,6 +146,14 @@ mod tests {
         }
     }
 
+    fn nowhere() -> Arc<Writer> {
+        Arc::new(Writer::to(std::io::sink(), |_| {}))
+    }
+
+    fn text(with_time: bool) -> Lines {
+        Lines::text(with_time, nowhere())
+    }
+
     fn lines_of(form: Lines, log: impl FnOnce()) -> Vec<String> {
         let lines = Arc::default();
         let subscriber = tracing_subscriber::registry().with(Kept(form, Arc::clone(&lines)));
@@ -151,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_line_of_text_does_nothing_to_a_terminal() {
-        let lines = lines_of(Lines::text(false), || {
+        let lines = lines_of(text(false), || {
             tracing::warn!(path = "a\u{1b}[2J \u{202e}b\nc", pid = 7, "no\u{9b} such\nfile");
         });
         assert_eq!(lines, ["warn: no\\u{9b} such\\nfile path=\"a\\u{1b}[2J \\u{202e}b\\nc\" pid=7\n"]);
@@ -160,13 +172,13 @@ mod tests {
     #[test]
     fn the_time_is_said_only_where_nobody_else_does() {
         let log = || tracing::error!("no");
-        assert_eq!(lines_of(Lines::text(true), log), ["1970-01-01T00:00:00Z error: no\n"]);
-        assert_eq!(lines_of(Lines::text(false), log), ["error: no\n"]);
+        assert_eq!(lines_of(text(true), log), ["1970-01-01T00:00:00Z error: no\n"]);
+        assert_eq!(lines_of(text(false), log), ["error: no\n"]);
     }
 
     #[test]
     fn a_line_of_json_keeps_what_it_was_told() {
-        let lines = lines_of(Lines::json(), || {
+        let lines = lines_of(Lines::json(nowhere()), || {
             tracing::info!(path = "a\u{1b}\n\"", incident = None::<u64>, over = true, "it {}", 1);
         });
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
@@ -182,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_log_says_comes_with_its_own_target() {
-        let lines = lines_of(Lines::json(), || {
+        let lines = lines_of(Lines::json(nowhere()), || {
             let record = log::Record::builder()
                 .args(format_args!("lost"))
                 .level(log::Level::Warn)

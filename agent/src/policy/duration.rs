@@ -28,3 +28,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     let millis = amount.parse::<u64>().ok().and_then(|amount| amount.checked_mul(*unit));
     millis.map(Duration::from_millis).ok_or(DurationError::TooLong)
 }
+
+/// The shortest text of a duration of whole milliseconds.
+pub(super) fn text(duration: Duration) -> String {
+    let total = duration.as_millis();
+    let unit = UNITS.iter().find(|(_, millis)| total.is_multiple_of((*millis).into()));
+    let (name, millis) = unit.unwrap_or(&("ms", 1));
+    format!("{}{name}", total / u128::from(*millis))
+}

@@ -3,10 +3,12 @@
 use std::{
     fs,
     io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -107,9 +109,17 @@ fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Only a file, or what is handed over as standard input: to open or read a pipe would wait for whoever writes.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let read = fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    let mut options = fs::File::options();
+    let handed_over = path == Path::new("/dev/stdin");
+    let flags = if handed_over { OFlags::empty() } else { OFlags::NONBLOCK };
+    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if !handed_over && !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    let read = file.take(LONGEST + 1).read_to_string(&mut text)?;
     if read as u64 > LONGEST {
         return Err(io::Error::other(format!("longer than {LONGEST} bytes")));
     }

@@ -1,6 +1,7 @@
 //! Files over each other.
 
 use super::*;
+use rustix::fs::{CWD, FileType, Mode as Permissions, mknodat};
 
 const BASE: &str = "
 version = 1
@@ -142,7 +143,11 @@ fn files_that_cannot_be_read() {
 
     fs::write(files.policy(), BASE).unwrap();
     fs::create_dir(files.0.path().join("policy.d/1.toml")).unwrap();
-    assert!(refused().contains("policy.d/1.toml:1:1 cannot be read: Is a directory"), "{}", refused());
+    assert!(refused().contains("policy.d/1.toml:1:1 cannot be read: not a file"), "{}", refused());
+    // Nor does a pipe keep anybody waiting for whoever writes into it.
+    let pipe = files.0.path().join("policy.d/2.toml");
+    mknodat(CWD, &pipe, FileType::Fifo, Permissions::RUSR | Permissions::WUSR, 0).unwrap();
+    assert!(refused().contains("policy.d/2.toml:1:1 cannot be read: not a file"), "{}", refused());
     fs::remove_dir_all(files.0.path().join("policy.d")).unwrap();
     files.load().unwrap();
     fs::write(files.0.path().join("policy.d"), "").unwrap();

@@ -1,0 +1,83 @@
+//! How kernel and host stand at one moment, as plain data.
+
+use std::{path::PathBuf, sync::Arc};
+
+use agent_common::{
+    rules::{BootNs, judge},
+    wire::Counter,
+};
+use jiff::{Timestamp, ToSpan as _};
+
+use crate::api::ProcessView;
+use crate::processes::proc::ProcessId;
+use crate::sensor::BudgetUse;
+
+/// Taken each second, and for each call.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// One moment on both clocks.
+    pub(crate) now: BootNs,
+    pub(crate) wall: Timestamp,
+    pub(crate) about: Arc<About>,
+    pub(crate) accounts: Vec<AccountFacts>,
+    pub(crate) counters: Vec<(Counter, u64)>,
+    /// Whether the policy's files say something else than what is in force.
+    pub(crate) policy_changed: bool,
+}
+
+/// What changes only with a reload or a self-test.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    pub(crate) kernel: String,
+    pub(crate) tier: &'static str,
+    pub(crate) tier_note: String,
+    pub(crate) armed_at: Timestamp,
+    pub(crate) self_test_at: Timestamp,
+    pub(crate) trees: Vec<PathBuf>,
+    pub(crate) enforces: bool,
+    pub(crate) policy_sources: Vec<PathBuf>,
+    pub(crate) policy_sha256: String,
+    pub(crate) policy_loaded_at: Timestamp,
+    pub(crate) policy_warnings: Vec<String>,
+}
+
+/// An account as the kernel has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AccountFacts {
+    pub(crate) name: String,
+    /// The word of the policy.
+    pub(crate) response: &'static str,
+    pub(crate) standing: judge::Standing,
+    pub(crate) budgets: Vec<BudgetUse>,
+    pub(crate) processes: u64,
+    /// The processes that the kernel programs stopped.
+    pub(crate) stopped: u64,
+}
+
+/// One process, with what a request needs to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProcessFacts {
+    pub(crate) id: ProcessId,
+    pub(crate) view: ProcessView,
+    /// The account that it acts for.
+    pub(crate) account: Option<String>,
+    /// Why it is never frozen or killed, if so.
+    pub(crate) spared: Option<&'static str>,
+}
+
+impl Facts {
+    /// The time of day of a moment on the kernel's clock.
+    pub(crate) fn wall(&self, at: BootNs) -> Timestamp {
+        let ns = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX).nanoseconds();
+        let wall = if at <= self.now {
+            self.wall.checked_sub(ns(self.now - at))
+        } else {
+            self.wall.checked_add(ns(at - self.now))
+        };
+        wall.unwrap_or(self.wall)
+    }
+
+    pub(crate) fn account(&self, name: &str) -> Option<&AccountFacts> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+}

@@ -1,0 +1,171 @@
+//! What the agent looks up before it decides: the kernel's maps, /proc, the policy's files.
+
+use std::{collections::HashSet, sync::Arc};
+
+use agent_common::wire::row::MAX_MEMBERS;
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+
+use super::{
+    Asked, CallId, Frozen, Rights,
+    agent::Agent,
+    facts::{Facts, ProcessFacts},
+};
+use crate::{
+    api::{Request, Responder, Target},
+    clock::boot_now,
+    control::{Call, Caller},
+    metrics::{self, MapFill},
+    policy::{Role, Roles},
+    processes::{
+        never_touch::NeverTouch,
+        proc::{self, Process, ProcessId},
+        view::view,
+    },
+    sensor::Member,
+};
+
+/// How many ancestors are shown.
+const ANCESTORS: usize = 32;
+
+impl Agent {
+    /// How things stand now.
+    pub(super) fn gather_facts(&mut self) -> Result<Facts> {
+        let generation = &mut self.in_force.generation;
+        generation.kernel.flush_warnings();
+        Ok(Facts {
+            now: boot_now(),
+            wall: Timestamp::now(),
+            about: Arc::clone(&self.in_force.about),
+            accounts: generation.accounts().context("cannot read how the accounts stand")?,
+            counters: generation.kernel.counters().context("cannot read the kernel programs' counters")?,
+            policy_changed: self.policy_changed,
+        })
+    }
+
+    /// The same for the metrics.
+    pub(super) fn measured(&self, facts: &Facts) -> metrics::Facts {
+        let members = facts.accounts.iter().map(|account| account.processes).sum();
+        metrics::Facts {
+            status: self.incidents.status(facts),
+            self_test_failure: self.self_test_failure.clone(),
+            maps: vec![MapFill { map: "lineage", entries: members, capacity: MAX_MEMBERS.into() }],
+            counters: facts.counters.clone(),
+        }
+    }
+
+    /// A call, with what it takes to answer it. None if the asker has ended: whoever has its pid now must not ask in its
+    /// name.
+    pub(super) fn gather_asked(&mut self, number: CallId, call: &Call) -> Result<Option<Asked>> {
+        let Call { caller, request, .. } = call;
+        let rights = rights(&self.in_force.roles, caller);
+        let acts_for = self.acts_for(caller);
+        // Whoever may not ask costs nothing more.
+        let about = match request {
+            _ if !rights.allow(request.right(caller.pid), acts_for.is_some()) => Vec::new(),
+            Request::Freeze { target, .. } => self.processes_of(target),
+            Request::Incident(id) | Request::Kill { incident: id, .. } => self.processes_in(*id),
+            Request::Whois(pid) => {
+                proc::process(*pid).into_iter().chain(proc::ancestors(*pid).take(ANCESTORS)).collect()
+            }
+            Request::Why(pid) => proc::process(*pid).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        let never_touch = NeverTouch::new();
+        let asked = Asked {
+            call: number,
+            by: responder(caller),
+            pid: caller.pid,
+            rights,
+            acts_for,
+            request: request.clone(),
+            facts: Arc::new(self.gather_facts()?),
+            about: about.iter().map(|process| self.process_facts(process, &never_touch)).collect(),
+            askers: proc::ancestors(caller.pid).map(|process| process.pid).chain([caller.pid]).collect(),
+        };
+        Ok(caller.is_there().then_some(asked))
+    }
+
+    /// Whose lineage a caller is of: by the kernel's own list, so that no change of user or session hides it.
+    fn acts_for(&self, caller: &Caller) -> Option<String> {
+        let (account, start) = self.in_force.generation.whose(caller.pid)?;
+        (start == caller.start).then(|| account.to_owned())
+    }
+
+    fn process_facts(&self, process: &Process, never_touch: &NeverTouch) -> ProcessFacts {
+        let generation = &self.in_force.generation;
+        let member = generation.kernel.member(process.pid).filter(|member| member.start == process.start);
+        let account = member.and_then(|member| generation.names().account(member.account));
+        ProcessFacts {
+            id: process.id(),
+            view: view(process, member.is_some_and(|member| member.stopped)),
+            account: account.map(str::to_owned),
+            spared: never_touch.spares(process.pid),
+        }
+    }
+
+    /// The freezes that the daemon before has left.
+    pub(super) fn gather_found(&self) -> Vec<Frozen> {
+        let found = |id| {
+            let processes = self.freezer.processes(id);
+            let account = |process: &ProcessId| {
+                let (account, start) = self.in_force.generation.whose(process.pid)?;
+                (start == process.start).then(|| account.to_owned())
+            };
+            let accounts: HashSet<Option<String>> = processes.iter().map(account).collect();
+            let place = || self.freezer.place(id).unwrap_or_default();
+            let target = match Vec::from_iter(accounts).as_slice() {
+                // One that is armed was not frozen as an account.
+                [Some(account)] if !self.in_force.generation.is_armed(account) => {
+                    Target::Account(account.clone())
+                }
+                _ => Target::Cgroup(format!("/{}", place().display())),
+            };
+            Frozen { id, target, processes: processes.len() as u64 }
+        };
+        self.freezer.ids().map(found).collect()
+    }
+
+    /// The processes that a target means.
+    pub(super) fn processes_of(&self, target: &Target) -> Vec<Process> {
+        alive(self.in_force.ids_of(target).into_iter())
+    }
+
+    /// The processes that an incident stopped or froze.
+    fn processes_in(&self, incident: u64) -> Vec<Process> {
+        let Some(known) = self.incidents.get(incident).filter(|known| known.is_open()) else {
+            return Vec::new();
+        };
+        let members = known.account().map(|account| self.in_force.members_of(account)).unwrap_or_default();
+        let stopped = members.iter().filter(|member| member.stopped).map(Member::id);
+        let mut found = alive(self.freezer.processes(incident).into_iter().chain(stopped));
+        found.sort_by_key(|process| process.pid);
+        found.dedup();
+        found
+    }
+}
+
+/// Those that have not ended, nor given their pid to another.
+fn alive(ids: impl Iterator<Item = ProcessId>) -> Vec<Process> {
+    ids.filter_map(|id| proc::process(id.pid).filter(|now| now.start == id.start)).collect()
+}
+
+fn responder(caller: &Caller) -> Responder {
+    Responder::User {
+        uid: caller.uid,
+        name: caller.name.clone(),
+        login: (caller.login != u32::MAX).then_some(caller.login),
+        pid: caller.pid,
+    }
+}
+
+/// Who may change the policy may decide, and who may decide may look.
+fn rights(roles: &Roles, caller: &Caller) -> Rights {
+    let is = |role: &Role| match *role {
+        Role::Uid(uid) => caller.uid == uid,
+        Role::Gid(gid) => caller.gid == gid || caller.groups.contains(&gid),
+    };
+    let admin = roles.admin.iter().any(is);
+    let respond = admin || roles.respond.iter().any(is);
+    Rights { view: respond || roles.view.iter().any(is), respond, admin }
+}

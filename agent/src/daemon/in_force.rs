@@ -1,0 +1,95 @@
+//! The policy in force: the generation that carries it out, and what of it the kernel does not know.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::{
+    facts::About,
+    generation::{Armed, Carried, Generation, Retirement},
+    self_test::Proof,
+    tables::Tables,
+};
+use crate::{
+    api::Target,
+    policy::{Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
+    processes::{
+        proc::{Process, ProcessId},
+        target,
+    },
+    sensor::Member,
+};
+
+/// The policy in force.
+pub(crate) struct InForce {
+    pub(super) generation: Generation,
+    pub(super) about: Arc<About>,
+    pub(super) roles: Roles,
+    /// Where it was read from.
+    pub(super) file: PathBuf,
+}
+
+/// A policy that has just come into force.
+pub(crate) struct Come {
+    pub(crate) in_force: InForce,
+    pub(crate) proof: Proof,
+    pub(crate) carried: Carried,
+    pub(crate) retirement: Retirement,
+}
+
+/// Reads a policy; what is wrong with it without making it invalid goes to the log.
+pub(super) fn read(file: &Path) -> Result<Loaded, PolicyError> {
+    let loaded = Policy::load(file, &ThisHost)?;
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    Ok(loaded)
+}
+
+/// Puts a policy in force in the place of the one that is; if anything fails, that one stays. Takes as long as the kernel
+/// takes to verify the programs, half a second. `kernel` is the kernel's release.
+pub(super) fn bring(file: PathBuf, loaded: Loaded, kernel: &str, self_test: &Path) -> Result<Come> {
+    let Loaded { policy, warnings, sources, hash, .. } = loaded;
+    let Armed { generation, proof, carried, retirement } =
+        Generation::arm(Tables::of(&policy, self_test)?, self_test)?;
+    let now = Timestamp::now();
+    let about = About {
+        kernel: kernel.to_owned(),
+        tier: "tracepoint",
+        tier_note: "stops a process once its call is done".to_owned(),
+        armed_at: now,
+        self_test_at: now,
+        trees: policy.trees.iter().flat_map(|tree| tree.paths.iter().cloned()).collect(),
+        enforces: policy.mode == Mode::Enforce,
+        policy_sources: sources,
+        policy_sha256: hash,
+        policy_loaded_at: now,
+        policy_warnings: warnings.iter().map(ToString::to_string).collect(),
+    };
+    let in_force = InForce { generation, about: Arc::new(about), roles: policy.roles, file };
+    Ok(Come { in_force, proof, carried, retirement })
+}
+
+impl InForce {
+    /// The processes that a target means, and nothing else of them: it is asked for while they are being frozen.
+    pub(super) fn ids_of(&self, target: &Target) -> Vec<ProcessId> {
+        match target {
+            Target::Account(account) => self.members_of(account).iter().map(Member::id).collect(),
+            target => target::processes(target).iter().map(Process::id).collect(),
+        }
+    }
+
+    /// The lineage of an account.
+    pub(super) fn members_of(&self, account: &str) -> Vec<Member> {
+        let index = self.generation.names().index(account);
+        let members = self.generation.kernel.members().into_iter();
+        members.filter(|member| Some(member.account) == index).collect()
+    }
+
+    /// Whether the policy's files say something else now.
+    pub(super) fn has_changed(&self) -> bool {
+        Policy::hash(&self.file, &ThisHost) != self.about.policy_sha256
+    }
+}

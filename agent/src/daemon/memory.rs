@@ -1,0 +1,101 @@
+//! What the next daemon must know and neither the kernel programs nor the cgroup tree can tell it: which numbers incidents
+//! have had, and who was stopped by a signal of ours.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use crate::enforcer::freezer::Stopped;
+
+/// A file that is replaced as a whole each time something changes, which is as often as somebody decides.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    file: PathBuf,
+    written: Remembered,
+}
+
+/// What is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    /// The number of the last incident.
+    pub(crate) last: u64,
+    /// By freeze.
+    pub(crate) stopped: BTreeMap<u64, Vec<Stopped>>,
+}
+
+impl Memory {
+    /// What the daemon before has left. A file that cannot be read is said, and counts as none.
+    pub(crate) fn open(directory: &Path) -> Self {
+        let file = directory.join("memory.json");
+        let read = match fs::read(&file) {
+            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Remembered::default()),
+            Err(error) => Err(error),
+        };
+        let written = read.unwrap_or_else(|error| {
+            log::error!(
+                "cannot read {}: {error}; numbers of incidents may come a second time, and what the daemon before has \
+                 stopped by signals stays stopped (kill -CONT)",
+                file.display()
+            );
+            Remembered::default()
+        });
+        Self { file, written }
+    }
+
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.written
+    }
+
+    /// Writes it down, if it is something else than what is written.
+    pub(crate) fn keep(&mut self, now: Remembered) -> Result<()> {
+        if now == self.written {
+            return Ok(());
+        }
+        // Also if it fails: it is tried again when there is something new, not for each input.
+        self.written.clone_from(&now);
+        let directory = self.file.parent().context("the file is in a directory")?;
+        let mut file = NamedTempFile::new_in(directory)?;
+        file.write_all(&serde_json::to_vec(&now)?)?;
+        file.persist(&self.file)?;
+        Ok(())
+    }
+
+    /// Nothing is left to be known.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_file(&self.file); // fails only if it was never written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processes::proc::ProcessId;
+
+    #[test]
+    fn what_was_kept_is_there_for_the_next() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut memory = Memory::open(directory.path());
+        assert_eq!(memory.remembered(), &Remembered::default());
+        let stopped = Stopped { process: ProcessId { pid: 7, start: 8 }, stopped_ancestors: 2 };
+        let now = Remembered { last: 3, stopped: BTreeMap::from([(3, vec![stopped])]) };
+        memory.keep(now.clone()).expect("kept");
+        assert_eq!(Memory::open(directory.path()).remembered(), &now);
+        memory.forget();
+        assert_eq!(Memory::open(directory.path()).remembered(), &Remembered::default());
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_ours_is_none() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("memory.json"), b"{\"last\":").expect("a file");
+        assert_eq!(Memory::open(directory.path()).remembered(), &Remembered::default());
+    }
+}

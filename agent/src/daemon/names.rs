@@ -1,0 +1,49 @@
+//! The names behind the indices that cross into the kernel.
+
+use std::path::{Path, PathBuf};
+
+/// Index 0 of both is the self-test's and has no name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(super) accounts: Vec<String>,
+    pub(super) roots: Vec<PathBuf>,
+}
+
+impl Names {
+    /// In the order of their indices, without the self-test's.
+    #[cfg(test)]
+    pub(crate) fn of(
+        accounts: impl IntoIterator<Item = impl Into<String>>,
+        roots: impl IntoIterator<Item = impl Into<PathBuf>>,
+    ) -> Self {
+        Self {
+            accounts: accounts.into_iter().map(Into::into).collect(),
+            roots: roots.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The account of an index; none for the self-test's.
+    pub(crate) fn account(&self, index: u32) -> Option<&str> {
+        self.accounts.get(index.checked_sub(1)? as usize).map(String::as_str)
+    }
+
+    /// The index of an account.
+    pub(crate) fn index(&self, account: &str) -> Option<u32> {
+        (1..).zip(&self.accounts).find(|(_, name)| *name == account).map(|(index, _)| index)
+    }
+
+    /// The root of an index; none for the self-test's.
+    pub(crate) fn tree(&self, index: u32) -> Option<&Path> {
+        self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
+    }
+
+    /// Every account.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.accounts.iter().map(String::as_str)
+    }
+
+    /// Every root.
+    pub(crate) fn trees(&self) -> impl Iterator<Item = &Path> {
+        self.roots.iter().map(PathBuf::as_path)
+    }
+}
