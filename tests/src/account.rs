@@ -55,8 +55,8 @@ impl Account {
     }
 
     fn ensure_unused(&self) -> Result<()> {
-        // One that has ended and that nobody has waited for yet may be of an account of ours that was here before.
         let mut processes = proc::of_user(self.uid)?;
+        // One that has ended does nothing more, whenever its parent takes notice.
         processes.retain(|process| !process.is_zombie());
         ensure!(processes.is_empty(), "the user id {} is in use by others: {processes:?}", self.uid);
         Ok(())

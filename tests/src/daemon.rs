@@ -1,9 +1,10 @@
 //! The agent under test: the real binary, its policy and the events it prints.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -39,22 +40,24 @@ impl Daemon {
     /// Starts the agent with this policy, kept as a file in `directory`, and waits until it is armed. It lets go when it
     /// ends.
     pub fn start(policy: &Policy, directory: &Path) -> Result<Self> {
-        Self::start_with(policy, directory, &["--release-on-exit"])
+        Self::start_with(policy, directory, "off", &["--release-on-exit"])
     }
 
     /// The same; when it ends, what it has put into the kernel stays in force, until [`crate::release`].
     pub fn start_to_stay(policy: &Policy, directory: &Path) -> Result<Self> {
-        Self::start_with(policy, directory, &[])
+        Self::start_with(policy, directory, "off", &[])
     }
 
-    fn start_with(policy: &Policy, directory: &Path, options: &[&str]) -> Result<Self> {
+    /// As [`Self::start`], with metrics at an address.
+    pub fn start_measured(policy: &Policy, directory: &Path, metrics: SocketAddr) -> Result<Self> {
+        Self::start_with(policy, directory, &metrics.to_string(), &["--release-on-exit"])
+    }
+
+    fn start_with(policy: &Policy, directory: &Path, metrics: &str, options: &[&str]) -> Result<Self> {
         wait::go_on()?;
         let complaints = tempfile::tempfile().context("cannot make a temporary file")?;
-        let mut command = Command::new(program::agent()?);
-        command.args(["run", "--json", "--policy"]).arg(&file).args(options);
-        // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
-        end_with_us(&mut command, Signal::TERM);
+        let mut command = command(&policy.write(directory)?, metrics)?;
+        command.args(options).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let begun = Instant::now();
         let mut child = command.spawn().context("cannot start the agent")?;
         let ear = Ear::to(child.stdout.take().context("the agent's output was piped just above")?);
@@ -72,10 +75,18 @@ impl Daemon {
 
     /// Runs the agent where it should refuse to; `arrange` may change how it is called.
     pub fn refused(policy_file: &Path, arrange: impl FnOnce(&mut Command)) -> Result<Refusal> {
-        let mut command = Command::new(program::agent()?);
-        command.args(["run", "--json", "--release-on-exit", "--policy"]).arg(policy_file);
-        end_with_us(&mut command, Signal::TERM);
+        let mut command = command(policy_file, "off")?;
         arrange(&mut command);
+        Self::refuses(command)
+    }
+
+    /// The same where it should not serve metrics.
+    pub fn refused_metrics(policy_file: &Path, metrics: &str) -> Result<Refusal> {
+        Self::refuses(command(policy_file, metrics)?)
+    }
+
+    fn refuses(mut command: Command) -> Result<Refusal> {
+        command.arg("--release-on-exit");
         let (complaints, output) = (tempfile::tempfile()?, tempfile::tempfile()?);
         command.stdout(output.try_clone()?).stderr(complaints.try_clone()?);
         let mut child = command.spawn().context("cannot start the agent")?;
@@ -93,7 +104,8 @@ impl Daemon {
         directory: &Path,
         so_far: impl Fn(u32) -> Result<bool>,
     ) -> Result<ExitStatus> {
-        let mut command = command(&write(policy, directory)?)?;
+        let mut command = command(&policy.write(directory)?, "off")?;
+        command.arg("--release-on-exit");
         let mut child = command.stdout(Stdio::null()).spawn().context("cannot start the agent")?;
         let pid = child.id();
         let status = wait::until("the agent is so far", || Ok(so_far(pid)?.then_some(())))
@@ -262,16 +274,10 @@ impl Drop for Daemon {
     }
 }
 
-fn write(policy: &Policy, directory: &Path) -> Result<PathBuf> {
-    let file = directory.join("policy.toml");
-    fs::write(&file, policy.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
-}
-
 /// How the agent is called.
-fn command(policy_file: &Path) -> Result<Command> {
+fn command(policy_file: &Path, metrics: &str) -> Result<Command> {
     let mut command = Command::new(program::agent()?);
-    command.args(["run", "--json", "--policy"]).arg(policy_file);
+    command.args(["run", "--json", "--metrics", metrics, "--policy"]).arg(policy_file);
     // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
     command.process_group(0).stdin(Stdio::null());
     end_with_us(&mut command, Signal::TERM);

@@ -100,6 +100,72 @@ pub enum Event {
         /// To what.
         total: u64,
     },
+    /// Something waits since before the agent started.
+    Found {
+        /// The incident.
+        incident: u64,
+        /// Whose processes.
+        target: String,
+        /// How many.
+        processes: u64,
+    },
+    /// The kernel has confirmed a freeze.
+    Frozen {
+        /// Which.
+        incident: u64,
+        /// How many processes it holds.
+        processes: u64,
+    },
+    /// Somebody has decided about an incident, and it was carried out.
+    Decided {
+        /// Which.
+        incident: u64,
+        /// What was done.
+        verb: String,
+        /// By whom.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A process of an account wanted to decide.
+    Attempt {
+        /// As which incident it is recorded.
+        incident: u64,
+        /// The process.
+        pid: u32,
+        /// How often so far.
+        times: u64,
+    },
+    /// A decision could not be carried out.
+    EffectFailed {
+        /// Of which incident.
+        incident: u64,
+        /// Why.
+        error: String,
+    },
+    /// Nothing is enforced.
+    Off {
+        /// The processes that go on.
+        pids: Vec<u32>,
+    },
+    /// Enforced again.
+    On,
+    /// Another policy is in force.
+    Reloaded {
+        /// The hash of the one before.
+        before: String,
+        /// The hash of this one.
+        after: String,
+        /// The accounts that nobody is held to any more.
+        freed: Vec<String>,
+    },
+    /// The policy in force stays so.
+    NotReloaded {
+        /// Its hash.
+        kept: String,
+        /// What is wrong with the other.
+        error: String,
+    },
     /// The agent has continued what it had stopped.
     Released {
         /// The processes.

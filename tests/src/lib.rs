@@ -10,6 +10,8 @@
 //! All of it needs root.
 
 mod account;
+mod ask;
+pub mod cgroup;
 pub mod clock;
 mod daemon;
 mod ear;
@@ -22,12 +24,15 @@ mod policy;
 pub mod proc;
 mod program;
 mod scene;
+mod socket;
 mod sudo;
 pub mod tracepoints;
 pub mod truth;
 pub mod wait;
 
 pub use account::Account;
+pub use ask::{Said, ask, ask_json, say};
+pub use cgroup::Cgroup;
 pub use daemon::{Daemon, Refusal};
 pub use event::{Armed, Burst, Counters, Event, Operation};
 pub use generation::{Enforcement, generations, release};
@@ -37,4 +42,5 @@ pub use mount::Tmpfs;
 pub use policy::Policy;
 pub use program::{agent, hand};
 pub use scene::Scene;
+pub use socket::{SOCKET, Socket};
 pub use sudo::SudoRule;

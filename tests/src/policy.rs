@@ -1,14 +1,19 @@
 //! The text of a policy.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 
 /// A policy: accounts, each with a tree of its own and the same budgets.
 #[derive(Clone, Debug)]
 pub struct Policy {
     mode: &'static str,
+    response: &'static str,
     accounts: Vec<Watched>,
     budgets: Vec<(&'static str, String)>,
+    roles: Vec<(&'static str, Vec<String>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,7 +30,8 @@ impl Policy {
         let budgets =
             [("deletes", "10/10s"), ("replaces", "50/10s"), ("truncates", "10/10s"), ("recreates", "3/60s")];
         let budgets = budgets.map(|(kind, budget)| (kind, budget.to_owned())).to_vec();
-        Self { mode: "enforce", accounts: Vec::new(), budgets }.and(user, tree)
+        let (accounts, roles) = (Vec::new(), Vec::new());
+        Self { mode: "enforce", response: "hold", accounts, budgets, roles }.and(user, tree)
     }
 
     /// The same, under this account name.
@@ -60,6 +66,27 @@ impl Policy {
         self
     }
 
+    /// What is done about a burst, as the policy writes it.
+    #[must_use]
+    pub fn response(mut self, response: &'static str) -> Self {
+        self.response = response;
+        self
+    }
+
+    /// Root and this user have a role.
+    #[must_use]
+    pub fn role(mut self, role: &'static str, uid: u32) -> Self {
+        self.roles.push((role, vec!["uid:0".to_owned(), format!("uid:{uid}")]));
+        self
+    }
+
+    /// Puts it into a file in a directory, in the place of the one before.
+    pub fn write(&self, directory: &Path) -> Result<PathBuf> {
+        let file = directory.join("policy.toml");
+        fs::write(&file, self.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
+
     /// One more directory in every tree.
     #[must_use]
     pub fn also(mut self, directory: &Path) -> Self {
@@ -70,14 +97,21 @@ impl Policy {
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mode, accounts, budgets } = self;
+        let Self { mode, response, accounts, budgets, roles } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
+        if !roles.is_empty() {
+            writeln!(f, "[roles]")?;
+            roles.iter().try_for_each(|(role, holders)| writeln!(f, "{role} = {holders:?}"))?;
+        }
         for (number, Watched { name, user, tree }) in accounts.iter().enumerate() {
             // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
             writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;
             // A number is an id, not a name.
             let user = user.parse::<u32>().map_or_else(|_| format!("{user:?}"), |uid| uid.to_string());
-            writeln!(f, "[account.{name}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = \"hold\"")?;
+            writeln!(
+                f,
+                "[account.{name}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = {response:?}"
+            )?;
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
         }
         Ok(())

@@ -55,8 +55,8 @@ static HELD: LazyLock<Vec<OwnedFd>> = LazyLock::new(|| {
     ends.filter_map(|event| hold(&event)).collect()
 });
 
-/// From now on, until this process ends. Not for measurements: every system call of the host then looks whether there
-/// is somebody to tell.
+/// From now on, until this process ends. To be called while an agent runs: it has mounted tracefs. Not for measurements:
+/// every system call of the host then looks whether there is somebody to tell.
 pub fn keep_in_use() {
     LazyLock::force(&HELD);
 }

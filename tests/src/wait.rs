@@ -1,5 +1,6 @@
 //! The only way to wait: for a condition, with a deadline, and not on after Ctrl-C.
 
+use std::env;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +10,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// How long anything may take before it counts as failed: generous, for an emulated machine under load.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take before it counts as failed: generous, for a machine under load. An emulated one is slower
+/// still, and says so in `BURSTGUARD_TEST_PATIENCE`, in seconds.
+#[must_use]
+pub fn patience() -> Duration {
+    static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+        let seconds = env::var("BURSTGUARD_TEST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+        Duration::from_secs(seconds.unwrap_or(20))
+    });
+    *PATIENCE
+}
 
 /// How often a condition that nothing announces is looked at.
 const SLICE: Duration = Duration::from_millis(2);
@@ -41,14 +50,14 @@ pub fn go_on() -> Result<()> {
 
 /// Waits until `ready` answers something.
 pub fn until<T>(what: &str, mut ready: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     loop {
         go_on()?;
         if let Some(answer) = ready()? {
             return Ok(answer);
         }
         if Instant::now() >= end {
-            bail!("{what}: not within {} s", PATIENCE.as_secs());
+            bail!("{what}: not within {} s", patience().as_secs());
         }
         pause();
     }
@@ -56,7 +65,7 @@ pub fn until<T>(what: &str, mut ready: impl FnMut() -> Result<Option<T>>) -> Res
 
 /// Waits for the next of `inbox`; none: its senders are gone.
 pub fn next<T>(what: &str, inbox: &Receiver<T>) -> Result<Option<T>> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     loop {
         go_on()?;
         // In pieces, so that a signal is noticed; a message ends the wait at once.
@@ -64,7 +73,7 @@ pub fn next<T>(what: &str, inbox: &Receiver<T>) -> Result<Option<T>> {
             Ok(message) => return Ok(Some(message)),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) if Instant::now() >= end => {
-                bail!("{what}: not within {} s", PATIENCE.as_secs());
+                bail!("{what}: not within {} s", patience().as_secs());
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -73,7 +82,7 @@ pub fn next<T>(what: &str, inbox: &Receiver<T>) -> Result<Option<T>> {
 
 /// Waits, when everything is being taken away, until `gone` holds: a signal does not cut it short, and it cannot fail.
 pub(crate) fn settle(gone: impl Fn() -> bool) -> bool {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     while !gone() {
         if Instant::now() >= end {
             return false;

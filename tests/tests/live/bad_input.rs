@@ -109,7 +109,6 @@ fn a_second_agent() -> Result<()> {
     assert!(refusal.complaint.contains("another agent is running"), "{}", refusal.complaint);
     assert_eq!(refusal.output, "");
     // The first one does not notice.
-    maps::one_left()?;
     crate::check::each(&scene, &["unlink {}"])?.until_stopped()?;
     assert_eq!(scene.destroyed(crate::check::FILES), 11);
     scene.daemon.burst()?;

@@ -31,7 +31,6 @@ pub(crate) fn hold(rows: &[Row]) -> Result<()> {
 
 /// Every row is true, for an account of its own: one agent watches them all.
 pub(crate) fn hold_with(rows: &[Row], change: impl FnOnce(Policy) -> Policy) -> Result<()> {
-    tracepoints::keep_in_use();
     let parties: Vec<_> = rows.iter().map(|_| party()).collect::<Result<_>>()?;
     let mut parties_left = parties.iter();
     let (ground, account) = parties_left.next().context("a table has rows")?;
@@ -39,6 +38,7 @@ pub(crate) fn hold_with(rows: &[Row], change: impl FnOnce(Policy) -> Policy) -> 
     let policy =
         parties_left.fold(first, |policy, (ground, account)| policy.and(account.name(), &ground.tree()));
     let mut daemon = Daemon::start(&change(policy), ground.base())?;
+    tracepoints::keep_in_use();
     for (Row { steps, stopped }, (ground, account)) in rows.iter().zip(&parties) {
         let context = || format!("steps {steps:?}");
         let job = Job::start(ground.hand_command(account, &[&["each", "30"], *steps].concat())?)?;
@@ -80,11 +80,12 @@ pub(crate) fn filled() -> Result<Scene> {
 
 /// The same with another policy.
 pub(crate) fn filled_with(change: impl FnOnce(Policy) -> Policy) -> Result<Scene> {
-    tracepoints::keep_in_use();
-    Scene::with(|policy, ground| {
+    let scene = Scene::with(|policy, ground| {
         ground.fill(&ground.tree(), FILES)?;
         Ok(change(policy))
-    })
+    })?;
+    tracepoints::keep_in_use();
+    Ok(scene)
 }
 
 /// The same for a certain user.

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -33,9 +33,17 @@ fn a_daemon_is_a_member_after_everything_that_started_it_has_ended() -> Result<(
         0,
     )?;
     scene.ground.give(&gate)?;
-    scene.shell("setsid -f sh -c '(read go < ../outside/gate; exec rm -f *) & exit'")?.until_done()?;
-    // Opens only when the other end is there: by then everything above has ended.
-    writeln!(File::options().write(true).open(&gate)?, "go")?;
+    let job = scene.shell("setsid -f sh -c '(read go < ../outside/gate; exec rm -f *) & exit'")?;
+    job.until_done()?;
+    let mut gate = wait::until("the daemon opens the gate", || {
+        match File::options().write(true).custom_flags(libc::O_NONBLOCK).open(&gate) {
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+            opened => Ok(Some(opened?)),
+        }
+    })?;
+    // Only now: what has not made a session of its own yet ends with the job.
+    drop(job);
+    writeln!(gate, "go")?;
     assert_eq!(stopped_anywhere(&mut scene)?.comm, "rm");
     assert_eq!(scene.destroyed(FILES), 11);
     scene.end().map(drop)

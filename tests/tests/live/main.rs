@@ -3,15 +3,22 @@
 
 mod bad_input;
 mod budget;
+mod busy;
 mod check;
+mod commands;
 mod ending;
+mod freezing;
 mod limits;
 mod lineage;
 mod maps;
+mod metrics;
+mod off;
 mod recreate;
+mod reloading;
 mod removal;
 mod rename;
 mod restart;
+mod rights;
 mod scratch;
 mod starting;
 mod stop;

@@ -39,16 +39,14 @@ impl Loaded {
         lineage_of(agent).map(Self)
     }
 
-/// Waits until there is one agent's alone: the kernel detaches an agent's programs after it has ended.
-pub(crate) fn one_left() -> Result<()> {
-    wait::until("the maps of one agent are in the kernel", || Ok((lineages()?.len() == 1).then_some(())))
-}
+    /// Waits until nothing is left of it: the kernel frees maps a little after their last user has gone.
+    pub(crate) fn until_gone(&self) -> Result<()> {
+        wait::until("the agent's maps are gone", || Ok((!lineages().contains(&self.0)).then_some(())))
+    }
 
-/// The process ids in the lineages of the agent that runs.
-pub(crate) fn members() -> Result<Vec<u32>> {
-    let mut members = Vec::new();
-    for id in lineages()? {
-        let map = Map::HashMap(MapData::from_id(id).context("cannot open the map of lineages")?);
+    /// The process ids in its lineages.
+    pub(crate) fn members(&self) -> Result<Vec<u32>> {
+        let map = Map::HashMap(MapData::from_id(self.0).context("cannot open the map of lineages")?);
         let map =
             HashMap::<_, u32, Member>::try_from(map).context("the map of lineages has another layout")?;
         map.keys().collect::<Result<_, _>>().context("cannot read the map of lineages")

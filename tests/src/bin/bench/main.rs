@@ -6,6 +6,7 @@
 mod burst;
 mod memory;
 mod overhead;
+mod respond;
 mod row;
 mod start;
 
@@ -23,7 +24,7 @@ use crate::row::Row;
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
     /// Only these
-    #[arg(value_parser = ["burst", "overhead", "start"])]
+    #[arg(value_parser = ["burst", "overhead", "start", "respond"])]
     which: Vec<String>,
     /// How often the bursts and the starts are repeated
     #[arg(long, default_value_t = 10)]
@@ -72,6 +73,9 @@ fn run(cli: &Cli) -> Result<()> {
     }
     if chosen("start") {
         add(start::measure(cli.runs)?);
+    }
+    if chosen("respond") {
+        add(respond::measure(cli.runs)?);
     }
     println!("{}", serde_json::to_string(&Report { kernel: proc::kernel(), rows })?);
     Ok(())

@@ -2,7 +2,8 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::net::UnixStream;
 use std::ptr::null;
 
 use anyhow::{Context as _, Result, ensure};
@@ -96,6 +97,25 @@ pub(crate) fn fork_unlink(path: &str) -> Result<()> {
     let mut status = 0;
     // SAFETY: the status is ours to write to.
     done(unsafe { libc::waitpid(child, &raw mut status, 0) }.min(0))
+}
+
+/// Connects, forks, and leaves the asking to the child.
+pub(crate) fn ask_orphaned(socket: &str, path: &str) -> Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    let own = rustix::process::getpid();
+    // SAFETY: the program has one thread, so the child is as whole as its parent.
+    let child = unsafe { libc::fork() };
+    ensure!(child >= 0, io::Error::last_os_error());
+    if child > 0 {
+        return Ok(());
+    }
+    while rustix::process::getppid() == Some(own) {
+        std::thread::yield_now();
+    }
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    io::copy(&mut stream, &mut io::stdout())?;
+    Ok(())
 }
 
 /// Changes the effective user alone.

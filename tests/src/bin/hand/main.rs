@@ -33,6 +33,8 @@ enum Deed {
     ExecFromThread { program: String, arguments: Vec<String> },
     /// As root: change only the effective user, unlink the first COUNT files, change back
     AsEffective { uid: u32, count: usize },
+    /// Connect to a socket and fork; when the one that has connected is gone, the other asks for PATH, and prints the answer
+    AskOrphaned { socket: String, path: String },
     /// On one CPU, unlink the first COUNT files of the working directory, and print the ns of an undisturbed unlink
     Time { cpu: usize, count: usize },
 }
@@ -44,6 +46,7 @@ fn main() -> Result<ExitCode> {
         Deed::WithoutLeader { count } => processes::without_leader(count)?,
         Deed::ExecFromThread { program, arguments } => processes::exec_from_thread(program, arguments)?,
         Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
+        Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,
         Deed::Time { cpu, count } => println!("{}", processes::time(cpu, count)?),
     }
     Ok(ExitCode::SUCCESS)

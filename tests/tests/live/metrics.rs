@@ -1,0 +1,119 @@
+//! What Prometheus is told is what the disk says.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+use anyhow::{Context as _, Result};
+use tests::{Account, Daemon, Ground, Policy, Scene, ask_json, wait};
+
+use crate::check::{FILES, each};
+use crate::commands::burst_is_known;
+
+/// An address that is free now.
+fn free() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+fn measured(address: SocketAddr) -> Result<Scene> {
+    let account = Account::unlisted()?;
+    let ground = Ground::new(&account)?;
+    ground.fill(&ground.tree(), FILES)?;
+    let daemon =
+        Daemon::start_measured(&Policy::new(account.name(), &ground.tree()), ground.base(), address)?;
+    Ok(Scene { daemon, ground, account })
+}
+
+/// The status and the body of an answer.
+fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(wait::patience()))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("a head and a body")?;
+    let status = head.split(' ').nth(1).context("a status")?.parse()?;
+    Ok((status, body.to_owned()))
+}
+
+/// The value of a series.
+fn value(text: &str, series: &str) -> Result<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    Ok(line.with_context(|| format!("no {series} in\n{text}"))?.parse()?)
+}
+
+#[test]
+fn a_scrape_says_what_the_disk_says() -> Result<()> {
+    let address = free()?;
+    let mut scene = measured(address)?;
+    wait::until("it is ready", || {
+        Ok((get(address, "/readyz").ok() == Some((200, "ok\n".to_owned()))).then_some(()))
+    })?;
+    let job = each(&scene, &["unlink {}"])?;
+    burst_is_known(&mut scene, &job)?;
+    let destroyed = scene.destroyed(FILES) as f64;
+    let text = wait::until("the burst is in the facts", || {
+        let (_, text) = get(address, "/metrics")?;
+        let tripped = value(&text, r#"burstguard_account_standing{account="a0",standing="tripped"}"#)?;
+        Ok((tripped == 1.).then_some(text))
+    })?;
+    let rows = [
+        (r#"burstguard_operations_total{account="a0",kind="delete"}"#, destroyed),
+        (r#"burstguard_bursts_total{account="a0",response="hold"}"#, 1.),
+        (r#"burstguard_processes_stopped_total{account="a0"}"#, 1.),
+        (r#"burstguard_processes_stopped{account="a0"}"#, 1.),
+        (r#"burstguard_account_standing{account="a0",standing="armed"}"#, 0.),
+        (r#"burstguard_budget_used{account="a0",kind="delete"}"#, 10.),
+        (r#"burstguard_kernel_faults_total{counter="record_lost"}"#, 0.),
+        ("burstguard_incidents_open", 1.),
+        ("burstguard_self_test_passed", 1.),
+    ];
+    for (series, expected) in rows {
+        assert_eq!(value(&text, series)?, expected, "{series}");
+    }
+    let status = ask_json(&["status"])?;
+    let info = [
+        format!("burstguard_policy_info{{sha256={}}}", status["policy"]["sha256"]),
+        format!("version={}", status["version"]),
+    ];
+    for series in info {
+        assert!(
+            text.lines().any(|line| line.contains(&series) && line.ends_with(" 1")),
+            "{series} in\n{text}"
+        );
+    }
+    assert_eq!(get(address, "/healthz")?, (200, "ok\n".to_owned()));
+    drop(job);
+    scene.end().map(drop)
+}
+
+#[test]
+fn a_port_in_use_keeps_nobody_from_watching() -> Result<()> {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = taken.local_addr()?;
+    let mut scene = measured(address)?;
+    let job = each(&scene, &["unlink {}"])?;
+    burst_is_known(&mut scene, &job)?;
+    assert_eq!(scene.destroyed(FILES), 11);
+    let complaints = scene.daemon.complaints()?;
+    assert!(
+        complaints.contains("cannot serve metrics on") && complaints.contains("another program has port"),
+        "{complaints}"
+    );
+    drop(taken);
+    wait::until("it is served after all", || {
+        Ok(get(address, "/readyz").is_ok_and(|(status, _)| status == 200).then_some(()))
+    })?;
+    drop(job);
+    scene.end().map(drop)
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused() -> Result<()> {
+    let account = Account::unlisted()?;
+    let ground = Ground::new(&account)?;
+    let policy = Policy::new(account.name(), &ground.tree()).write(ground.base())?;
+    let refusal = Daemon::refused_metrics(&policy, "0.0.0.0:9479")?;
+    assert_eq!(refusal.status.code(), Some(1));
+    assert!(refusal.complaint.contains("which other hosts reach"), "{}", refusal.complaint);
+    Ok(())
+}
