@@ -6,6 +6,7 @@ mod run;
 mod setup;
 mod tally;
 mod test;
+mod vm;
 mod workspace;
 
 use std::ffi::OsString;
@@ -44,6 +45,11 @@ enum Verb {
         #[arg(long)]
         all: bool,
     },
+    /// Test on another kernel than this one, in a virtual machine
+    ///
+    /// Debian's kernel and a minimal Debian are fetched by apt and kept in target/vm; QEMU emulates the processor, so
+    /// it needs no KVM and takes its time. Ends with one line a kernel. Needs root.
+    Vm(vm::Options),
     /// Build everything and run the demonstration; what follows is passed on to it
     Demo {
         /// For the demonstration; after `--` also its own --help
@@ -72,6 +78,7 @@ fn obey(verb: Verb) -> Result<ExitCode> {
         Verb::Setup => setup::run(&workspace).map(|()| ExitCode::SUCCESS),
         Verb::Lint => lint::run(&workspace).map(|()| ExitCode::SUCCESS),
         Verb::Test { all } => Ok(test::run(&workspace, all)),
+        Verb::Vm(options) => vm::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Demo { args } => product::exec(&workspace, "demo", &args),
         Verb::Bench { args } => product::exec(&workspace, "bench", &args),
     }

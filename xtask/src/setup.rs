@@ -3,7 +3,7 @@
 //! The stable toolchain that builds the rest has neither. Each step looks before it installs, so that a second run
 //! only says what it found.
 
-mod debian;
+pub(crate) mod debian;
 mod linker;
 mod toolchain;
 
@@ -80,6 +80,11 @@ fn sudo() {
         Ok(()) => say("sudo", "is there"),
         Err(error) => say("sudo", &format!("left out: {error:#}")),
     }
+}
+
+/// What a virtual machine takes; nothing else needs it, so it is installed when the first one is booted.
+pub(crate) fn virtual_machine() -> Result<()> {
+    debian::install_missing(&["qemu-system-x86", "mmdebstrap", "e2fsprogs"]).context("for a virtual machine")
 }
 
 /// An unchanged note keeps its time, and so does not rebuild the kernel programs.

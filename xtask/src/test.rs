@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use crate::product::BINARY_VARIABLE;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{lint, run, setup};
+use crate::{lint, run, setup, vm};
 
 /// One thing to check, by itself.
 struct Stage {
@@ -27,8 +27,21 @@ const STAGES: &[Stage] = &[
     Stage { name: "unit and property tests", gate: false, long: false, run: unit },
     Stage { name: "property tests, many more cases", gate: false, long: true, run: property },
     Stage { name: "interleavings (loom)", gate: false, long: false, run: loom },
+    Stage { name: "tests of the agent's parts that need root", gate: false, long: false, run: as_root },
     Stage { name: "release build", gate: true, long: false, run: release },
     Stage { name: "tests on this kernel", gate: false, long: false, run: kernel },
+    Stage {
+        name: "tests on Linux 6.12 (virtual machine)",
+        gate: false,
+        long: false,
+        run: |workspace, tally| vm::quick(workspace, vm::Series::Linux612, tally),
+    },
+    Stage {
+        name: "tests on Linux 6.1 (virtual machine)",
+        gate: false,
+        long: true,
+        run: |workspace, tally| vm::quick(workspace, vm::Series::Linux61, tally),
+    },
 ];
 
 /// Runs the stages and prints the closing line; succeeds if all of them did and there were tests at all.
@@ -61,6 +74,13 @@ fn unit(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     // agent-ebpf is no program of this host, and `tests` needs the release build first.
     let exclude = ["--exclude", "agent-ebpf", "--exclude", "tests"];
     count(workspace.cargo(["test", "--workspace", "--no-fail-fast"]).args(exclude), tally)
+}
+
+/// The freezer on real groups, the control socket with real users.
+fn as_root(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let mut tests = workspace.cargo(["test", "--no-fail-fast", "-p", "burstguard"]);
+    // One at a time: some measure, and all act on groups and users of the one host.
+    count(tests.args(["--", "--ignored", "--test-threads=1"]), tally)
 }
 
 fn property(workspace: &Workspace, tally: &mut Tally) -> Result<()> {

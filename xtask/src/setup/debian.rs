@@ -24,14 +24,19 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
         );
     }
     super::say("packages", &format!("installing {list}"));
-    // A source of packages that has nothing to do with ours may be broken: the install tells whether it mattered.
-    if let Err(error) = run::to_the_end(apt_get().args(["update"])) {
-        super::say("packages", &format!("{error:#}; going on with the lists that there are"));
-    }
+    update();
     // Debian's compiler conflicts with its packages of rustup and of an older rustc: never remove those unasked.
     run::to_the_end(
         apt_get().args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(packages),
     )
+}
+
+/// Brings the lists of packages up to date.
+pub(crate) fn update() {
+    // A source of packages that has nothing to do with ours may be broken: the install tells whether it mattered.
+    if let Err(error) = run::to_the_end(apt_get().args(["update"])) {
+        super::say("packages", &format!("{error:#}; going on with the lists that there are"));
+    }
 }
 
 fn apt_get() -> Command {

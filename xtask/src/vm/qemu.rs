@@ -1,0 +1,131 @@
+//! Boots a guest, passes on what its tests say, and tells why if they did not come to their end.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::kernel::Kernel;
+use crate::run;
+use crate::tally::Tally;
+
+/// Three times what every test takes, for a busy machine.
+const DEADLINE_SECONDS: &str = "1800";
+/// What `timeout` answers at the deadline.
+const TIMED_OUT: i32 = 124;
+/// How many of the kernel's lines are shown when it fails.
+const LINES: usize = 40;
+/// What the first process says in the end.
+const ENDED: &str = "guest: the tests ended with ";
+/// What a kernel says when our programs have hurt it.
+const COMPLAINTS: [&str; 6] =
+    ["Kernel panic", "BUG:", "WARNING:", "Oops", "soft lockup", "self-detected stall"];
+
+/// Boots, adds up what the tests say, and waits for the end.
+pub(super) fn boot(kernel: &Kernel, disk: &Path, console: &Path, tally: &mut Tally) -> Result<()> {
+    // A log of another run must not be taken for this one's.
+    File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
+    let mut ended = None;
+    let status = run::watched(&mut machine(kernel, disk, console), io::stdout(), |line| {
+        if let Some(some) = Tally::parse(line) {
+            *tally += some;
+        }
+        if let Some(status) = line.strip_prefix(ENDED) {
+            ended = Some(status.to_owned());
+        }
+    })?;
+    let said = fs::read(console).with_context(|| format!("cannot read {}", console.display()))?;
+    judge(status, ended.as_deref(), &String::from_utf8_lossy(&said), *tally)
+}
+
+/// Whether it came to its end in good order; failed tests are the tally's business.
+fn judge(status: ExitStatus, ended: Option<&str>, console: &str, tally: Tally) -> Result<()> {
+    let lines: Vec<_> = console.lines().collect();
+    let last = || lines[lines.len().saturating_sub(LINES)..].join("\n");
+    if status.code() == Some(TIMED_OUT) {
+        bail!("it hangs: not at its end after {DEADLINE_SECONDS} s. The kernel's last lines:\n{}", last());
+    }
+    ensure!(status.success(), "QEMU ended with {status}. The kernel's last lines:\n{}", last());
+    if let Some(first) = lines.iter().position(|line| COMPLAINTS.iter().any(|word| line.contains(word))) {
+        bail!("the kernel complained:\n{}", lines[first..lines.len().min(first + LINES)].join("\n"));
+    }
+    let Some(ended) = ended else {
+        bail!("it ended before its tests did. The kernel's last lines:\n{}", last());
+    };
+    // A harness that has not counted a failure and fails all the same: it found no test, or was killed.
+    ensure!(tally.failed > 0 || ended == "0", "the tests ended with status {ended}");
+    ensure!(tally.passed + tally.failed > 0, "no test has these names");
+    Ok(())
+}
+
+/// The virtual machine, not started yet: its standard output is what the tests write.
+fn machine(kernel: &Kernel, disk: &Path, console: &Path) -> Command {
+    // The newest processor that QEMU can play: BPF's compiler makes use of it.
+    const MACHINE: &[&str] =
+        &["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048", "-no-reboot"];
+    // Nothing but two serial lines, a disk that both kernels have a driver for built in, and random numbers at boot
+    // from the processor.
+    const DEVICES: &[&str] = &["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"];
+    // A kernel that has hurt itself ends the machine, instead of going on. An emulated processor may be kept waiting by
+    // the host for a while; that is no lockup.
+    const KERNEL: &str = "root=/dev/nvme0n1 rootfstype=ext4 rw init=/opt/tests/init console=ttyS0 loglevel=5 panic=-1 \
+        oops=panic softlockup_panic=1 watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=120 \
+        lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
+    // QEMU has no deadline of its own; in the foreground, so that Ctrl-C is for it as well.
+    let mut machine = Command::new("timeout");
+    machine.args(["--foreground", "--kill-after=10", DEADLINE_SECONDS, "qemu-system-x86_64"]);
+    machine.args(MACHINE).args(DEVICES).arg("-kernel").arg(&kernel.image).args(["-append", KERNEL]);
+    machine.arg("-drive").arg(argument("if=none,id=disk,format=raw,cache=unsafe,file=", disk));
+    machine.args(["-device", "nvme,serial=disk,drive=disk"]);
+    machine.arg("-serial").arg(argument("file:", console)).args(["-serial", "stdio"]);
+    machine.stdin(Stdio::null());
+    machine
+}
+
+/// QEMU's way to put a path into an option; a comma in it counts for the next option unless doubled.
+fn argument(option: &str, path: &Path) -> String {
+    format!("{option}{}", path.display().to_string().replace(',', ",,"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    const GOOD: Tally = Tally { passed: 2, failed: 0, skipped: 0 };
+
+    fn complaint(code: i32, ended: Option<&str>, console: &str, tally: Tally) -> String {
+        let judged = judge(ExitStatus::from_raw(code << 8), ended, console, tally);
+        judged.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_end_in_good_order_is_no_complaint() {
+        assert_eq!(complaint(0, Some("0"), "[ 21.0] sysrq: Resetting\n", GOOD), "");
+        assert_eq!(complaint(0, Some("101"), "", Tally { failed: 1, ..GOOD }), "");
+    }
+
+    #[test]
+    fn whatever_keeps_the_tests_from_their_end_is_told_with_the_kernels_words() {
+        let panic = "[ 1.0] all well\n[ 2.0] Kernel panic - not syncing: Attempted to kill init!\n[ 2.1] Call Trace:\n";
+        let told = complaint(0, None, panic, Tally::default());
+        assert!(
+            told.starts_with("the kernel complained:\n[ 2.0] Kernel panic") && told.contains("Call Trace")
+        );
+        // It hurt the kernel, and the tests did not notice.
+        assert!(complaint(0, Some("0"), "[ 3.0] WARNING: CPU: 1 PID: 9", GOOD).contains("WARNING"));
+        let hangs = complaint(TIMED_OUT, None, "[ 4.0] the last line", Tally::default());
+        assert!(hangs.starts_with("it hangs") && hangs.ends_with("[ 4.0] the last line"));
+        assert!(complaint(1, None, "", Tally::default()).starts_with("QEMU ended with exit status: 1"));
+        assert!(complaint(0, None, "[ 4.0] off", GOOD).starts_with("it ended before its tests did"));
+    }
+
+    #[test]
+    fn no_test_at_all_is_no_success() {
+        assert!(complaint(0, Some("0"), "", Tally::default()).contains("no test"));
+        assert!(complaint(0, Some("127"), "", GOOD).contains("status 127"));
+    }
+}
