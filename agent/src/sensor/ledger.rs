@@ -40,8 +40,10 @@ impl Ledger {
         Ok(Self(Shared::new(LEDGER, map)?))
     }
 
-    pub(super) fn data(&self) -> &MapData {
-        self.0.data()
+    /// The map alone.
+    pub(super) fn data(map: Map) -> Result<MapData, MapError> {
+        let Map::Array(data) = map else { return Err(MapError::Missing(LEDGER)) };
+        Ok(data)
     }
 
     /// Every name: its tag, and what is remembered of it.

@@ -63,7 +63,8 @@ pub(crate) struct State {
     rows: Array<MapData, row::Account>,
     slots: Shared,
     lineage: HashMap<MapData, u32, row::Member>,
-    ledger: Ledger,
+    /// Not mapped: it is large, and wanted only for a take-over.
+    ledger: MapData,
     spared: HashMap<MapData, u32, u64>,
 }
 
@@ -77,7 +78,7 @@ impl State {
             accounts,
             slots: Shared::new(SLOTS, take(SLOTS)?)?,
             lineage: take(LINEAGE)?.try_into().map_err(refused(LINEAGE))?,
-            ledger: Ledger::new(take(LEDGER)?)?,
+            ledger: Ledger::data(take(LEDGER)?)?,
             spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
         })
     }
@@ -94,7 +95,7 @@ impl State {
             (ACCOUNTS, accounts.data()),
             (SLOTS, slots.data()),
             (LINEAGE, lineage.map()),
-            (LEDGER, ledger.data()),
+            (LEDGER, ledger),
             (SPARED, spared.map()),
         ]
         .into_iter()
@@ -275,9 +276,9 @@ impl State {
         self.lineage.iter().filter_map(Result::ok)
     }
 
-    /// What is remembered of names.
-    pub(super) fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// What is remembered of names, as memory.
+    pub(super) fn ledger(&self) -> Result<Ledger, MapError> {
+        Ledger::new(Map::Array(again(&self.ledger).map_err(refused(LEDGER))?))
     }
 }
 

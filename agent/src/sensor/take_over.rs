@@ -109,13 +109,13 @@ impl TakenOver {
             standings.push((from, standing));
         }
         let begun = boot_now();
-        carry_names(old, new, &heirs, 0);
+        carry_names(old, new, &heirs, 0)?;
         carry_members(old, new, &heirs, spared)?;
         let since = boot_now();
         for (from, to) in heirs.accounts() {
             carry_budgets(&old.account(from)?, &new.account(to)?, old, new, since);
         }
-        carry_names(old, new, &heirs, begun.saturating_sub(LONG_CALL));
+        carry_names(old, new, &heirs, begun.saturating_sub(LONG_CALL))?;
         let taken = Self { heirs, since, standings };
         taken.catch_up(old, new)?;
         Ok(taken)
@@ -203,16 +203,18 @@ fn carry_members(
 }
 
 /// Names that were remembered since then. What the new generation has seen itself is later.
-fn carry_names(old: &State, new: &State, heirs: &Heirs, since: BootNs) {
-    for (tag, word) in old.ledger().names().filter(|(_, word)| name_from_word(*word).at >= since) {
+fn carry_names(old: &State, new: &State, heirs: &Heirs, since: BootNs) -> Result<(), MapError> {
+    let (from, into) = (old.ledger()?, new.ledger()?);
+    for (tag, word) in from.names().filter(|(_, word)| name_from_word(*word).at >= since) {
         let (root, account) = place::owner(tag);
         let (Some(root), Some(account)) = (heirs.root(root), heirs.account(account)) else { continue };
         let tag = place::with_owner(tag, root, account);
         let later = |mine: u64| name_from_word(mine).at >= name_from_word(word).at;
-        if !new.ledger().recall(tag).is_some_and(later) {
-            new.ledger().remember(tag, word);
+        if !into.recall(tag).is_some_and(later) {
+            into.remember(tag, word);
         }
     }
+    Ok(())
 }
 
 fn carry_budgets(from: &row::Account, to: &row::Account, old: &State, new: &State, until: BootNs) {

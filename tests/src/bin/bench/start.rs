@@ -1,7 +1,8 @@
 //! How long the agent takes until it watches.
 
 use anyhow::Result;
-use tests::{Account, Daemon, Ground, Policy};
+use aya::maps::loaded_maps;
+use tests::{Account, Daemon, Ground, Policy, wait};
 
 use crate::row::Row;
 
@@ -15,6 +16,11 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
         outside.push(daemon.until_armed().as_secs_f64() * 1000.0);
         inside.push(daemon.armed().start_ms);
         daemon.end()?;
+        // The kernel detaches its programs in the background, and lets nobody attach meanwhile.
+        wait::until("the programs of the agent before are gone", || {
+            let left = loaded_maps().flatten().any(|map| map.name() == b"LINEAGE");
+            Ok((!left).then_some(()))
+        })?;
     }
     Ok(vec![
         Row::new("start to armed, seen from outside", "ms", outside).always(1000.0),
