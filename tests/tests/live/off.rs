@@ -16,6 +16,16 @@ fn refill(scene: &Scene) -> Result<()> {
     scene.fill(FILES)
 }
 
+/// It is enforced as before, with a whole budget: what was done meanwhile does not count.
+fn stops_again(scene: Scene) -> Result<()> {
+    refill(&scene)?;
+    let job = each(&scene, &["unlink {}"])?;
+    job.until_stopped()?;
+    assert_eq!(scene.destroyed(FILES), 11);
+    drop(job);
+    scene.end().map(drop)
+}
+
 #[test]
 fn off_lets_everything_go_on_and_ends_by_itself() -> Result<()> {
     let mut scene = filled()?;
@@ -35,13 +45,7 @@ fn off_lets_everything_go_on_and_ends_by_itself() -> Result<()> {
     assert_eq!(mode()?, "off");
     scene.daemon.wait_for("it is on again", |event| matches!(event, Event::On).then_some(()))?;
     assert_eq!(mode()?, "enforce");
-    refill(&scene)?;
-    let job = each(&scene, &["unlink {}"])?;
-    job.until_stopped()?;
-    // With a whole budget: what was done meanwhile does not count.
-    assert_eq!(scene.destroyed(FILES), 11);
-    drop(job);
-    scene.end().map(drop)
+    stops_again(scene)
 }
 
 #[test]
@@ -54,12 +58,7 @@ fn off_lasts_until_on() -> Result<()> {
     assert_eq!(ask_json(&["status"])?["off_until"], json!(null));
     decide(&["on"])?;
     assert_eq!(mode()?, "enforce");
-    refill(&scene)?;
-    let job = each(&scene, &["unlink {}"])?;
-    job.until_stopped()?;
-    assert_eq!(scene.destroyed(FILES), 11);
-    drop(job);
-    scene.end().map(drop)
+    stops_again(scene)
 }
 
 #[test]
