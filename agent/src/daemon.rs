@@ -121,7 +121,7 @@ fn begin(
         log::warn!("nobody is held to the budgets of {} any more", carried.freed.join(", "));
         output.say(&Event::Released { pids: carried.released });
     }
-    (in_force, records.into_iter().chain(proof.records).collect())
+    (in_force, records)
 }
 
 /// What an earlier daemon has frozen stays so.

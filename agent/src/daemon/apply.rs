@@ -238,7 +238,7 @@ impl Agent {
     pub(super) fn succeed(&mut self, call: CallId, come: Come) -> Outcome {
         self.reloading = false;
         self.stale = true;
-        let Come { in_force, proof, carried, mut retirement } = come;
+        let Come { in_force, carried, mut retirement, .. } = come;
         let mut before = std::mem::replace(&mut self.in_force, in_force);
         self.policy_changed = self.in_force.has_changed();
         if let Err(error) = self.listen_again() {
@@ -257,7 +257,7 @@ impl Agent {
             after: about.policy_sha256.clone(),
             warnings: about.policy_warnings.clone(),
             freed: carried.freed,
-            records: records.into_iter().chain(proof.records).collect(),
+            records,
         };
         Outcome::Reloaded { call, done: Ok(done) }
     }

@@ -60,6 +60,8 @@ pub(crate) struct Retirement {
     others: Vec<Directory>,
     /// What the new one knows, by handles of its own.
     new: State,
+    /// What the new one reported while it was being proven.
+    first: Vec<Record>,
 }
 
 impl Generation {
@@ -74,7 +76,7 @@ impl Generation {
             boot::spare_us(&mut old.state)?;
         }
         let (mut kernel, trees) = boot::arm(&tables, seed)?;
-        let proof = self_test::prove(&mut kernel, self_test)
+        let mut proof = self_test::prove(&mut kernel, self_test)
             .context("the self-test failed, so nothing was changed")?;
         let taken = old.as_ref().map(|old| take_over(old, &mut kernel, Heirs::of(&old.manifest, &manifest)));
         let taken =
@@ -91,7 +93,8 @@ impl Generation {
         }
         let new = State::open(directory.path())?;
         let old = old.zip(taken);
-        let mut retirement = Retirement { old, others, new };
+        let first = std::mem::take(&mut proof.records);
+        let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
         let responses = tables.accounts.iter().map(|account| account.response).collect();
         let generation = Self { kernel, names: tables.names, responses, directory, _trees: trees };
@@ -205,15 +208,17 @@ impl Retirement {
         predecessor: Option<&mut Generation>,
         new: &mut Generation,
     ) -> Vec<Record> {
-        let Some((old, taken)) = &mut self.old else { return Vec::new() };
+        let mut reported = std::mem::take(&mut self.first);
+        reported.extend(new.unread());
+        let Some((old, taken)) = &mut self.old else { return reported };
         let unread = predecessor.map_or_else(|| old.unread(), Generation::unread);
-        taken.records(unread, new.unread())
+        taken.records(unread, reported)
     }
 
     /// Ends the generations before. It takes the kernel some seconds to detach one, for which there is a thread; until then
     /// both judge, and this one acts. `predecessor` is the one in force until now, if it was this agent's: its descriptors would keep it.
     pub(crate) fn carry_out(self, predecessor: Option<Generation>) {
-        let Self { old, others, mut new } = self;
+        let Self { old, others, mut new, first: _ } = self;
         let failed = |error| say("a generation before cannot be ended", error);
         others.iter().for_each(|other| other.remove().unwrap_or_else(failed));
         if let Some((old, taken)) = &old {
