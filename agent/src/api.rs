@@ -3,16 +3,18 @@
 
 mod answer;
 mod bytes;
+mod decision;
 mod problem;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use answer::{
-    AccountView, Act, Answer, BudgetView, Decision, IncidentDetail, IncidentSummary, LeftAlone, Mode, Moved,
-    PolicyView, ProcessView, Reloaded, Responder, Standing, State, Status, Tested, Verb, Whois, Why,
+    AccountView, Act, Answer, BudgetView, IncidentDetail, IncidentSummary, LeftAlone, Mode, Moved,
+    PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested, Whois, Why,
 };
 pub(crate) use bytes::Bytes;
+pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{Filter, FreezeBody, LONGEST, OffBody, Reason, ReasonBody, Request, Right, Target};
 

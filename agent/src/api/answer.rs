@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Bytes, Target};
+use super::{Bytes, Decision, Responder, Target, Verb};
 
 /// The answer to a request that was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -185,41 +185,6 @@ pub(crate) struct ProcessView {
     pub(crate) frozen: bool,
 }
 
-/// Who decided what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Decision {
-    pub(crate) at: Timestamp,
-    pub(crate) verb: Verb,
-    pub(crate) by: Responder,
-    pub(crate) reason: String,
-    /// What became of it.
-    pub(crate) outcome: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Verb {
-    Freeze,
-    Thaw,
-    Kill,
-    Reload,
-    Off,
-    On,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(crate) enum Responder {
-    /// A person or a program on this host, by the socket's credentials.
-    User { uid: u32, name: Option<String>, login: Option<u32>, pid: u32 },
-    /// The end that was set when it began.
-    Deadline,
-    /// The response that the policy names.
-    Policy,
-    /// Somebody, through a daemon that ran before this one.
-    Before,
-}
-
 /// Processes that were made to stop, go on or end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Moved {
@@ -289,20 +254,6 @@ impl LeftAlone {
     /// Not one process but a group of them.
     pub(crate) fn group(why: String) -> Self {
         Self { pid: 0, comm: Bytes::Text(String::new()), why }
-    }
-}
-
-impl Verb {
-    /// What was done.
-    pub(crate) fn past(self) -> &'static str {
-        match self {
-            Self::Freeze => "frozen",
-            Self::Thaw => "thawed",
-            Self::Kill => "killed",
-            Self::Reload => "reloaded",
-            Self::Off => "thawed by off",
-            Self::On => "on",
-        }
     }
 }
 

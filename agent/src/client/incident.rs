@@ -6,9 +6,8 @@ use clap::Args;
 
 use super::{
     Failure, incidents,
-    moved::word,
     session::Session,
-    term::{Screen, bad, by, clean, head},
+    term::{Screen, bad, clean, head},
 };
 use crate::api::{Act, Decision, IncidentDetail, IncidentSummary, ProcessView, State};
 
@@ -145,12 +144,12 @@ fn shorten(mut lines: Vec<String>, all: usize) -> Vec<String> {
 }
 
 fn decided(screen: &Screen, decision: &Decision) -> String {
-    let Decision { at, verb, by: responder, reason, outcome } = decision;
+    let Decision { at, verb, by, reason, outcome } = decision;
     format!(
         "{} {} by {}: \"{}\"; {}",
         screen.at(*at),
-        word(*verb),
-        by(responder),
+        verb.past(),
+        clean(&by.to_string()),
         clean(reason),
         clean(outcome)
     )

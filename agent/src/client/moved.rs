@@ -2,19 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::term::{Screen, by, clean, count, took};
+use super::term::{Screen, clean, count, took};
 use crate::api::{LeftAlone, Moved, Verb};
-
-pub(super) const fn word(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Freeze => "frozen",
-        Verb::Thaw => "thawed",
-        Verb::Kill => "killed",
-        Verb::Reload => "reloaded",
-        Verb::Off => "off",
-        Verb::On => "enforcing again",
-    }
-}
 
 /// What was done, in a line, and what was left.
 pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
@@ -34,9 +23,9 @@ pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
     let incident = moved.incident.map(|id| format!(" (incident {id})")).unwrap_or_default();
     let mut text = format!(
         "{}: {}, {processes}{cgroups}{confirmed}, as {}{until}{incident}\n",
-        word(moved.verb),
+        moved.verb.past(),
         clean(&moved.target),
-        by(&moved.by),
+        clean(&moved.by.to_string()),
     );
     for left in &moved.left_alone {
         let _ = writeln!(text, "  left alone: {}{}", whom(left), clean(&left.why));
@@ -47,7 +36,7 @@ pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
 const fn ends(verb: Verb) -> &'static str {
     match verb {
         Verb::Off => "on again",
-        Verb::Freeze | Verb::Thaw | Verb::Kill | Verb::Reload | Verb::On => "thaws",
+        Verb::Freeze | Verb::Thaw | Verb::Kill | Verb::Reload | Verb::On | Verb::Selftest => "thaws",
     }
 }
 

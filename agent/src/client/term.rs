@@ -5,10 +5,7 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{
-    api::{Bytes, Responder},
-    clean::Clean,
-};
+use crate::{api::Bytes, clean::Clean};
 
 /// What a screen is relative to.
 #[derive(Debug)]
@@ -92,16 +89,6 @@ pub(super) fn short(sha256: &str) -> String {
 
 pub(super) fn paths(paths: &[Bytes]) -> String {
     paths.iter().map(Bytes::to_string).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn by(responder: &Responder) -> String {
-    match responder {
-        Responder::User { uid, name: Some(name), .. } => format!("{} (uid {uid})", clean(name)),
-        Responder::User { uid, name: None, .. } => format!("uid {uid}"),
-        Responder::Deadline => "its deadline".to_owned(),
-        Responder::Policy => "the policy".to_owned(),
-        Responder::Before => "somebody, before this daemon started".to_owned(),
-    }
 }
 
 /// Rows under a heading, in columns. The cells must be clean; colour does not count.

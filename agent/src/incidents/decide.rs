@@ -38,9 +38,9 @@ impl Incidents {
     fn may(&mut self, asked: &Asked, now: BootNs) -> Result<(), Box<(Problem, Vec<Effect>)>> {
         let right = asked.request.right(asked.pid);
         if let Some(account) = &asked.acts_for
-            && right >= Right::Respond
+            && let Some(verb) = Verb::of(&asked.request)
         {
-            let (id, times) = self.attempt(account, asked, now);
+            let (id, times) = self.attempt(account, verb, asked, now);
             let attempt = Event::Attempt { incident: id, account: account.clone(), pid: asked.pid, times };
             let problem = Problem::new(
                 Code::NotAllowed,
@@ -59,14 +59,14 @@ impl Incidents {
             Right::Respond => "respond",
             Right::Admin => "admin",
         };
-        let problem =
-            Problem::new(Code::NotAllowed, format!("{} has not the role \"{role}\"", who(&asked.by))).help(
-                format!("the policy's [roles] {role} says who has it; by default root and group burstguard"),
-            );
+        let problem = Problem::new(Code::NotAllowed, format!("{} has not the role \"{role}\"", asked.by))
+            .help(format!(
+                "the policy's [roles] {role} says who has it; by default root and group burstguard"
+            ));
         Err(Box::new((problem, Vec::new())))
     }
 
-    fn attempt(&mut self, account: &str, asked: &Asked, now: BootNs) -> (u64, u64) {
+    fn attempt(&mut self, account: &str, verb: Verb, asked: &Asked, now: BootNs) -> (u64, u64) {
         let recent = self.incidents.values_mut().rev().find(|incident| {
             matches!(&incident.cause, Cause::Attempt { account: of, .. } if of == account)
                 && now.saturating_sub(incident.opened) < ATTEMPTS
@@ -80,7 +80,7 @@ impl Incidents {
         let incident = self.open(cause, now, Stage::Observed);
         incident.decisions.push(Decided {
             at: now,
-            verb: verb(&asked.request).unwrap_or(Verb::Thaw),
+            verb,
             by: asked.by.clone(),
             reason: String::new(),
             outcome: "refused: it acts for the account".to_owned(),
@@ -311,7 +311,7 @@ fn already(incident: &Incident, facts: &Facts) -> Problem {
         format!(
             "incident {} is already decided: {verb} by {} at {}{reason}",
             incident.id,
-            who(&decision.by),
+            decision.by,
             facts.wall(decision.at).strftime("%FT%TZ")
         ),
     )
@@ -319,29 +319,6 @@ fn already(incident: &Incident, facts: &Facts) -> Problem {
 
 pub(super) fn no_incident(id: u64) -> Problem {
     Problem::new(Code::NotFound, format!("there is no incident {id}")).help("burstguard incidents lists them")
-}
-
-fn verb(request: &Request) -> Option<Verb> {
-    Some(match request {
-        Request::Freeze { .. } => Verb::Freeze,
-        Request::Thaw { .. } => Verb::Thaw,
-        Request::Kill { .. } => Verb::Kill,
-        Request::Reload { .. } => Verb::Reload,
-        Request::Off { .. } => Verb::Off,
-        Request::On { .. } => Verb::On,
-        _ => return None,
-    })
-}
-
-/// A responder in words.
-pub(super) fn who(by: &Responder) -> String {
-    match by {
-        Responder::User { uid, name: Some(name), .. } => format!("{name} (uid {uid})"),
-        Responder::User { uid, name: None, .. } => format!("uid {uid}"),
-        Responder::Deadline => "the deadline".to_owned(),
-        Responder::Policy => "the policy".to_owned(),
-        Responder::Before => "somebody, before this daemon started".to_owned(),
-    }
 }
 
 fn nanoseconds(span: std::time::Duration) -> BootNs {

@@ -4,7 +4,6 @@ use agent_common::rules::BootNs;
 
 use super::{
     Incidents,
-    decide::who,
     incident::{Cause, Closed, Incident, Stage},
     waiting::reply,
 };
@@ -117,7 +116,7 @@ impl Incidents {
             incident: id,
             verb,
             target: incident.whom().to_string(),
-            by: who(&by),
+            by: by.to_string(),
             reason,
             pids: touched.processes.iter().map(|process| process.pid).collect(),
         };

@@ -161,7 +161,7 @@ impl Counters {
     }
 
     pub(super) fn decision(&self, verb: Verb, by: &Responder, waited: Option<Duration>) {
-        self.decisions.with_label_values(&[verb_word(verb), responder_word(by)]).inc();
+        self.decisions.with_label_values(&[verb.word(), by.word()]).inc();
         if let Some(waited) = waited {
             self.decision_seconds.observe(waited.as_secs_f64());
         }
@@ -230,24 +230,4 @@ impl Make<'_> {
 
 fn opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace(NAMESPACE)
-}
-
-fn verb_word(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Freeze => "freeze",
-        Verb::Thaw => "thaw",
-        Verb::Kill => "kill",
-        Verb::Reload => "reload",
-        Verb::Off => "off",
-        Verb::On => "on",
-    }
-}
-
-fn responder_word(by: &Responder) -> &'static str {
-    match by {
-        Responder::User { .. } => "user",
-        Responder::Deadline => "deadline",
-        Responder::Policy => "policy",
-        Responder::Before => "before",
-    }
 }

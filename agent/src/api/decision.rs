@@ -1,0 +1,117 @@
+//! Who decided what, in types and in words.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Request;
+
+/// Who decided what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Decision {
+    pub(crate) at: Timestamp,
+    pub(crate) verb: Verb,
+    pub(crate) by: Responder,
+    pub(crate) reason: String,
+    /// What became of it.
+    pub(crate) outcome: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verb {
+    Freeze,
+    Thaw,
+    Kill,
+    Reload,
+    Off,
+    On,
+    Selftest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Responder {
+    /// A person or a program on this host, by the socket's credentials.
+    User { uid: u32, name: Option<String>, login: Option<u32>, pid: u32 },
+    /// The end that was set when it began.
+    Deadline,
+    /// The response that the policy names.
+    Policy,
+    /// Somebody, through a daemon that ran before this one.
+    Before,
+}
+
+impl Verb {
+    /// What a request does; none if it only looks.
+    pub(crate) fn of(request: &Request) -> Option<Self> {
+        Some(match request {
+            Request::Freeze { .. } => Self::Freeze,
+            Request::Thaw { .. } => Self::Thaw,
+            Request::Kill { .. } => Self::Kill,
+            Request::Reload { .. } => Self::Reload,
+            Request::Off { .. } => Self::Off,
+            Request::On { .. } => Self::On,
+            Request::SelfTest => Self::Selftest,
+            Request::Status
+            | Request::Accounts
+            | Request::Incidents(_)
+            | Request::Incident(_)
+            | Request::Whois(_)
+            | Request::Why(_)
+            | Request::Watch => return None,
+        })
+    }
+
+    /// What is to be done, as in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Kill => "kill",
+            Self::Reload => "reload",
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Selftest => "selftest",
+        }
+    }
+
+    /// What was done.
+    pub(crate) fn past(self) -> &'static str {
+        match self {
+            Self::Freeze => "frozen",
+            Self::Thaw => "thawed",
+            Self::Kill => "killed",
+            Self::Reload => "reloaded",
+            Self::Off => "switched off",
+            Self::On => "switched on",
+            Self::Selftest => "tested",
+        }
+    }
+}
+
+impl Responder {
+    /// Which kind, as in JSON.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "user",
+            Self::Deadline => "deadline",
+            Self::Policy => "policy",
+            Self::Before => "before",
+        }
+    }
+}
+
+impl fmt::Display for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User { uid, name: Some(name), .. } => write!(f, "{name} (uid {uid})"),
+            Self::User { uid, name: None, .. } => write!(f, "uid {uid}"),
+            Self::Deadline => f.write_str("its deadline"),
+            Self::Policy => f.write_str("the policy"),
+            Self::Before => f.write_str("somebody, before this daemon started"),
+        }
+    }
+}
