@@ -17,6 +17,8 @@ pub struct Actor {
     pub thread: u64,
     pub index: u32,
     pub account: *mut Account,
+    /// The index of the approval under which it acts; 0 for none.
+    pub approval: u32,
 }
 
 impl Actor {
@@ -27,7 +29,7 @@ impl Actor {
             count(Counter::UnknownAccount);
             return None;
         };
-        Some(Self { thread: bpf_get_current_pid_tgid(), index, account })
+        Some(Self { thread: bpf_get_current_pid_tgid(), index, account, approval: 0 })
     }
 
     #[inline(always)]

@@ -85,7 +85,7 @@ fn send(actor: &Actor, what: u32, fill: impl FnOnce(&mut Record)) {
     let comm: [u64; 2] = read::current().field(OFFSETS.task_comm()); // in words: as bytes it takes eight times as long
     record.comm[..8].copy_from_slice(&comm[0].to_ne_bytes());
     record.comm[8..].copy_from_slice(&comm[1].to_ne_bytes());
-    record.reserved = 0;
+    record.approval = 0;
     fill(record);
     let waiting = RECORDS.query(u64::from(BPF_RB_AVAIL_DATA));
     let urgent = what != what::OPERATION || waiting > WAKE_AT;

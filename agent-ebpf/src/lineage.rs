@@ -25,11 +25,11 @@ const TICK: u64 = 10_000_000;
 pub fn current() -> Option<Actor> {
     let member = LINEAGE.get_ptr((bpf_get_current_pid_tgid() >> 32) as u32)?;
     // SAFETY: a live map entry; entries are not freed while a program runs.
-    let Member { start, account, .. } = unsafe { *member };
+    let Member { start, account, approval, .. } = unsafe { *member };
     if start != own_start() {
         return None; // another process, which was given the id of one whose exit was missed
     }
-    Actor::of(account)
+    Actor::of(account).map(|actor| Actor { approval, ..actor })
 }
 
 /// When the current process started, in clock ticks.
@@ -54,7 +54,14 @@ pub fn inherit(parent: &Actor, child: Kernel) -> Result<bool, Unread> {
     if tgid == parent.tgid() {
         return Ok(true); // a thread
     }
-    let member = Member { start: start(child)?, stopped_at: 0, account: parent.index, stopped_ancestors: 0 };
+    let member = Member {
+        start: start(child)?,
+        stopped_at: 0,
+        account: parent.index,
+        stopped_ancestors: 0,
+        approval: parent.approval,
+        reserved: 0,
+    };
     Ok(LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_ok())
 }
 
@@ -81,7 +88,7 @@ pub fn join(evidence: Evidence) -> Option<Actor> {
     if unsafe { SPARED.get(tgid) } == Some(&start) {
         return None;
     }
-    let member = Member { start, stopped_at: 0, account, stopped_ancestors: 0 };
+    let member = Member { start, stopped_at: 0, account, stopped_ancestors: 0, approval: 0, reserved: 0 };
     if LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_err() {
         count(Counter::LineageFull);
         return None;

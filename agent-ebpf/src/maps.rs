@@ -2,10 +2,13 @@
 
 use agent_common::wire::{
     Counter,
-    row::{Account, EdgeKey, MAX_ACCOUNTS, MAX_MEMBERS, Member, UserKey},
+    row::{
+        Account, Approval, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
+        MAX_HELD, MAX_MEMBERS, Member, UserKey,
+    },
 };
 use aya_ebpf::{
-    bindings::BPF_F_MMAPABLE,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     macros::map,
     maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf},
 };
@@ -33,6 +36,19 @@ pub static USERS: HashMap<UserKey, u32> = HashMap::with_max_entries(4096, 0);
 /// fork cannot fail for want of memory; about 10 MB of kernel memory.
 #[map]
 pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS, 0);
+
+/// The calls that wait, by thread. Preallocated: a call must not be refused for want of memory.
+#[map]
+pub static HELD: HashMap<u32, Held> = HashMap::with_max_entries(MAX_HELD, 0);
+
+/// What responders have approved; the first is none.
+#[map]
+pub static APPROVALS: Array<Approval> = Array::with_max_entries(MAX_APPROVALS, 0);
+
+/// Where.
+#[map]
+pub static DIRECTORIES: HashMap<DirectoryKey, u8> =
+    HashMap::with_max_entries(MAX_DIRECTORIES, BPF_F_NO_PREALLOC);
 
 /// Processes that are never labelled (their children are, at exec): the agent and its ancestors, by start time.
 #[map]

@@ -57,6 +57,10 @@ counters! {
     Skipped = "skipped",
     /// A per-CPU buffer was missing.
     ScratchMissing = "scratch_missing",
+    /// A call could not wait, since as many as can are waiting; it was refused.
+    HeldFull = "held_full",
+    /// A call was under way and nobody saw its end: it counts as done.
+    Unsettled = "unsettled",
     /// A path of a tracked process could not be resolved without guessing (`..` inside it, or a component too long).
     UnresolvedPath = "unresolved_path",
     /// A directory lies too deep to be followed up to its root.
@@ -69,6 +73,12 @@ counters! {
     IoUring = "io_uring",
     /// A tracked process ran a 32-bit program, whose system calls this tier cannot see.
     Compat = "compat",
+    /// A call that should have waited was refused, since its thread cannot: it is traced, or works for an io_uring.
+    CannotWait = "cannot_wait",
+    /// A held call was continued for nothing more than twenty times in a second, and was refused.
+    Restless = "restless",
+    /// A tracked process wanted to continue a held one and was refused.
+    ContinueRefused = "continue_refused",
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ pub mod what {
     pub const STOPPED: u32 = 4;
     /// A tracked process did what this tier cannot judge; [`super::Record::blind`] says what.
     pub const BLIND: u32 = 5;
+    /// A call waits from now on, before anything has happened.
+    pub const HELD: u32 = 6;
+    /// A call was refused. Of many that are refused one after the other only some are reported.
+    pub const DENIED: u32 = 7;
 }
 
 /// What a call does; the values of [`Record::verb`] and of the row of a call under way.
@@ -32,6 +36,8 @@ pub mod verb {
     pub const TRUNCATE: u32 = 6;
     /// Opens a file, creating or emptying it.
     pub const OPEN: u32 = 7;
+    /// Mounts over a directory, or unmounts what was mounted there: what was to be seen is not.
+    pub const MOUNT: u32 = 8;
 }
 
 /// How much of a path argument a record holds.
@@ -68,11 +74,11 @@ pub struct Record {
     pub over: u8,
     /// How many bytes of `text` are used.
     pub text_len: u16,
-    /// Must be zero; makes the size a multiple of eight without padding.
-    pub reserved: u32,
+    /// The index of the approval under which it happened; 0 for none.
+    pub approval: u32,
     /// The task's name.
     pub comm: [u8; 16],
-    /// The path as the call gave it, cut off where it is longer.
+    /// The path, cut off where it is longer: in the tracepoint tier as the call gave it, in the lsm tier below the root.
     pub text: [u8; TEXT_LEN],
 }
 

@@ -7,12 +7,12 @@ use agent_common::{
     rules::Kind,
     wire::{
         Record,
-        row::{Account, Budget, MAX_ACCOUNTS, MAX_ROOTS, Member},
+        row::{Account, Approval, Budget, DirectoryKey, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member},
     },
 };
 
 /// Counts up when a row means something else though it is laid out as before.
-const MEANING: usize = 2;
+const MEANING: usize = 3;
 
 /// Folds the layout of rows into a number. A field that is not named here does not compile.
 macro_rules! fold {
@@ -34,9 +34,15 @@ pub(super) const ABI: u32 = {
             standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, reserved, budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }
-        Member { start, stopped_at, account, stopped_ancestors }
+        Member { start, stopped_at, account, stopped_ancestors, approval, reserved }
+        Held {
+            at, start, counts_from, tgid, account, verb, kinds, judged, pass, text_len, reserved, names, text
+        }
+        HeldName { key, directory, name, parent, inode, generation, device, root, protected }
+        Approval { until, allowance, incident, account, reserved }
+        DirectoryKey { key, root, approval }
         Record {
-            at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, reserved, comm, text
+            at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
         }
     );
     hash

@@ -226,7 +226,7 @@ impl State {
 
     /// Makes a process that runs already a member of an account, unless the kernel programs were faster.
     pub(crate) fn adopt(&mut self, pid: u32, start: u64, account: u32) -> Result<(), MapError> {
-        let row = row::Member { start, stopped_at: 0, account, stopped_ancestors: 0 };
+        let row = row::Member { start, account, ..row::Member::default() };
         self.take_on(pid, row).map(drop)
     }
 
