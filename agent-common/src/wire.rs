@@ -9,5 +9,5 @@ pub mod record;
 pub mod row;
 
 pub use counter::Counter;
-pub use offsets::Offsets;
+pub use offsets::{HookOffsets, Offsets};
 pub use record::Record;

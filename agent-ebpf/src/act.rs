@@ -49,6 +49,17 @@ pub fn redirects(pending: &Pending) -> bool {
     (moves && into_tree && !own) || pending.flags & flag::REDIRECTS != 0
 }
 
+/// Takes back what the ledger was told of a call that then failed.
+#[inline(always)]
+pub fn undo(actor: &Actor, pending: &Pending) {
+    let Pending { ends: [first, second], changes, words, .. } = pending;
+    for (end, change, word) in [(first, changes[0], words[0]), (second, changes[1], words[1])] {
+        if change != 0 && end.found == found::PLACE {
+            ledger::put_back(name_tag(actor, end), word);
+        }
+    }
+}
+
 /// The change of each of its names, in one byte; 0 for none.
 mod change {
     pub const VANISHES: u8 = 1;
@@ -74,6 +85,7 @@ fn changes(pending: &Pending) -> [u8; 2] {
         }
         verb::EXCHANGE => [APPEARS | OVER, APPEARS | OVER],
         verb::TRUNCATE => [SHRINKS, 0],
+        verb::MOUNT => [APPEARS | OVER, 0],
         verb::OPEN if pending.flags & flag::CREATED != 0 => [APPEARS | FRESH, 0],
         verb::OPEN if pending.flags & (flag::EMPTIES | flag::NEW_ONLY) == flag::EMPTIES => [SHRINKS, 0],
         _ => [0, 0],
@@ -101,10 +113,10 @@ fn name_tag(actor: &Actor, end: &Target) -> u64 {
 /// One name's part of an act.
 #[inline(never)]
 fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
-    let Pending { ends, changes, kinds: found_kinds, at, .. } = pending;
-    let (end, code, kinds_of_end) = match end {
-        0 => (&ends[0], changes[0], &mut found_kinds[0]),
-        _ => (&ends[1], changes[1], &mut found_kinds[1]),
+    let Pending { ends, changes, kinds: found_kinds, at, words, .. } = pending;
+    let (end, code, kinds_of_end, word) = match end {
+        0 => (&ends[0], changes[0], &mut found_kinds[0], &mut words[0]),
+        _ => (&ends[1], changes[1], &mut found_kinds[1], &mut words[1]),
     };
     let Some(change) = change(code) else { return };
     if end.found != found::PLACE {
@@ -113,6 +125,7 @@ fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
     let tag = name_tag(actor, end);
     let (after, kinds) = name::step(ledger::recall(tag, actor.scratch_from()), change, *at, actor.horizon());
     if ledger == Ledger::Tell {
+        *word = ledger::word(tag);
         ledger::remember(tag, after);
     }
     let lost = kinds.has(Kind::Delete) || kinds.has(Kind::Replace);

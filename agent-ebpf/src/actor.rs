@@ -70,6 +70,12 @@ impl Actor {
     }
 
     #[inline(always)]
+    pub fn refused_ptr(&self) -> *mut u64 {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.account).refused }
+    }
+
+    #[inline(always)]
     pub fn standing_word(&self) -> u64 {
         // SAFETY: as above; volatile because other CPUs and the agent write it.
         unsafe { core::ptr::read_volatile(self.standing_ptr()) }
@@ -80,13 +86,15 @@ impl Actor {
         Standing::from_word(self.standing_word())
     }
 
+    /// The account's own grant; without one, one that admits nothing. Not an `Option`: where that is handed on, the compiler
+    /// computes with what is not there, which the verifier refuses.
     #[inline(always)]
-    pub fn grant(&self) -> Option<Grant> {
+    pub fn grant(&self) -> Grant {
         // SAFETY: as above.
         let (until, allowance, id) = unsafe {
             ((*self.account).grant_until, (*self.account).grant_allowance, (*self.account).grant_id)
         };
-        if until == 0 { None } else { Some(Grant { until, allowance, id }) }
+        Grant { until, allowance, id }
     }
 
     #[inline(always)]

@@ -29,6 +29,18 @@ pub mod flag {
     pub const CREATED: u32 = 8;
     /// What lies below the name may be something else afterwards, since the name is a symbolic link now.
     pub const REDIRECTS: u32 = 16;
+    /// The first name leads to a directory.
+    pub const DIRECTORY: u32 = 32;
+}
+
+/// How far a call has come; the values of [`Pending::stage`].
+pub mod stage {
+    /// Its names are known; it will be asked about.
+    pub const NAMED: u32 = 0;
+    /// It may: now the kernel does it.
+    pub const ALLOWED: u32 = 1;
+    /// Its names have been looked at, and nobody is asked: what it is shows when it is done.
+    pub const ANNOUNCED: u32 = 2;
 }
 
 impl Call {
@@ -98,6 +110,14 @@ pub struct Pending {
     pub kinds: [u8; 2],
     /// What it does to each of its names; see `act`.
     pub changes: [u8; 2],
+    /// One of [`stage`].
+    pub stage: u32,
+    /// The approval under which it happens; 0 for none.
+    pub approval: u32,
+    /// What the ledger held of each of its names before.
+    pub words: [u64; 2],
+    /// When a call of this thread was last reported as refused.
+    pub refused_at: u64,
     /// Whether a budget had no room for it: 0 or 1.
     pub over: u32,
     pub text_len: u32,

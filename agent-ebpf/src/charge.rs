@@ -25,6 +25,14 @@ pub fn reconcile(actor: &Actor, pending: &mut Pending) -> Room {
     if is_whole || is_over[0] || is_over[1] { Room::Over } else { Room::Within }
 }
 
+/// Gives back whatever the call holds.
+#[inline(always)]
+pub fn give_back(actor: &Actor, pending: &mut Pending) {
+    let [first, second] = &mut pending.held;
+    let _ = hold(actor, first, 0, 0); // no kind: nothing is claimed
+    let _ = hold(actor, second, 0, 0);
+}
+
 /// One name's part; whether there was no room for it.
 #[inline(never)]
 fn hold(actor: &Actor, held: &mut Held, kinds: u8, at: u64) -> bool {

@@ -8,7 +8,7 @@ use agent_common::{
     rules::{
         Kinds,
         budget::Room,
-        judge::{Phase, Standing, Tier, Verdict, judge},
+        judge::{Grant, Phase, Standing, Verdict, judge},
     },
     wire::{
         Counter,
@@ -20,13 +20,14 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use crate::{
     act::{Ledger, outcome, redirects},
     actor::Actor,
-    call::{Call, Held, Pending, flag},
+    call::{Call, Held, Pending, flag, stage},
     charge::reconcile,
     count::count,
+    desk::Desk,
     emit, enforce, ledger,
-    maps::{DRAFT, PENDING},
-    offsets::OFFSETS,
-    path::{Target, form, found},
+    maps::PENDING,
+    offsets::{OFFSETS, SETTINGS},
+    path::{PathArg, Target, form, found},
     place, read,
 };
 
@@ -36,7 +37,7 @@ pub fn pass(actor: &Actor) {
     if matches!(actor.standing().phase, Phase::Armed) {
         return; // as the judge would say, without a clock
     }
-    let (_, verdict) = verdict(actor, Kinds::NONE, Room::Within, emit::now());
+    let (_, verdict) = verdict(actor, actor.grant(), Kinds::NONE, Room::Within, emit::now());
     enforce::carry_out(verdict, actor);
 }
 
@@ -47,14 +48,26 @@ pub fn begin(actor: &Actor, call: &Call) {
     if call.verb == verb::NONE {
         return;
     }
-    let first = place::resolve(call.paths[0]);
-    let second =
-        if call.paths[1].form == form::ABSENT { Target::NOTHING } else { place::resolve(call.paths[1]) };
-    park(actor, call, [in_trees(actor, first), in_trees(actor, second)]);
+    let Some(desk) = Desk::claim() else { return };
+    let ends = resolve(actor, desk, &call.paths);
+    park(actor, call, desk, ends);
+    desk.release();
+}
+
+/// Where the names of a call lead.
+#[inline(always)]
+pub fn resolve(actor: &Actor, desk: Desk, paths: &[PathArg; 2]) -> [Target; 2] {
+    let first = place::resolve(desk, paths[0], actor.approval);
+    let second = if paths[1].form == form::ABSENT {
+        Target::NOTHING
+    } else {
+        place::resolve(desk, paths[1], actor.approval)
+    };
+    [in_trees(actor, first), in_trees(actor, second)]
 }
 
 #[inline(always)]
-fn in_trees(actor: &Actor, target: Target) -> Target {
+pub fn in_trees(actor: &Actor, target: Target) -> Target {
     // SAFETY: a live entry of an array map.
     let roots = unsafe { (*actor.account).roots };
     if target.found == found::PLACE && target.whole == 0 && roots >> (target.root & 63) & 1 == 0 {
@@ -64,7 +77,7 @@ fn in_trees(actor: &Actor, target: Target) -> Target {
 }
 
 #[inline(always)]
-fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
+fn park(actor: &Actor, call: &Call, desk: Desk, ends: [Target; 2]) {
     let ends = [known(actor, ends[0]), known(actor, ends[1])];
     if ends[0].found == found::NOTHING && ends[1].found == found::NOTHING {
         return;
@@ -72,10 +85,7 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
     if ends[0].found == found::UNREAD || ends[1].found == found::UNREAD {
         count(Counter::UnreadPath);
     }
-    let Some((pending, lasts)) = entry(actor.tid()) else {
-        count(Counter::ScratchMissing);
-        return;
-    };
+    let Some((pending, lasts)) = entry(actor.tid(), desk) else { return };
     pending.at = emit::now();
     pending.thread_start = read::current().field(OFFSETS.task_start_boottime());
     pending.account = actor.index;
@@ -84,8 +94,10 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
     pending.held = [Held::NONE; 2];
     pending.verb = call.verb;
     pending.flags = call.flags;
+    pending.stage = stage::ANNOUNCED;
+    pending.approval = 0;
     pending.over = 0;
-    keep_text(pending);
+    keep_text(pending, desk);
     outcome(actor, pending, Ledger::Ask);
     let room = reconcile(actor, pending); // whether there is room matters only when the call has succeeded
     if !lasts {
@@ -98,7 +110,7 @@ fn park(actor: &Actor, call: &Call, ends: [Target; 2]) {
 
 /// A name that cannot be told is reported and left out; the call's other name is judged all the same.
 #[inline(always)]
-fn known(actor: &Actor, end: Target) -> Target {
+pub fn known(actor: &Actor, end: Target) -> Target {
     if end.found != found::UNRESOLVED {
         return end;
     }
@@ -106,24 +118,26 @@ fn known(actor: &Actor, end: Target) -> Target {
     Target::NOTHING
 }
 
-/// The thread's room for a call under way, and whether it lasts until the call is done.
+/// The thread's room for a call under way, and whether it lasts until the call is done: if not, it is on the desk.
 #[inline(always)]
-fn entry(tid: u32) -> Option<(&'static mut Pending, bool)> {
-    let draft = DRAFT.get_ptr_mut(0)?;
-    let own = PENDING.get_ptr_mut(tid).or_else(|| {
-        // SAFETY: this CPU's own entry, used by one program at a time: tracepoint programs run with preemption off.
-        let draft: &Pending = unsafe { &*draft }; // by reference: a copy would fill the stack
-        let _ = PENDING.insert(tid, draft, u64::from(BPF_NOEXIST)); // full: the look-up tells
-        PENDING.get_ptr_mut(tid)
-    });
-    // SAFETY: a live map entry, and this thread's own; else as above.
-    Some(unsafe { own.map_or_else(|| (&mut *draft, false), |own| (&mut *own, true)) })
+pub fn entry(tid: u32, desk: Desk) -> Option<(&'static mut Pending, bool)> {
+    if let Some(own) = PENDING.get_ptr_mut(tid) {
+        // SAFETY: a live map entry, and this thread's own; so below.
+        return Some((unsafe { &mut *own }, true));
+    }
+    let draft = &mut desk.scratch()?.pending;
+    let _ = PENDING.insert(tid, &*draft, u64::from(BPF_NOEXIST)); // full: the look-up tells
+    match PENDING.get_ptr_mut(tid) {
+        // SAFETY: see above.
+        Some(own) => Some((unsafe { &mut *own }, true)),
+        None => Some((draft, false)),
+    }
 }
 
 /// Keeps the beginning of the path that was resolved last, for the record.
 #[inline(always)]
-fn keep_text(pending: &mut Pending) {
-    if let Some(scratch) = place::scratch() {
+pub fn keep_text(pending: &mut Pending, desk: Desk) {
+    if let Some(scratch) = desk.scratch() {
         pending.text_len = scratch.text_len.saturating_sub(1);
         pending.text.copy_from_slice(&scratch.text[..TEXT_LEN]);
     }
@@ -132,6 +146,9 @@ fn keep_text(pending: &mut Pending) {
 /// A call of this thread is done.
 #[inline(never)]
 pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
+    if pending.stage != stage::ANNOUNCED {
+        return;
+    }
     if result < 0 {
         pending.kinds = [0; 2];
         let _ = reconcile(actor, pending); // gives everything back
@@ -161,7 +178,7 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
 #[inline(always)]
 fn judged(actor: &Actor, pending: &mut Pending, room: Room) {
     let kinds = pending.kinds();
-    let (burst, verdict) = verdict(actor, kinds, room, pending.at);
+    let (burst, verdict) = verdict(actor, actor.grant(), kinds, room, pending.at);
     pending.over = u32::from(matches!(room, Room::Over));
     if burst {
         emit::call(actor, what::BURST, pending);
@@ -177,8 +194,10 @@ fn judged(actor: &Actor, pending: &mut Pending, room: Room) {
 fn read_again(actor: &Actor, pending: &mut Pending) {
     for end in 0..2 {
         if pending.ends[end].found == found::UNREAD {
-            pending.ends[end] = in_trees(actor, place::resolve(pending.paths[end]));
-            keep_text(pending);
+            let Some(desk) = Desk::claim() else { return };
+            pending.ends[end] = in_trees(actor, place::resolve(desk, pending.paths[end], 0));
+            keep_text(pending, desk);
+            desk.release();
             if pending.ends[end].found == found::UNREAD {
                 count(Counter::UnreadablePath);
                 emit::blind(actor, Counter::UnreadablePath as u32);
@@ -199,13 +218,12 @@ fn was_created(descriptor: i64) -> bool {
 /// The verdict, and whether it began a burst. The account's standing moves by one compare-exchange, so that exactly one
 /// of several CPUs begins it.
 #[inline(always)]
-fn verdict(actor: &Actor, kinds: Kinds, room: Room, now: u64) -> (bool, Verdict) {
+pub fn verdict(actor: &Actor, grant: Grant, kinds: Kinds, room: Room, now: u64) -> (bool, Verdict) {
     let mut verdict = Verdict::Allow;
     for _ in 0..4 {
         let word = actor.standing_word();
         let before = Standing::from_word(word);
-        let (after, judged) =
-            judge(before, actor.grant(), kinds, room, actor.response(), Tier::Tracepoint, now);
+        let (after, judged) = judge(before, Some(grant), kinds, room, actor.response(), SETTINGS.tier(), now);
         verdict = judged;
         if after == before {
             return (false, verdict);

@@ -49,6 +49,7 @@ pub fn blind(actor: &Actor, why: u32) {
 pub fn call(actor: &Actor, what: u32, call: &Pending) {
     send(actor, what, |record| {
         record.blind = 0;
+        record.approval = call.approval;
         record.key = call.ends[0].key;
         record.root = call.ends[0].root;
         record.verb = call.verb;

@@ -30,16 +30,35 @@ pub fn stop(actor: &Actor) {
         count(Counter::SignalRefused);
         return;
     }
-    let Some(member) = LINEAGE.get_ptr_mut(actor.tgid()) else { return };
+    let now = emit::now();
+    let is_news = |before: u64| before == 0 || now.saturating_sub(before) > REPORT_AGAIN;
+    if is_news(note_stop(actor, now, is_news)) {
+        emit::event(actor, what::STOPPED);
+    }
+}
+
+/// Notes that the process is stopped; when it was last, 0 for never. Who was stopped before it is looked at only if `afresh`:
+/// once it has been stopped, its wrappers are so because of it.
+#[inline(always)]
+pub fn note_stop(actor: &Actor, now: u64, afresh: impl FnOnce(u64) -> bool) -> u64 {
+    let Some(member) = LINEAGE.get_ptr_mut(actor.tgid()) else { return now };
     // SAFETY: a live map entry; a race of two threads of one process can at most report the stop twice.
     let member = unsafe { &mut *member };
-    let now = emit::now();
     let before = core::mem::replace(&mut member.stopped_at, now);
-    if before == 0 || now.saturating_sub(before) > REPORT_AGAIN {
+    if afresh(before) {
         member.stopped_ancestors = lineage::stopped_ancestors().unwrap_or_else(|_| {
             count(Counter::KernelRead);
             0
         });
-        emit::event(actor, what::STOPPED);
+    }
+    before
+}
+
+/// Notes that the process goes on.
+#[inline(always)]
+pub fn note_going(actor: &Actor) {
+    if let Some(member) = LINEAGE.get_ptr_mut(actor.tgid()) {
+        // SAFETY: as above.
+        unsafe { (*member).stopped_at = 0 }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::{
     ffi::c_void,
-    intrinsics::{AtomicOrdering, atomic_cxchg},
+    intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd},
 };
 
 use agent_common::{
@@ -76,6 +76,18 @@ pub fn recall(tag: u64, scratch_from: u64) -> Option<Name> {
     let name = name_from_word(word);
     let disowned = matches!(name.state, State::Scratch) && name.at < scratch_from;
     if disowned { None } else { Some(name) }
+}
+
+/// The same as it lies in the ledger, to be put back by [`put_back`].
+#[inline(always)]
+pub fn word(tag: u64) -> u64 {
+    recall_word(tag)
+}
+
+/// Puts back what was remembered before.
+#[inline(always)]
+pub fn put_back(tag: u64, word: u64) {
+    let _ = remember_word(tag, word); // there was room for the name a moment ago
 }
 
 /// Remembers it.
@@ -175,4 +187,17 @@ extern "C" fn call_step<F: FnMut(u32) -> bool>(index: u32, step: *mut c_void) ->
 pub fn exchange(word: *mut u64, from: u64, to: u64) -> bool {
     // SAFETY: the word lies in a live map entry, aligned. `AtomicU64` has no compare-exchange on this target.
     unsafe { atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, from, to).1 }
+}
+
+/// Adds to a word of a map, wrapping. Its former value cannot be told on this target.
+#[inline(always)]
+pub fn add(word: *mut u64, much: u64) {
+    // SAFETY: the word lies in a live map entry, aligned.
+    let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(word, much) };
+}
+
+/// Adds one.
+#[inline(always)]
+pub fn add_one(word: *mut u64) {
+    add(word, 1);
 }

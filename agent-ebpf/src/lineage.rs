@@ -34,7 +34,7 @@ pub fn current() -> Option<Actor> {
 
 /// When the current process started, in clock ticks.
 #[inline(always)]
-fn own_start() -> u64 {
+pub fn own_start() -> u64 {
     let leader = read::current().follow(OFFSETS.task_group_leader());
     leader.field::<u64>(OFFSETS.task_start_boottime()) / TICK
 }

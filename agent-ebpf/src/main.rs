@@ -12,12 +12,16 @@
 
 mod act;
 mod actor;
+mod ask;
 mod call;
 mod charge;
 mod count;
 mod decide;
+mod desk;
+mod directory;
 mod emit;
 mod enforce;
+mod held;
 mod hooks;
 mod ledger;
 mod lineage;

@@ -4,7 +4,7 @@ use agent_common::wire::{
     Counter,
     row::{
         Account, Approval, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
-        MAX_HELD, MAX_MEMBERS, Member, UserKey,
+        MAX_HELD, MAX_MEMBERS, Member, Moved, UserKey,
     },
 };
 use aya_ebpf::{
@@ -80,14 +80,14 @@ pub const LEDGER_SHELVES: u32 = 32_768;
 #[map]
 pub static PENDING: HashMap<u32, Pending> = HashMap::with_max_entries(16_384, 0);
 
-/// Room for a path and the state of its resolution, too large for the stack. Per CPU is enough because tracepoint
-/// programs run with preemption off.
+/// Where programs work, see [`crate::desk`]; the agent sets the size to what this host's CPUs need.
 #[map]
-pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
 
-/// What a new entry of `PENDING` is made of, too large for the stack, and a call's room where there is no entry for it.
+/// Directories that an account has moved out of a protected tree, by the address of their inode: what lies in them stays what
+/// it was.
 #[map]
-pub static DRAFT: PerCpuArray<Pending> = PerCpuArray::with_max_entries(1, 0);
+pub static MOVED: HashMap<u64, Moved> = HashMap::with_max_entries(4096, BPF_F_NO_PREALLOC);
 
 /// The call that a hook has understood, on its way to the judge.
 #[map]

@@ -2,12 +2,16 @@
 //!
 //! Read field by field: a copy of the whole costs more than what it is used for.
 
-use agent_common::wire::{Offsets, row::Settings};
+use agent_common::wire::{HookOffsets, Offsets, row::Settings};
 
 /// Where this kernel keeps its fields; the agent overrides it before loading.
 #[unsafe(no_mangle)]
 pub static OFFSETS: Offsets = Offsets::UNSET;
 
+/// The same for the programs of the lsm tier.
+#[unsafe(no_mangle)]
+pub static HOOKS: HookOffsets = HookOffsets::UNSET;
+
 /// What the agent tells once; it overrides this before loading.
 #[unsafe(no_mangle)]
-pub static SETTINGS: Settings = Settings { seed: 0, agent: 0, accounts: 0 };
+pub static SETTINGS: Settings = Settings { seed: 0, agent: 0, accounts: 0, tier: 0, reserved: 0 };

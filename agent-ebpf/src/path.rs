@@ -2,13 +2,14 @@
 
 use agent_common::{
     rules::place::{PathFold, RootId},
-    wire::offsets::DENTRY_HEAD,
+    wire::{offsets::DENTRY_HEAD, row::Held},
 };
 
-use crate::read::Kernel;
+use crate::{call::Pending, read::Kernel};
 
 /// The descriptor that stands for the working directory.
 pub const AT_FDCWD: i32 = -100;
+const CWD: u64 = AT_FDCWD as u64;
 
 pub const PATH_MAX: usize = 4096;
 /// How deep below its root a name may lie. Each level is one look-up, so this bounds time, not the verifier's work.
@@ -30,44 +31,59 @@ pub mod form {
     pub const TEXT_IN_ROOT: u32 = 2;
     /// No text: the file behind the descriptor.
     pub const DESCRIPTOR: u32 = 3;
+    /// No text: a directory entry, which the kernel has found already.
+    pub const ENTRY: u32 = 4;
 }
 
 /// A path argument.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct PathArg {
-    /// The address of the text.
+    /// The address of the text, or of the entry.
     pub text: u64,
-    /// Where a relative text starts. Any number will do where the text is absolute.
-    pub dirfd: i32,
+    /// The descriptor where a relative text starts; any number will do where the text is absolute. Of an entry, the address
+    /// of its mount.
+    pub base: u64,
     /// One of [`form`].
     pub form: u32,
+    pub reserved: u32,
 }
 
 impl PathArg {
-    pub const ABSENT: Self = Self { text: 0, dirfd: AT_FDCWD, form: form::ABSENT };
+    #[inline(always)]
+    const fn new(text: u64, base: u64, form: u32) -> Self {
+        Self { text, base, form, reserved: 0 }
+    }
+
+    pub const ABSENT: Self = Self::new(0, CWD, form::ABSENT);
 
     #[inline(always)]
     pub const fn at(dirfd: u64, text: u64) -> Self {
-        Self { text, dirfd: dirfd as i32, form: form::TEXT }
+        Self::new(text, dirfd, form::TEXT)
     }
 
     /// Relative to the working directory.
     #[inline(always)]
     pub const fn cwd(text: u64) -> Self {
-        Self { text, dirfd: AT_FDCWD, form: form::TEXT }
+        Self::new(text, CWD, form::TEXT)
     }
 
     /// Within the directory behind a descriptor, whatever the text says.
     #[inline(always)]
     pub const fn in_root(dirfd: u64, text: u64) -> Self {
-        Self { text, dirfd: dirfd as i32, form: form::TEXT_IN_ROOT }
+        Self::new(text, dirfd, form::TEXT_IN_ROOT)
+    }
+
+    /// A directory entry as a mount shows it.
+    #[inline(always)]
+    pub const fn entry(mnt: Kernel, dentry: Kernel) -> Self {
+        Self::new(dentry.0, mnt.0, form::ENTRY)
     }
 
     /// The file behind a descriptor.
     #[inline(always)]
     pub const fn descriptor(dirfd: u64) -> Self {
-        Self { text: 0, dirfd: dirfd as i32, form: form::DESCRIPTOR }
+        Self::new(0, dirfd, form::DESCRIPTOR)
     }
 }
 
@@ -88,20 +104,26 @@ pub mod found {
 #[derive(Clone, Copy)]
 pub struct Target {
     pub key: u64,
+    /// The key of the directory that it is in; of a root, its own. Only of an entry.
+    pub directory: u64,
     pub root: RootId,
     pub found: u32,
     /// Whether it is a root, or a directory on the way to one: then a whole tree goes with it. 0 or 1.
     pub whole: u32,
-    pub reserved: u32,
+    /// Whether it lies where the approval holds under which the process acts. 0 or 1.
+    pub approved: u32,
 }
 
 impl Target {
-    pub const NOTHING: Self = Self { key: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, reserved: 0 };
+    pub const NOTHING: Self =
+        Self { key: 0, directory: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, approved: 0 };
 }
 
 /// The state of a resolution, and room for its text.
 #[repr(C)]
 pub struct Scratch {
+    /// 1 while somebody works with it.
+    pub taken: u64,
     pub mnt: Kernel,
     /// The directory that `mnt` shows, and how high the walk was when it came by.
     pub mnt_root: Kernel,
@@ -113,8 +135,12 @@ pub struct Scratch {
     pub dentry: Kernel,
     /// The beginning of `dentry`, as it was read.
     pub entry: [u8; DENTRY_HEAD],
-    /// The names below the root so far, folded.
+    /// The names below the root so far, folded, and without the last one.
     pub fold: PathFold,
+    pub directory: u64,
+    /// The approval that is looked for on the way, and whether it holds there.
+    pub approval: u32,
+    pub approved: u32,
     /// The hash of the last component.
     pub last: u64,
     /// The node that has been reached, downwards.
@@ -126,7 +152,13 @@ pub struct Scratch {
     pub name: [u8; NAME_MAX as usize + 1],
     pub text: [u8; PATH_MAX],
     pub text_len: u32,
+    /// Of the path that is being resolved; one of [`form`].
+    pub form: u32,
+    pub reserved: u32,
     pub target: Target,
+    /// What a new entry of a map is made of, too large for the stack.
+    pub pending: Pending,
+    pub held: Held,
 }
 
 /// A directory entry's name, where the kernel keeps it.

@@ -16,40 +16,36 @@ use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
     count::count,
-    maps::SCRATCH,
+    desk::Desk,
     offsets::OFFSETS,
     path::{AT_FDCWD, MAX_DEPTH, NO_NODE, OUTSIDE, PATH_MAX, PathArg, Scratch, Target, form, found, state},
     read::{self, Kernel, Typed, Unread},
 };
 
-/// This CPU's scratch. Looked up again after every walk and in every step: the callback of `bpf_loop` cannot be handed it,
-/// and a reference kept over a walk would tell the compiler that nothing changes meanwhile.
+/// Resolves a path argument of the running task, at a desk that keeps its text. `approval`: which one is looked for on the way.
 #[inline(always)]
-pub fn scratch() -> Option<&'static mut Scratch> {
-    // SAFETY: this CPU's own entry; no two references from here are used across each other's lives.
-    SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
+pub fn resolve(desk: Desk, path: PathArg, approval: u32) -> Target {
+    if let Some(scratch) = desk.scratch() {
+        scratch.approval = approval;
+    }
+    let _ = resolve_path(desk.0, path.base, path.text, path.form);
+    desk.scratch().map_or(Target::NOTHING, |scratch| scratch.target)
 }
 
-/// Resolves a path argument of the running task.
-#[inline(always)]
-pub fn resolve(path: PathArg) -> Target {
-    let _ = resolve_path(path.dirfd, path.text, path.form);
-    scratch().map_or(Target::NOTHING, |scratch| scratch.target)
-}
-
-/// Leaves its answer in the scratch. A function of numbers alone, and visible outside: so the verifier takes it as a
+/// Leaves its answer at the desk. A function of numbers alone, and visible outside: so the verifier takes it as a
 /// global function and follows it once, not at every call.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn resolve_path(dirfd: i32, text: u64, form: u32) -> u32 {
-    let target = match try_resolve(&PathArg { text, dirfd, form }) {
+extern "C" fn resolve_path(desk: u32, base: u64, text: u64, form: u32) -> u32 {
+    let desk = Desk(desk);
+    let target = match try_resolve(desk, &PathArg { text, base, form, reserved: 0 }) {
         Ok(target) => target,
         Err(Unread) => {
             count(Counter::KernelRead);
             Target::NOTHING
         }
     };
-    match scratch() {
+    match desk.scratch() {
         Some(scratch) => scratch.target = target,
         None => count(Counter::ScratchMissing),
     }
@@ -57,28 +53,29 @@ extern "C" fn resolve_path(dirfd: i32, text: u64, form: u32) -> u32 {
 }
 
 #[inline(always)]
-fn try_resolve(path: &PathArg) -> Result<Target, Unread> {
-    if !set_out(path)? {
-        return Ok(scratch().map_or(Target::NOTHING, |scratch| scratch.target));
+fn try_resolve(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
+    if !set_out(desk, path)? {
+        return Ok(desk.scratch().map_or(Target::NOTHING, |scratch| scratch.target));
     }
-    match walk(climb::step, MAX_DEPTH) {
-        state::DONE => climb::fold()?,
+    match walk(desk, climb::step, MAX_DEPTH) {
+        state::DONE => climb::fold(desk)?,
         state::FAILED => return Err(Unread),
         _ => return Ok(unresolved(Counter::TooDeep)),
     }
     // Outside of every tree too: the text may lead back up into one.
-    if path.form != form::DESCRIPTOR && walk(descend::step, PATH_MAX as u32) != state::DONE {
+    let is_text = path.form == form::TEXT || path.form == form::TEXT_IN_ROOT;
+    if is_text && walk(desk, descend::step, PATH_MAX as u32) != state::DONE {
         return Ok(unresolved(Counter::UnresolvedPath));
     }
-    Ok(scratch().map_or(Target::NOTHING, |scratch| target(scratch)))
+    Ok(desk.scratch().map_or(Target::NOTHING, |scratch| target(scratch)))
 }
 
-/// Reads the text and stands at its start. `false`: there is no way from there, and the scratch's target says why.
+/// Reads the text and stands at its start. `false`: there is no way from there, and the desk's target says why.
 #[inline(always)]
-fn set_out(path: &PathArg) -> Result<bool, Unread> {
-    let Some(scratch) = scratch() else { return Ok(false) };
+fn set_out(desk: Desk, path: &PathArg) -> Result<bool, Unread> {
+    let Some(scratch) = desk.scratch() else { return Ok(false) };
     scratch.text_len = 0;
-    if path.form != form::DESCRIPTOR {
+    if path.form == form::TEXT || path.form == form::TEXT_IN_ROOT {
         let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
             scratch.target = Target { found: found::UNREAD, ..Target::NOTHING };
             return Ok(false);
@@ -95,9 +92,12 @@ fn set_out(path: &PathArg) -> Result<bool, Unread> {
     scratch.height = 0;
     scratch.height_at_mount = 0;
     scratch.fold = PathFold::EMPTY;
+    scratch.directory = 0;
+    scratch.approved = 0;
     scratch.node = NO_NODE;
     scratch.root = OUTSIDE;
     scratch.position = 0;
+    scratch.form = path.form;
     Ok(true)
 }
 
@@ -116,25 +116,30 @@ fn target(scratch: &Scratch) -> Target {
     // A carrier outside of every root has no place of its own; its removal is judged as that of the roots below it.
     Target {
         key: scratch.fold.key(),
+        directory: scratch.directory,
         root: scratch.root,
         found: found::PLACE,
         whole: u32::from(whole),
-        reserved: 0,
+        approved: scratch.approved,
     }
 }
 
 /// The mount and the directory from which a path argument starts.
 #[inline(always)]
 fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
+    if path.form == form::ENTRY {
+        return Ok((Kernel(path.base), Kernel(path.text)));
+    }
+    let dirfd = path.base as i32;
     let fs = read::current().follow(OFFSETS.task_fs());
     let parts =
         |path: Typed| (path.follow(OFFSETS.path_mnt()).into(), path.follow(OFFSETS.path_dentry()).into());
     if path.form == form::TEXT && first == b'/' {
         Ok(parts(fs.within(OFFSETS.fs_root())))
-    } else if path.dirfd == AT_FDCWD {
+    } else if dirfd == AT_FDCWD {
         Ok(parts(fs.within(OFFSETS.fs_pwd())))
     } else {
-        let path = read::open_file(path.dirfd as u32)?.within(OFFSETS.file_path());
+        let path = read::open_file(dirfd as u32)?.within(OFFSETS.file_path());
         Ok((path.follow(OFFSETS.path_mnt())?, path.follow(OFFSETS.path_dentry())?))
     }
 }
@@ -144,12 +149,20 @@ type Step = extern "C" fn(u32, *mut c_void) -> i64;
 /// Repeats a step until it answers 1, and tells the state in which it did. `bpf_loop` and not a loop: the verifier then
 /// follows the step once, not once for each level that a path may have.
 #[inline(always)]
-fn walk(step: Step, most: u32) -> u32 {
-    match scratch() {
+fn walk(desk: Desk, step: Step, most: u32) -> u32 {
+    match desk.scratch() {
         Some(scratch) => scratch.state = state::ON_THE_WAY,
         None => return state::FAILED,
     }
-    // SAFETY: the step is a function of this object and takes no context.
-    let _ = unsafe { bpf_loop(most, step as *mut c_void, core::ptr::null_mut(), 0) };
-    scratch().map_or(state::FAILED, |scratch| scratch.state)
+    let mut number = desk.0;
+    // SAFETY: the step is a function of this object and takes a pointer to the number of a desk, as `desk` expects.
+    let _ = unsafe { bpf_loop(most, step as *mut c_void, (&raw mut number).cast(), 0) };
+    desk.scratch().map_or(state::FAILED, |scratch| scratch.state)
+}
+
+/// The desk that a step works at.
+#[inline(always)]
+fn desk(context: *mut c_void) -> Desk {
+    // SAFETY: see `walk`, the only one who has steps called.
+    Desk(unsafe { *context.cast::<u32>() })
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     client::{self, bundle},
+    daemon::Wanted,
     logging, metrics,
 };
 
@@ -41,6 +42,9 @@ pub(crate) enum Command {
         /// In the end let go: the kernel programs are detached, and everything that was stopped or frozen goes on.
         #[arg(long)]
         release_on_exit: bool,
+        /// What to arm; status says what it is and why.
+        #[arg(long, value_name = "TIER", default_value = "auto")]
+        tier: Wanted,
         #[command(flatten)]
         log: logging::Arguments,
         #[command(flatten)]

@@ -15,6 +15,7 @@ mod runtime_dir;
 mod self_test;
 mod signals;
 mod tables;
+mod tier;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -47,6 +48,7 @@ pub(crate) use input::{
 pub(crate) use names::Names;
 pub(crate) use runtime_dir::AnotherAgent;
 pub(crate) use self_test::subject;
+pub(crate) use tier::{Wanted, obstacle};
 
 /// How many events may wait for somebody who watches slowly.
 const WATCHED: usize = 1024;
@@ -62,12 +64,13 @@ pub(crate) struct Options {
     pub(crate) metrics: metrics::Arguments,
     /// Where to listen for requests.
     pub(crate) socket: PathBuf,
+    pub(crate) tier: Wanted,
 }
 
 /// Watches until it is told to end.
 pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
-    let Options { policy, form, release_on_exit, metrics: arguments, socket } = options;
+    let Options { policy, form, release_on_exit, metrics: arguments, socket, tier } = options;
     let loaded = in_force::read(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
@@ -76,7 +79,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
     let (events, _) = broadcast::channel(WATCHED);
     let control = Control::open(&socket, events.clone())?;
-    let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path())?;
+    let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path(), tier)?;
     let mut output = Output::new(form);
     let (in_force, first) = begin(come, &host, started, &mut output);
     let memory = RuntimeDir::memory();
@@ -91,6 +94,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         told_to_end,
         ending: if release_on_exit { Ending::LetGo } else { Ending::Leave },
         self_test: host.self_test.path().to_owned(),
+        tier,
     };
     let ended = runtime.block_on(agent::run(parts, first));
     drop(host);
@@ -109,7 +113,8 @@ fn begin(
     retirement.carry_out(None);
     let names = in_force.generation.names();
     output.say(&Event::Armed {
-        tier: in_force.about.tier,
+        tier: in_force.about.tier.word(),
+        tier_note: in_force.about.tier.note.clone(),
         kernel: host.kernel.clone(),
         pid: std::process::id(),
         accounts: names.accounts().map(str::to_owned).collect(),

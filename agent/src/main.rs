@@ -39,7 +39,7 @@ use policy::{
 fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let done = match command {
-        Command::Run { policy, release_on_exit, log, metrics } => {
+        Command::Run { policy, release_on_exit, tier, log, metrics } => {
             let log = logging::start(&log);
             let form = match (log.in_journal, common.json) {
                 (_, true) => Form::Json,
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
                 (false, false) => Form::Text,
             };
             let socket = common.socket;
-            let done = daemon::run(daemon::Options { policy, form, release_on_exit, metrics, socket });
+            let done = daemon::run(daemon::Options { policy, form, release_on_exit, metrics, socket, tier });
             log.finish();
             done
         }
@@ -82,7 +82,8 @@ fn main() -> ExitCode {
 }
 
 fn check(file: &Path, effective: bool, json: bool) -> ExitCode {
-    let tier = Some((Tier::Tracepoint, "burstguard has no other yet"));
+    let obstacle = daemon::obstacle();
+    let tier = obstacle.as_deref().map(|obstacle| (Tier::Tracepoint, obstacle));
     let checked = policy::check::check(file, &ThisHost, Wish { effective, json, tier });
     print!("{}", checked.output);
     eprint!("{}", checked.complaints);

@@ -36,6 +36,7 @@ pub(crate) enum Event {
     /// Watching has begun, and the self-test has passed.
     Armed {
         tier: &'static str,
+        tier_note: String,
         kernel: String,
         pid: u32,
         accounts: Vec<String>,
@@ -114,9 +115,9 @@ pub(crate) enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Armed { tier, kernel, accounts, trees, start_ms, self_test_us, .. } => write!(
+            Self::Armed { tier, tier_note, kernel, accounts, trees, start_ms, self_test_us, .. } => write!(
                 f,
-                "armed: tier {tier} (stops a process once its call is done), kernel {kernel}, watching {} in {}; \
+                "armed: tier {tier} ({tier_note}), kernel {kernel}, watching {} in {}; \
                  up in {start_ms} ms, self-test passed in {} ms",
                 accounts.join(", "),
                 trees.join(", "),

@@ -21,6 +21,8 @@ pub enum Phase {
     Tripped,
     /// Decided against: its operations fail.
     Denied,
+    /// Tripped, and whatever acts for it next is stopped in any tier, whether it destroys anything or not.
+    Frozen,
 }
 
 /// Where an account stands, and until when.
@@ -51,18 +53,20 @@ impl Standing {
             Phase::Armed => 0,
             Phase::Tripped => 1,
             Phase::Denied => 2,
+            Phase::Frozen => 3,
         };
         self.until << 2 | phase
     }
 
-    /// From one word; a phase that does not exist counts as tripped. The word 0, an untouched map entry, is armed.
+    /// From one word. The word 0, an untouched map entry, is armed.
     #[must_use]
     #[inline(always)]
     pub const fn from_word(word: u64) -> Self {
         let phase = match word & 3 {
             0 => return Self::ARMED,
+            1 => Phase::Tripped,
             2 => Phase::Denied,
-            _ => Phase::Tripped,
+            _ => Phase::Frozen,
         };
         Self { phase, until: word >> 2 }
     }
@@ -80,8 +84,13 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// One that admits nothing.
+    pub const NONE: Self = Self { until: 0, allowance: 0, id: 0 };
+
+    /// Whether it lets an operation pass now.
+    #[must_use]
     #[inline(always)]
-    const fn admits(self, now: BootNs) -> bool {
+    pub const fn admits(self, now: BootNs) -> bool {
         now < self.until && self.allowance > 0
     }
 }
@@ -151,10 +160,12 @@ pub fn judge(
             (tripped, refusal(tripped.phase, response, tier))
         }
         _ if kinds.is_empty() => match (response, tier) {
-            (Response::Observe, _) | (_, Tier::Lsm) => (standing, Verdict::Allow),
+            (Response::Observe, _) => (standing, Verdict::Allow),
             (_, Tier::Tracepoint) => (standing, Verdict::Stop),
+            _ if matches!(standing.phase, Phase::Frozen) => (standing, Verdict::Stop),
+            (_, Tier::Lsm) => (standing, Verdict::Allow),
         },
-        Phase::Tripped => (standing, refusal(Phase::Tripped, response, tier)),
+        Phase::Tripped | Phase::Frozen => (standing, refusal(standing.phase, response, tier)),
         // Each attempt begins the quiet time anew, and none shortens a denial that lasts longer.
         Phase::Denied => {
             let until = standing.until.max(now + QUIET);
@@ -179,6 +190,7 @@ const fn refusal(phase: Phase, response: Response, tier: Tier) -> Verdict {
     match (phase, response, tier) {
         (_, Response::Observe, _) => Verdict::Report,
         (_, _, Tier::Tracepoint) => Verdict::Stop,
+        (Phase::Frozen, _, Tier::Lsm) => Verdict::Hold,
         (Phase::Denied, _, Tier::Lsm) | (_, Response::Deny, Tier::Lsm) => Verdict::Deny,
         (_, _, Tier::Lsm) => Verdict::Hold,
     }

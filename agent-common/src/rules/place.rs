@@ -113,6 +113,13 @@ impl PathFold {
     /// The empty path: the root itself.
     pub const EMPTY: Self = Self { key: 0, scale: 1 };
 
+    /// A path whose key is known, to go on at its end only.
+    #[must_use]
+    #[inline(always)]
+    pub const fn at(key: u64) -> Self {
+        Self { key, scale: 1 }
+    }
+
     /// The path with one more component at its end.
     #[must_use]
     #[inline(always)]

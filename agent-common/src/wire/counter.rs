@@ -59,6 +59,8 @@ counters! {
     ScratchMissing = "scratch_missing",
     /// A call could not wait, since as many as can are waiting; it was refused.
     HeldFull = "held_full",
+    /// A directory was moved out of a protected tree and cannot be followed: what is in it is not protected any more.
+    MovedFull = "moved_full",
     /// A call was under way and nobody saw its end: it counts as done.
     Unsettled = "unsettled",
     /// A path of a tracked process could not be resolved without guessing (`..` inside it, or a component too long).

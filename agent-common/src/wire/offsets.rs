@@ -23,63 +23,69 @@ macro_rules! reader {
 
 macro_rules! offsets {
     (
-        fields { $($field:ident = $structure:literal . $member:literal,)+ }
-        arguments { $($argument:ident = $tracepoint:literal ( $parameter:literal ),)+ }
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident
+        fields { $($field:ident = $structure:literal . $member:literal,)* }
+        arguments { $($argument:ident = $function:literal ( $parameter:literal ),)* }
     ) => {
-        /// Byte offsets of fields, and positions of tracepoint arguments.
+        $(#[doc = $doc])*
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct Offsets {
-            $(#[doc = concat!("`", $structure, ".", $member, "`")] pub $field: u32,)+
-            $(#[doc = concat!("argument `", $parameter, "` of `", $tracepoint, "`")] pub $argument: u32,)+
+        pub struct $name {
+            $(#[doc = concat!("`", $structure, ".", $member, "`")] pub $field: u32,)*
+            $(#[doc = concat!("argument `", $parameter, "` of `", $function, "`")] pub $argument: u32,)*
         }
 
-        /// What a kernel program reads its own constants by: the compiler sees [`Offsets::UNSET`] and must not conclude
-        /// anything from it, while the kernel's verifier sees the value that the agent has put in.
-        impl Offsets {
-            $(reader!($field);)+
-            $(reader!($argument);)+
+        /// What a kernel program reads its own constants by: the compiler sees `UNSET` and must not conclude anything from
+        /// it, while the kernel's verifier sees the value that the agent has put in.
+        impl $name {
+            $(reader!($field);)*
+            $(reader!($argument);)*
         }
 
-        impl Offsets {
-            /// Whether the fields that are read as one piece lie in one piece, and what is read without an offset lies where
-            /// it is looked for: the programs rely on both.
-            #[must_use]
-            pub const fn is_supported(&self) -> bool {
-                let words = [self.dentry_parent, self.dentry_name, self.dentry_inode];
-                let end = DENTRY_HEAD as u32;
-                let mut word = 0;
-                while word < words.len() {
-                    if words[word] % 8 != 0 || words[word] + 8 > end {
-                        return false;
-                    }
-                    word += 1;
-                }
-                self.dentry_name_len % 4 == 0
-                    && self.dentry_name_len + 4 <= end
-                    && self.syscall_args as usize == SYSCALL_DATA
-                    && self.syscall_ret as usize == SYSCALL_DATA
-            }
+        impl $name {
+            /// None: what the programs hold until the agent has put the real ones in.
+            pub const UNSET: Self = Self { $($field: 0,)* $($argument: 0,)* };
 
-            /// No offsets: what the programs hold until the agent has put the real ones in.
-            pub const UNSET: Self = Self { $($field: 0,)+ $($argument: 0,)+ };
-
-            /// Asks for every offset: `field(structure, member)` in bytes, `argument(tracepoint, parameter)` as a
-            /// position. Stops at the first that is not there.
+            /// Asks for each: `field(structure, member)` in bytes, `argument(function, parameter)` as a position. A member
+            /// that has changed its name is asked for by both, with a bar between. Stops at the first that is not there.
             pub fn resolve<E>(
                 mut field: impl FnMut(&str, &str) -> Result<u32, E>,
                 mut argument: impl FnMut(&str, &str) -> Result<u32, E>,
             ) -> Result<Self, E> {
                 Ok(Self {
-                    $($field: field($structure, $member)?,)+
-                    $($argument: argument($tracepoint, $parameter)?,)+
+                    $($field: field($structure, $member)?,)*
+                    $($argument: argument($function, $parameter)?,)*
                 })
             }
         }
     };
 }
 
+impl Offsets {
+    /// Whether the fields that are read as one piece lie in one piece, and what is read without an offset lies where
+    /// it is looked for: the programs rely on both.
+    #[must_use]
+    pub const fn is_supported(&self) -> bool {
+        let words = [self.dentry_parent, self.dentry_name, self.dentry_inode];
+        let end = DENTRY_HEAD as u32;
+        let mut word = 0;
+        while word < words.len() {
+            if words[word] % 8 != 0 || words[word] + 8 > end {
+                return false;
+            }
+            word += 1;
+        }
+        self.dentry_name_len % 4 == 0
+            && self.dentry_name_len + 4 <= end
+            && self.syscall_args as usize == SYSCALL_DATA
+            && self.syscall_ret as usize == SYSCALL_DATA
+    }
+}
+
 offsets! {
+    /// Byte offsets of fields, and positions of tracepoint arguments.
+    pub struct Offsets
     fields {
         task_pid = "task_struct"."pid",
         task_comm = "task_struct"."comm",
@@ -129,6 +135,74 @@ offsets! {
     }
 }
 
+offsets! {
+    /// The same for the programs of the lsm tier: positions of the arguments of hooks and functions. The last position of a
+    /// function that is seen at its end is its result's.
+    pub struct HookOffsets
+    fields {
+        task_flags = "task_struct"."flags",
+        task_ptrace = "task_struct"."ptrace",
+        dentry_hash = "dentry"."d_hash.pprev",
+        dentry_children = "dentry"."d_children|d_subdirs",
+        dentry_sibling = "dentry"."d_sib|d_child",
+        dentry_sb = "dentry"."d_sb",
+        sb_dev = "super_block"."s_dev",
+        inode_mode = "inode"."i_mode",
+        inode_ino = "inode"."i_ino",
+        inode_generation = "inode"."i_generation",
+        attr_valid = "iattr"."ia_valid",
+        attr_size = "iattr"."ia_size",
+        renamed_old = "renamedata"."old_dentry",
+    }
+    arguments {
+        path_unlink_dir = "bpf_lsm_path_unlink"("dir"),
+        path_unlink_dentry = "bpf_lsm_path_unlink"("dentry"),
+        path_rmdir_dir = "bpf_lsm_path_rmdir"("dir"),
+        path_rmdir_dentry = "bpf_lsm_path_rmdir"("dentry"),
+        path_rename_old_dir = "bpf_lsm_path_rename"("old_dir"),
+        path_rename_old = "bpf_lsm_path_rename"("old_dentry"),
+        path_rename_new_dir = "bpf_lsm_path_rename"("new_dir"),
+        path_rename_new = "bpf_lsm_path_rename"("new_dentry"),
+        path_rename_flags = "bpf_lsm_path_rename"("flags"),
+        path_truncate_path = "bpf_lsm_path_truncate"("path"),
+        path_mkdir_dir = "bpf_lsm_path_mkdir"("dir"),
+        path_mkdir_dentry = "bpf_lsm_path_mkdir"("dentry"),
+        path_mknod_dir = "bpf_lsm_path_mknod"("dir"),
+        path_mknod_dentry = "bpf_lsm_path_mknod"("dentry"),
+        path_symlink_dir = "bpf_lsm_path_symlink"("dir"),
+        path_symlink_dentry = "bpf_lsm_path_symlink"("dentry"),
+        path_link_old = "bpf_lsm_path_link"("old_dentry"),
+        path_link_new_dir = "bpf_lsm_path_link"("new_dir"),
+        path_link_new = "bpf_lsm_path_link"("new_dentry"),
+        file_open_file = "bpf_lsm_file_open"("file"),
+        inode_unlink_dentry = "bpf_lsm_inode_unlink"("dentry"),
+        inode_rmdir_dentry = "bpf_lsm_inode_rmdir"("dentry"),
+        inode_rename_old = "bpf_lsm_inode_rename"("old_dentry"),
+        inode_rename_new = "bpf_lsm_inode_rename"("new_dentry"),
+        inode_setattr_dentry = "bpf_lsm_inode_setattr"("dentry"),
+        inode_setattr_attr = "bpf_lsm_inode_setattr"("attr"),
+        inode_free_inode = "bpf_lsm_inode_free_security"("inode"),
+        sb_mount_path = "bpf_lsm_sb_mount"("path"),
+        sb_mount_flags = "bpf_lsm_sb_mount"("flags"),
+        sb_umount_mnt = "bpf_lsm_sb_umount"("mnt"),
+        move_mount_to = "bpf_lsm_move_mount"("to_path"),
+        pivot_new = "bpf_lsm_sb_pivotroot"("new_path"),
+        task_kill_task = "bpf_lsm_task_kill"("p"),
+        task_kill_signal = "bpf_lsm_task_kill"("sig"),
+        vfs_unlink_dentry = "vfs_unlink"("dentry"),
+        vfs_unlink_result = "vfs_unlink"(""),
+        vfs_rmdir_dentry = "vfs_rmdir"("dentry"),
+        vfs_rmdir_result = "vfs_rmdir"(""),
+        vfs_rename_data = "vfs_rename"("rd"),
+        vfs_rename_result = "vfs_rename"(""),
+        notify_change_dentry = "notify_change"("dentry"),
+        notify_change_result = "notify_change"(""),
+    }
+}
+
+// SAFETY: repr(C), all fields u32, so there is no padding and every bit pattern is valid.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for HookOffsets {}
 // SAFETY: repr(C), all fields u32, so there is no padding and every bit pattern is valid.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Offsets {}

@@ -3,6 +3,7 @@
 use super::record::TEXT_LEN;
 use crate::rules::{
     Kind,
+    judge::Tier,
     name::{Name, State},
 };
 
@@ -56,6 +57,8 @@ pub struct Account {
     pub response: u32,
     /// Must be zero.
     pub reserved: u32,
+    /// How many calls were refused.
+    pub refused: u64,
     /// By [`Kind`].
     pub budgets: [Budget; Kind::COUNT],
 }
@@ -141,8 +144,6 @@ pub struct HeldName {
     pub key: u64,
     /// The same of the directory that it is in; of a root, its own.
     pub directory: u64,
-    /// Hash of the name alone.
-    pub name: u64,
     /// The inode number of its directory.
     pub parent: u64,
     /// The inode number of what it leads to; 0 if to nothing.
@@ -155,6 +156,18 @@ pub struct HeldName {
     pub root: u32,
     /// 0: the call has no such name, or it is not protected. 1: it is. 2: a whole tree goes with it.
     pub protected: u32,
+}
+
+/// Where a directory lay that was moved out of a protected tree.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The folded path below the root.
+    pub key: u64,
+    /// The root's index.
+    pub root: u32,
+    /// Must be zero.
+    pub reserved: u32,
 }
 
 /// Leave for some processes and their descendants to finish what an incident has shown.
@@ -212,6 +225,9 @@ pub mod node {
 
     /// A root lies directly in the node: its names are worth a look.
     pub const PARENT: u64 = 1 << 62;
+
+    /// Not a root of the policy: a directory that an account has moved out of one, with all that is in it.
+    pub const MOVED: u64 = 1 << 61;
 
     /// A directory on the way to a root.
     #[must_use]
@@ -276,6 +292,22 @@ pub struct Settings {
     pub agent: u32,
     /// How many accounts there are, the self-test's included.
     pub accounts: u32,
+    /// One of [`tier`].
+    pub tier: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// How many resolutions may be under way on one CPU. More than one are where one thread takes the CPU from another in the
+/// midst of a program, which only programs of the lsm tier let happen.
+pub const DESKS: u32 = 4;
+
+/// The values of [`Settings::tier`].
+pub mod tier {
+    /// Calls are seen at their start and their end.
+    pub const TRACEPOINT: u32 = 0;
+    /// Operations are asked for.
+    pub const LSM: u32 = 1;
 }
 
 impl Settings {
@@ -294,22 +326,32 @@ impl Settings {
         // SAFETY: as above.
         unsafe { core::ptr::read_volatile(&raw const self.agent) }
     }
+
+    /// The tier, in the same way.
+    #[must_use]
+    #[inline(always)]
+    pub fn tier(&self) -> Tier {
+        // SAFETY: as above.
+        let tier = unsafe { core::ptr::read_volatile(&raw const self.tier) };
+        if tier == tier::LSM { Tier::Lsm } else { Tier::Tracepoint }
+    }
 }
 
 const _: () = assert!(size_of::<Budget>() == 32);
-const _: () = assert!(size_of::<Account>() == 56 + Kind::COUNT * 32);
+const _: () = assert!(size_of::<Account>() == 64 + Kind::COUNT * 32);
 const _: () = assert!(size_of::<Member>() == 32);
-const _: () = assert!(size_of::<HeldName>() == 56);
+const _: () = assert!(size_of::<HeldName>() == 48);
 const _: () = assert!(size_of::<Held>() == 56 + 2 * size_of::<HeldName>() + TEXT_LEN);
 const _: () = assert!(size_of::<Approval>() == 32);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
+const _: () = assert!(size_of::<Moved>() == 16);
 const _: () = assert!(size_of::<UserKey>() == 8);
 const _: () = assert!(size_of::<EdgeKey>() == 16);
-const _: () = assert!(size_of::<Settings>() == 16);
+const _: () = assert!(size_of::<Settings>() == 24);
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Account, Approval, Budget, DirectoryKey, EdgeKey, Held, Member, Settings, UserKey};
+    use super::{Account, Approval, Budget, DirectoryKey, EdgeKey, Held, Member, Moved, Settings, UserKey};
 
     // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
     unsafe impl aya::Pod for Account {}
@@ -327,6 +369,8 @@ mod pod {
     unsafe impl aya::Pod for Held {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Approval {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Moved {}
     // SAFETY: as above.
     unsafe impl aya::Pod for DirectoryKey {}
 }

@@ -3,21 +3,22 @@
 use core::ffi::c_void;
 
 use agent_common::{
-    rules::place::{NameHash, Step},
-    wire::row::{EdgeKey, node},
+    rules::place::{NameHash, PathFold, Step},
+    wire::row::{DirectoryKey, EdgeKey, Moved, node},
 };
 
-use super::{scratch, walk};
+use super::{desk, walk};
 use crate::{
-    maps::{EDGES, MARKS},
+    desk::Desk,
+    maps::{DIRECTORIES, EDGES, MARKS, MOVED},
     offsets::{OFFSETS, SETTINGS},
-    path::{MAX_DEPTH, NAME_MAX, NO_NODE, NameAt, OUTSIDE, Scratch, state},
+    path::{MAX_DEPTH, NAME_MAX, NO_NODE, NameAt, OUTSIDE, PATH_MAX, Scratch, form, state},
     read::{Kernel, Unread},
 };
 
 /// One level upwards.
-pub extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
-    let Some(scratch) = scratch() else { return 1 };
+pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
+    let Some(scratch) = desk(context).scratch() else { return 1 };
     match try_step(scratch) {
         Ok(false) => 0,
         Ok(true) => {
@@ -79,6 +80,9 @@ fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
 /// Whether the walk upwards ends at this node.
 #[inline(always)]
 fn at_root(scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
+    if node & node::MOVED != 0 {
+        return Ok(at_moved(scratch));
+    }
     if scratch.height == 0 {
         scratch.node = node;
     }
@@ -104,27 +108,75 @@ fn at_root(scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
     Ok(true)
 }
 
-/// Folds the names above the start, up to the root that was met. Where none was and the start is no carrier either, the
-/// text leads to no place, whatever they are.
+/// A directory that was moved out of a tree: what lies in it has the place that it had.
 #[inline(always)]
-pub fn fold() -> Result<(), Unread> {
-    let Some(&mut Scratch { root, node, height, .. }) = scratch() else { return Ok(()) };
-    let matters = root != OUTSIDE || node != NO_NODE;
-    if matters && height > 0 && walk(fold_name, height) == state::FAILED {
+fn at_moved(scratch: &mut Scratch) -> bool {
+    // SAFETY: the value is copied at once, while the entry is alive.
+    let Some(&Moved { key, root, .. }) = (unsafe { MOVED.get(scratch.entry_u64(OFFSETS.dentry_inode())) })
+    else {
+        return false;
+    };
+    scratch.root = root;
+    scratch.fold = PathFold::at(key);
+    true
+}
+
+/// Folds the names between the start and the root that was met, from the root down. Where none was and the start is no
+/// carrier either, the text leads to no place, whatever they are.
+#[inline(always)]
+pub fn fold(desk: Desk) -> Result<(), Unread> {
+    let Some(&mut Scratch { root, node, height, .. }) = desk.scratch() else { return Ok(()) };
+    if root == OUTSIDE && node == NO_NODE {
+        return Ok(());
+    }
+    look_for_approval(desk);
+    if height > 0 && walk(desk, fold_name, height) == state::FAILED {
         return Err(Unread);
     }
     Ok(())
 }
 
-extern "C" fn fold_name(level: u32, _: *mut c_void) -> i64 {
-    let Some(scratch) = scratch() else { return 1 };
+extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
+    let desk = desk(context);
+    let Some(scratch) = desk.scratch() else { return 1 };
+    let level = scratch.height.wrapping_sub(1).wrapping_sub(index);
     if let Ok(name) = hash(scratch, level) {
-        scratch.fold = scratch.fold.above(name, Step::of(SETTINGS.seed()));
+        scratch.directory = scratch.fold.key();
+        scratch.fold = scratch.fold.below(name, Step::of(SETTINGS.seed()));
+        if scratch.form == form::ENTRY {
+            write_down(scratch, level);
+        }
+        look_for_approval(desk);
         0
     } else {
         scratch.state = state::FAILED;
         1
     }
+}
+
+/// An approval holds in the directories that it names, and below: so each of the path's is asked for.
+#[inline(always)]
+fn look_for_approval(desk: Desk) {
+    let Some(scratch) = desk.scratch() else { return };
+    let Scratch { approval, root, fold, .. } = *scratch;
+    if approval != 0 && unsafe { DIRECTORIES.get(DirectoryKey { key: fold.key(), root, approval }) }.is_some()
+    {
+        scratch.approved = 1;
+    }
+}
+
+/// Adds the name that was read last to the text: of an entry nobody has given a path.
+#[inline(always)]
+fn write_down(scratch: &mut Scratch, level: u32) {
+    let NameAt { text, length, .. } = scratch.names[level as usize % MAX_DEPTH as usize];
+    let length = length.min(NAME_MAX) as usize;
+    let at = scratch.text_len as usize;
+    if at >= PATH_MAX - NAME_MAX as usize - 1 {
+        return;
+    }
+    let _ = text.bytes(&mut scratch.text[at..at + length]); // it was read a moment ago
+    scratch.text[at + length] = if level == 0 { 0 } else { b'/' };
+    scratch.text_len = (at + length + 1) as u32;
 }
 
 /// The hash of a name that was left below.

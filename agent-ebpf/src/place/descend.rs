@@ -7,7 +7,7 @@ use agent_common::{
     wire::row::{EdgeKey, node},
 };
 
-use super::scratch;
+use super::desk;
 use crate::{
     maps::EDGES,
     offsets::SETTINGS,
@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// One component downwards.
-pub extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
-    let Some(scratch) = scratch() else { return 1 };
+pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
+    let Some(scratch) = desk(context).scratch() else { return 1 };
     let start = scratch.position;
     let mut position = start;
     let mut hash = NameHash::new(SETTINGS.seed());

@@ -15,6 +15,7 @@ use super::{
     in_force::InForce,
     memory::{Memory, Remembered},
     signals::ToldToEnd,
+    tier::Wanted,
 };
 use crate::{
     api::{Answer, Problem},
@@ -53,6 +54,8 @@ pub(super) struct Parts {
     pub(super) ending: Ending,
     /// The self-test's directory.
     pub(super) self_test: PathBuf,
+    /// Which tier every policy is to be carried out in.
+    pub(super) tier: Wanted,
 }
 
 /// The running agent.
@@ -64,6 +67,7 @@ pub(super) struct Agent {
     pub(super) metrics: Arc<Metrics>,
     pub(super) output: Output,
     pub(super) self_test: PathBuf,
+    pub(super) tier: Wanted,
     pub(super) incidents: Incidents,
     /// Who waits for an answer.
     pub(super) replies: HashMap<CallId, oneshot::Sender<Result<Answer, Problem>>>,
@@ -87,8 +91,19 @@ pub(super) struct Agent {
 
 /// Runs until it is told to end. `first` are records that were taken already.
 pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
-    let Parts { in_force, freezer, memory, control, events, metrics, output, told_to_end, ending, self_test } =
-        parts;
+    let Parts {
+        in_force,
+        freezer,
+        memory,
+        control,
+        events,
+        metrics,
+        output,
+        told_to_end,
+        ending,
+        self_test,
+        tier,
+    } = parts;
     let records = listen(&in_force.generation.kernel).context("cannot listen to the kernel's records")?;
     let last = freezer.ids().max().unwrap_or(0).max(memory.remembered().last);
     let incidents = Incidents::new(in_force.generation.names().clone(), last);
@@ -100,6 +115,7 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
         metrics,
         output,
         self_test,
+        tier,
         incidents,
         replies: HashMap::new(),
         finished: mpsc::unbounded_channel(),

@@ -214,6 +214,7 @@ impl Agent {
         let file = self.in_force.file.clone();
         let kernel = self.in_force.about.kernel.clone();
         let (self_test, outcomes) = (self.self_test.clone(), self.finished.0.clone());
+        let tier = self.tier;
         let reload = move || {
             let come = in_force::read(&file)
                 .map_err(|error| {
@@ -223,7 +224,7 @@ impl Agent {
                     )
                 })
                 .and_then(|loaded| {
-                    in_force::bring(file, loaded, &kernel, &self_test)
+                    in_force::bring(file, loaded, &kernel, &self_test, tier)
                         .map_err(|error| Problem::new(Code::Failed, format!("{error:#}")))
                 });
             let _ = outcomes.send(match come {
@@ -263,7 +264,8 @@ impl Agent {
     }
 
     fn self_test(&mut self, call: CallId) {
-        let done = self_test::prove(&mut self.in_force.generation.kernel, &self.self_test);
+        let tier = self.in_force.about.tier.tier;
+        let done = self_test::prove(&mut self.in_force.generation.kernel, tier, &self.self_test);
         let done = done
             .map(|proof| SelfTested { took: proof.took, records: proof.records })
             .map_err(|error| format!("{error:#}"));

@@ -2,7 +2,10 @@
 
 use std::{io, path::Path};
 
-use agent_common::wire::row::Settings;
+use agent_common::{
+    rules::judge::Tier,
+    wire::row::{Settings, tier},
+};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
@@ -74,11 +77,16 @@ fn mount_tracefs() -> Result<Option<MountedTracefs>> {
 
 /// Loads the kernel programs, tells them the policy and attaches them. The trees must outlive the programs. `seed` is that
 /// of the name ledger: a generation that carries on from another has that one's.
-pub(crate) fn arm(tables: &Tables, seed: u64) -> Result<(Kernel, Trees)> {
+pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Trees)> {
     let settings = Settings {
         seed,
         agent: std::process::id(),
         accounts: tables.accounts.len().try_into().context("too many accounts")?,
+        tier: match tier {
+            Tier::Tracepoint => tier::TRACEPOINT,
+            Tier::Lsm => tier::LSM,
+        },
+        reserved: 0,
     };
     let trees = Trees::open(&tables.roots)?;
     let mut kernel = load(settings, tables.slots)?;

@@ -8,6 +8,7 @@ use agent_common::{
 };
 use jiff::{Timestamp, ToSpan as _};
 
+use super::tier::Chosen;
 use crate::api::ProcessView;
 use crate::processes::proc::ProcessId;
 use crate::sensor::BudgetUse;
@@ -29,8 +30,7 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
     pub(crate) kernel: String,
-    pub(crate) tier: &'static str,
-    pub(crate) tier_note: String,
+    pub(crate) tier: Chosen,
     pub(crate) armed_at: Timestamp,
     pub(crate) self_test_at: Timestamp,
     pub(crate) trees: Vec<PathBuf>,

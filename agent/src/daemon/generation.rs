@@ -8,7 +8,7 @@ use agent_common::rules::{
     BootNs,
     judge::{Phase, Standing},
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
     names::Names,
     self_test::{self, Proof},
     tables::Tables,
+    tier::{self, Chosen, Wanted},
 };
 use crate::{
     clock::boot_now,
@@ -39,6 +40,7 @@ pub(crate) struct Generation {
 /// A generation that was just armed.
 pub(crate) struct Armed {
     pub(crate) generation: Generation,
+    pub(crate) tier: Chosen,
     pub(crate) proof: Proof,
     pub(crate) carried: Carried,
     pub(crate) retirement: Retirement,
@@ -67,7 +69,7 @@ pub(crate) struct Retirement {
 impl Generation {
     /// Arms a new generation, proves it, lets it carry on from the one in force if there is one, and pins it. If anything
     /// fails, that one stays as it is.
-    pub(crate) fn arm(tables: Tables, self_test: &Path) -> Result<Armed> {
+    pub(crate) fn arm(tables: Tables, self_test: &Path, wanted: Wanted) -> Result<Armed> {
         let mut others = Directory::all()?;
         let mut old = newest(&mut others);
         let seed = old.as_ref().map_or_else(boot::new_seed, |old| Ok(old.manifest.seed))?;
@@ -75,9 +77,7 @@ impl Generation {
         if let Some(old) = &mut old {
             boot::spare_us(&mut old.state)?;
         }
-        let (mut kernel, trees) = boot::arm(&tables, seed)?;
-        let mut proof = self_test::prove(&mut kernel, self_test)
-            .context("the self-test failed, so nothing was changed")?;
+        let Proven { mut kernel, trees, mut proof, tier } = prove_best(&tables, seed, self_test, wanted)?;
         let taken = old.as_ref().map(|old| take_over(old, &mut kernel, Heirs::of(&old.manifest, &manifest)));
         let taken =
             taken.transpose().context("cannot carry on from the generation in force, which stays so")?;
@@ -98,7 +98,7 @@ impl Generation {
         let carried = retirement.let_go_of_freed();
         let responses = tables.accounts.iter().map(|account| account.response).collect();
         let generation = Self { kernel, names: tables.names, responses, directory, _trees: trees };
-        Ok(Armed { generation, proof, carried, retirement })
+        Ok(Armed { generation, tier, proof, carried, retirement })
     }
 
     /// The names behind the indices of its records.
@@ -243,6 +243,36 @@ impl Retirement {
         if let Err(error) = std::thread::Builder::new().name("retire".to_owned()).spawn(retire) {
             say("cannot start a thread", error);
         }
+    }
+}
+
+/// Programs that are attached, and watch nobody yet but the self-test.
+struct Proven {
+    kernel: Kernel,
+    trees: Trees,
+    proof: Proof,
+    tier: Chosen,
+}
+
+/// Arms and proves the best tier there is, of those that are wanted.
+fn prove_best(tables: &Tables, seed: u64, self_test: &Path, wanted: Wanted) -> Result<Proven> {
+    let prove = |tier: Chosen| {
+        let (mut kernel, trees) = boot::arm(tables, tier.tier, seed)?;
+        let proof = self_test::prove(&mut kernel, tier.tier, self_test).with_context(|| {
+            format!("the self-test failed in tier {}, so nothing was changed", tier.word())
+        })?;
+        Ok(Proven { kernel, trees, proof, tier })
+    };
+    match (wanted, tier::obstacle()) {
+        (Wanted::Tracepoint, _) => prove(Chosen::tracepoint("as it was told")),
+        (Wanted::Lsm, Some(obstacle)) => bail!("cannot arm the tier lsm: {obstacle}"),
+        (Wanted::Lsm, None) => prove(Chosen::lsm()),
+        (Wanted::Auto, Some(obstacle)) => prove(Chosen::tracepoint(&obstacle)),
+        (Wanted::Auto, None) => prove(Chosen::lsm()).or_else(|error| {
+            let why = format!("not lsm: {error:#}");
+            log::warn!("{why}");
+            prove(Chosen::tracepoint(&why))
+        }),
     }
 }
 

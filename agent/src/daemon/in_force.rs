@@ -13,6 +13,7 @@ use super::{
     generation::{Armed, Carried, Generation, Retirement},
     self_test::Proof,
     tables::Tables,
+    tier::Wanted,
 };
 use crate::{
     api::Target,
@@ -50,15 +51,20 @@ pub(super) fn read(file: &Path) -> Result<Loaded, PolicyError> {
 
 /// Puts a policy in force in the place of the one that is; if anything fails, that one stays. Takes as long as the kernel
 /// takes to verify the programs, half a second. `kernel` is the kernel's release.
-pub(super) fn bring(file: PathBuf, loaded: Loaded, kernel: &str, self_test: &Path) -> Result<Come> {
+pub(super) fn bring(
+    file: PathBuf,
+    loaded: Loaded,
+    kernel: &str,
+    self_test: &Path,
+    tier: Wanted,
+) -> Result<Come> {
     let Loaded { policy, warnings, sources, hash, .. } = loaded;
-    let Armed { generation, proof, carried, retirement } =
-        Generation::arm(Tables::of(&policy, self_test)?, self_test)?;
+    let Armed { generation, tier, proof, carried, retirement } =
+        Generation::arm(Tables::of(&policy, self_test)?, self_test, tier)?;
     let now = Timestamp::now();
     let about = About {
         kernel: kernel.to_owned(),
-        tier: "tracepoint",
-        tier_note: "stops a process once its call is done".to_owned(),
+        tier,
         armed_at: now,
         self_test_at: now,
         trees: policy.trees.iter().flat_map(|tree| tree.paths.iter().cloned()).collect(),

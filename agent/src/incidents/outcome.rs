@@ -174,7 +174,10 @@ impl Incidents {
         let (answer, records) = match done {
             Ok(SelfTested { took, records }) => {
                 let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-                (Ok(Answer::Tested(Tested { tier: self.facts.about.tier.to_owned(), took_us })), records)
+                (
+                    Ok(Answer::Tested(Tested { tier: self.facts.about.tier.word().to_owned(), took_us })),
+                    records,
+                )
             }
             Err(error) => {
                 (Err(Problem::new(Code::Failed, format!("the self-test failed: {error}"))), Vec::new())

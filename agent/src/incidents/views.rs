@@ -34,8 +34,8 @@ impl Incidents {
                 (None, false) => Mode::Observe,
             },
             off_until: self.off.and_then(|off| off.until).map(|until| facts.wall(until)),
-            tier: about.tier.to_owned(),
-            tier_note: about.tier_note.clone(),
+            tier: about.tier.word().to_owned(),
+            tier_note: about.tier.note.clone(),
             kernel: about.kernel.clone(),
             pid: std::process::id(),
             armed_at: about.armed_at,
@@ -209,7 +209,7 @@ fn evidence(process: &ProcessFacts) -> Vec<String> {
 fn phase(phase: judge::Phase) -> Standing {
     match phase {
         judge::Phase::Armed => Standing::Armed,
-        judge::Phase::Tripped => Standing::Tripped,
+        judge::Phase::Tripped | judge::Phase::Frozen => Standing::Tripped,
         judge::Phase::Denied => Standing::Denied,
     }
 }

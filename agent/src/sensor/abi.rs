@@ -7,7 +7,9 @@ use agent_common::{
     rules::Kind,
     wire::{
         Record,
-        row::{Account, Approval, Budget, DirectoryKey, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member},
+        row::{
+            Account, Approval, Budget, DirectoryKey, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member, Moved,
+        },
     },
 };
 
@@ -31,16 +33,18 @@ pub(super) const ABI: u32 = {
     hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
     fold!(hash,
         Account {
-            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, reserved, budgets
+            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, reserved, refused,
+            budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }
         Member { start, stopped_at, account, stopped_ancestors, approval, reserved }
         Held {
             at, start, counts_from, tgid, account, verb, kinds, judged, pass, text_len, reserved, names, text
         }
-        HeldName { key, directory, name, parent, inode, generation, device, root, protected }
+        HeldName { key, directory, parent, inode, generation, device, root, protected }
         Approval { until, allowance, incident, account, reserved }
         DirectoryKey { key, root, approval }
+        Moved { key, root, reserved }
         Record {
             at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
         }

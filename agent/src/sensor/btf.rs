@@ -122,6 +122,40 @@ impl Btf {
             })
     }
 
+    /// The position of a parameter of a kernel function, from 0; without a name, that behind the last, where a program that
+    /// runs at the function's end finds the result.
+    ///
+    /// # Errors
+    /// [`BtfError::NoFunction`], [`BtfError::NoParameter`].
+    pub(crate) fn parameter_of(&self, function: &str, parameter: &str) -> Result<u32, BtfError> {
+        let prototype = self
+            .named(&self.functions, function)
+            .and_then(|found| self.prototype(found.target))
+            .ok_or_else(|| BtfError::NoFunction { name: function.to_owned() })?;
+        if parameter.is_empty() {
+            return Ok(prototype.len as u32); // a count of 16 bits
+        }
+        prototype
+            .parameters(&self.bytes)
+            .position(|found| self.is_named(found, parameter))
+            .and_then(|position| position.try_into().ok())
+            .ok_or_else(|| BtfError::NoParameter {
+                function: function.to_owned(),
+                parameter: parameter.to_owned(),
+            })
+    }
+
+    /// As [`Self::offset`] for a member that has changed its name: `new|old`.
+    ///
+    /// # Errors
+    /// As there, about the old name.
+    pub(crate) fn offset_by_either(&self, structure: &str, names: &str) -> Result<u32, BtfError> {
+        match names.split_once('|') {
+            None => self.offset(structure, names),
+            Some((new, old)) => self.offset(structure, new).or_else(|_| self.offset(structure, old)),
+        }
+    }
+
     fn offset_in(&self, start: Record, structure: &str, path: &str) -> Result<u32, BtfError> {
         let (structure, member) = (structure.to_owned(), path.to_owned());
         let mut holder = Some(start);

@@ -5,9 +5,12 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use agent_common::wire::{
-    Counter,
-    row::{EdgeKey, UserKey},
+use agent_common::{
+    rules::judge::Tier,
+    wire::{
+        Counter,
+        row::{EdgeKey, UserKey},
+    },
 };
 use aya::{
     Ebpf, Pod,
@@ -37,6 +40,7 @@ pub(crate) struct Kernel {
     // Dropped in this order: nothing is detached while its programs are being unloaded.
     attached: Vec<(String, FdLink)>,
     ebpf: Ebpf,
+    tier: Tier,
     judge: Map,
     state: State,
     warnings: EbpfLogger<&'static dyn log::Log>,
@@ -46,19 +50,23 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    pub(super) fn new(mut ebpf: Ebpf, warnings: EbpfLogger<&'static dyn log::Log>) -> Result<Self, MapError> {
+    pub(super) fn new(
+        mut ebpf: Ebpf,
+        tier: Tier,
+        warnings: EbpfLogger<&'static dyn log::Log>,
+    ) -> Result<Self, MapError> {
         let mut take = |name| ebpf.take_map(name).ok_or(MapError::Missing(name));
         let state = State::of(&mut take)?;
         let judge = take(probes::JUDGE)?;
         let Map::RingBuf(records) = take(RECORDS)? else { return Err(MapError::Missing(RECORDS)) };
         let records_again = again(&records).map_err(refused(RECORDS))?;
         let records = RingBuf::try_from(Map::RingBuf(records)).map_err(refused(RECORDS))?;
-        Ok(Self { attached: Vec::new(), ebpf, judge, state, warnings, records, records_again })
+        Ok(Self { attached: Vec::new(), ebpf, tier, judge, state, warnings, records, records_again })
     }
 
     /// Attaches every program: from now on what accounts do is judged.
     pub(crate) fn attach(&mut self) -> Result<(), LoadError> {
-        self.attached = probes::attach_all(&mut self.ebpf, &mut self.judge)?;
+        self.attached = probes::attach_all(&mut self.ebpf, self.tier, &mut self.judge)?;
         Ok(())
     }
 

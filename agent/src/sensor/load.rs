@@ -1,6 +1,14 @@
 //! Loads the kernel programs, with what this kernel and this policy make of them.
 
-use agent_common::wire::{Offsets, row::Settings};
+use std::io;
+
+use agent_common::{
+    rules::judge::Tier,
+    wire::{
+        HookOffsets, Offsets,
+        row::{DESKS, Settings},
+    },
+};
 use aya::{Ebpf, EbpfError, EbpfLoader, programs::ProgramError};
 use aya_log::EbpfLogger;
 use thiserror::Error;
@@ -27,15 +35,23 @@ pub(crate) enum LoadError {
     Object(#[from] EbpfError),
     /// A program of the table is not in the object, or of another type.
     #[error(
-        "the kernel object holds no tracepoint program \"{name}\": agent and kernel programs are of two builds"
+        "the kernel object holds no program \"{name}\" of this type: agent and kernel programs are of two builds"
     )]
     NoProgram { name: &'static str },
     /// The kernel refused a program.
     #[error("the kernel refused program {program}")]
     Load { program: &'static str, source: ProgramError },
     /// An event is not there or refuses programs.
-    #[error("cannot attach program {program} to {event}, which takes tracefs and CONFIG_FTRACE_SYSCALLS")]
+    #[error(
+        "cannot attach program {program} to {event}, which takes tracefs and CONFIG_FTRACE_SYSCALLS, for hooks CONFIG_BPF_LSM"
+    )]
     Attach { program: &'static str, event: String, source: ProgramError },
+    /// The same, as it is needed to attach.
+    #[error("cannot read the kernel's types")]
+    Types(#[source] aya::BtfError),
+    /// How many CPUs there are.
+    #[error("cannot tell from {file} how many CPUs this host has")]
+    Cpus { file: &'static str, source: io::Error },
     /// A map is not as expected.
     #[error(transparent)]
     Map(#[from] MapError),
@@ -51,6 +67,7 @@ static OBJECT: &[u8] = &[];
 
 /// Loads the programs; none is attached yet. `slots` is how many slots all budgets have together.
 pub(crate) fn load(settings: Settings, slots: u32) -> Result<Kernel, LoadError> {
+    let tier = settings.tier();
     let btf = Btf::from_sys()?;
     let offsets = Offsets::resolve(
         |structure, member| btf.offset(structure, member),
@@ -59,11 +76,21 @@ pub(crate) fn load(settings: Settings, slots: u32) -> Result<Kernel, LoadError> 
     if !offsets.is_supported() {
         return Err(LoadError::Layout(Box::new(offsets)));
     }
+    let hooks = match tier {
+        Tier::Tracepoint => HookOffsets::UNSET,
+        Tier::Lsm => HookOffsets::resolve(
+            |structure, member| btf.offset_by_either(structure, member),
+            |function, parameter| btf.parameter_of(function, parameter),
+        )?,
+    };
+    let cpus = aya::util::nr_cpus().map_err(|(file, source)| LoadError::Cpus { file, source })?;
     let mut ebpf: Ebpf = EbpfLoader::new()
         .override_global("OFFSETS", &offsets, true)
+        .override_global("HOOKS", &hooks, true)
         .override_global("SETTINGS", &settings, true)
         .map_max_entries("SLOTS", slots.max(1))
+        .map_max_entries("SCRATCH", DESKS * u32::try_from(cpus).unwrap_or(u32::MAX / DESKS))
         .load(OBJECT)?;
     let warnings = EbpfLogger::init_with_logger(&mut ebpf, log::logger())?;
-    Ok(Kernel::new(ebpf, warnings)?)
+    Ok(Kernel::new(ebpf, tier, warnings)?)
 }

@@ -1,12 +1,15 @@
-//! The attach points of the tracepoint tier: which program of the kernel object goes where.
+//! Attaches the programs of a tier.
+
+mod table;
 
 use std::{
     fs, io,
     os::fd::{AsFd as _, AsRawFd as _},
 };
 
+use agent_common::rules::judge::Tier;
 use aya::{
-    Ebpf,
+    Btf, BtfError, Ebpf,
     maps::{Map, ProgramArray},
     programs::{
         Program, ProgramError,
@@ -33,51 +36,13 @@ pub(super) enum Event {
     Enter(&'static str),
     /// The end of a system call alone.
     Exit(&'static str),
+    /// A hook of the security modules.
+    Hook(&'static str),
+    /// One that not every kernel has; without it another does its work.
+    NewHook(&'static str),
+    /// The end of a kernel function.
+    Function(&'static str),
 }
-
-use Event::{Call, Enter, Exit, Raw};
-
-/// In the order of attaching: processes first, so that none is missed whose calls are seen.
-pub(super) const PROBES: &[Probe] = &[
-    Probe { program: "fork", at: &[Raw("sched_process_fork")] },
-    Probe { program: "exec", at: &[Raw("sched_process_exec")] },
-    Probe { program: "exit", at: &[Raw("sched_process_exit")] },
-    Probe { program: "set_user", at: &[Exit("setuid"), Exit("setreuid"), Exit("setresuid")] },
-    Probe {
-        program: "steer",
-        at: &[
-            Enter("clone"),
-            Enter("clone3"),
-            Enter("fork"),
-            Enter("vfork"),
-            Enter("kill"),
-            Enter("tkill"),
-            Enter("tgkill"),
-            Enter("rt_sigqueueinfo"),
-            Enter("rt_tgsigqueueinfo"),
-            Enter("pidfd_send_signal"),
-            Enter("ptrace"),
-        ],
-    },
-    Probe { program: "make_ring", at: &[Enter("io_uring_setup")] },
-    Probe { program: "unlink", at: &[Call("unlink"), Call("rmdir")] },
-    Probe { program: "unlinkat", at: &[Call("unlinkat")] },
-    Probe { program: "rename", at: &[Call("rename")] },
-    Probe { program: "renameat", at: &[Call("renameat")] },
-    Probe { program: "renameat2", at: &[Call("renameat2")] },
-    Probe { program: "truncate", at: &[Call("truncate")] },
-    Probe { program: "ftruncate", at: &[Call("ftruncate")] },
-    Probe { program: "open", at: &[Call("open")] },
-    Probe { program: "openat", at: &[Call("openat")] },
-    Probe { program: "openat2", at: &[Call("openat2")] },
-    Probe { program: "creat", at: &[Call("creat")] },
-    Probe { program: "mkdir", at: &[Call("mkdir"), Call("mknod")] },
-    Probe { program: "mkdirat", at: &[Call("mkdirat"), Call("mknodat")] },
-    Probe { program: "symlink", at: &[Call("symlink")] },
-    Probe { program: "symlinkat", at: &[Call("symlinkat")] },
-    Probe { program: "link", at: &[Call("link")] },
-    Probe { program: "linkat", at: &[Call("linkat")] },
-];
 
 /// The program that the starts of calls are handed to, and the map that leads there.
 const BEGIN: &str = "begin";
@@ -91,23 +56,33 @@ const MARK: &str = "mark";
 pub(super) type Attached = Vec<(String, FdLink)>;
 
 /// Attaches every probe. The common end of calls comes first: a call that is judged is always settled.
-pub(super) fn attach_all(ebpf: &mut Ebpf, judge: &mut Map) -> Result<Attached, LoadError> {
+pub(super) fn attach_all(ebpf: &mut Ebpf, tier: Tier, judge: &mut Map) -> Result<Attached, LoadError> {
     let mut attached = Vec::new();
-    let calls = PROBES.iter().flat_map(|probe| probe.at).filter_map(|event| match event {
-        Call(name) => Some(Exit(name)),
-        Raw(_) | Enter(_) | Exit(_) => None,
+    let types = match tier {
+        Tier::Tracepoint => None,
+        Tier::Lsm => Some(Btf::from_sys_fs().map_err(LoadError::Types)?),
+    };
+    let calls = table::of(tier).flat_map(|probe| probe.at).filter_map(|event| match event {
+        Event::Call(name) => Some(Event::Exit(name)),
+        _ => None,
     });
-    attach(ebpf, SETTLE, calls, &mut attached)?;
-    lead_to_judge(ebpf, judge)?;
-    for probe in PROBES {
-        attach(ebpf, probe.program, probe.at.iter().copied(), &mut attached)?;
+    // First all are loaded: a kernel that refuses one has nothing to detach, which would take it seconds.
+    for probe in table::of(tier) {
+        load_one(ebpf, probe.program, probe.at, types.as_ref())?;
+    }
+    attach(ebpf, SETTLE, &calls.collect::<Vec<_>>(), None, &mut attached)?;
+    if tier == Tier::Tracepoint {
+        lead_to_judge(ebpf, judge)?;
+    }
+    for probe in table::of(tier) {
+        attach(ebpf, probe.program, probe.at, types.as_ref(), &mut attached)?;
     }
     Ok(attached)
 }
 
 /// The kernel empties the map when its last descriptor is closed and its last pin removed.
 fn lead_to_judge(ebpf: &mut Ebpf, judge: &mut Map) -> Result<(), LoadError> {
-    attach(ebpf, BEGIN, std::iter::empty(), &mut Vec::new())?;
+    attach(ebpf, BEGIN, &[], None, &mut Vec::new())?;
     let refused = |source| LoadError::Map(MapError::Refused { map: JUDGE, source });
     let loading = |source| LoadError::Load { program: BEGIN, source };
     let program = program(ebpf, BEGIN)?.fd().map_err(loading)?;
@@ -118,7 +93,7 @@ fn lead_to_judge(ebpf: &mut Ebpf, judge: &mut Map) -> Result<(), LoadError> {
 /// Attaches the program that marks directories, until what is returned is dropped.
 pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Attached, LoadError> {
     let mut attached = Vec::new();
-    attach(ebpf, MARK, [Enter("mkdirat")].into_iter(), &mut attached)?;
+    attach(ebpf, MARK, &[Event::Enter("mkdirat")], None, &mut attached)?;
     Ok(attached)
 }
 
@@ -139,14 +114,34 @@ fn recursion_misses(fdinfo: &str) -> Option<u64> {
     fdinfo.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
 }
 
+/// Loads a program, unless it is already; whether this kernel has its event. `types` are the kernel's, by which hooks and
+/// functions are found.
+fn load_one(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    events: &[Event],
+    types: Option<&Btf>,
+) -> Result<bool, LoadError> {
+    let first = events.first().copied();
+    match (load(program(ebpf, name)?, first, types), first) {
+        (Ok(()), _) => Ok(true),
+        (Err(ProgramError::Btf(BtfError::UnknownBtfTypeName { .. })), Some(Event::NewHook(_))) => Ok(false),
+        (Err(source), _) => Err(LoadError::Load { program: name, source }),
+    }
+}
+
+/// Loads a program and attaches it.
 fn attach(
     ebpf: &mut Ebpf,
     name: &'static str,
-    events: impl Iterator<Item = Event>,
+    events: &[Event],
+    types: Option<&Btf>,
     attached: &mut Attached,
 ) -> Result<(), LoadError> {
+    if !load_one(ebpf, name, events, types)? {
+        return Ok(());
+    }
     let program = program(ebpf, name)?;
-    load(program, name)?;
     for event in events {
         let event = event.name();
         match link(program, &event) {
@@ -161,13 +156,21 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program
     ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })
 }
 
-fn load(program: &mut Program, name: &'static str) -> Result<(), LoadError> {
-    match program {
-        Program::TracePoint(program) => program.load(),
-        Program::RawTracePoint(program) => program.load(),
-        _ => return Err(LoadError::NoProgram { name }),
+fn load(program: &mut Program, event: Option<Event>, types: Option<&Btf>) -> Result<(), ProgramError> {
+    if program.fd().is_ok() {
+        return Ok(());
     }
-    .map_err(|source| LoadError::Load { program: name, source })
+    match (program, event, types) {
+        (Program::TracePoint(program), ..) => program.load(),
+        (Program::RawTracePoint(program), ..) => program.load(),
+        (Program::Lsm(program), Some(Event::Hook(hook) | Event::NewHook(hook)), Some(types)) => {
+            program.load(hook, types)
+        }
+        (Program::FExit(program), Some(Event::Function(function)), Some(types)) => {
+            program.load(function, types)
+        }
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
 }
 
 /// The attachment as a descriptor of its own, which outlives the program's and can be pinned. (For the `syscalls` events
@@ -182,6 +185,14 @@ fn link(program: &mut Program, event: &str) -> Result<FdLink, ProgramError> {
             let id = program.attach(event)?;
             program.take_link(id).map(Into::into)
         }
+        Program::Lsm(program) => {
+            let id = program.attach()?;
+            program.take_link(id).map(Into::into)
+        }
+        Program::FExit(program) => {
+            let id = program.attach()?;
+            program.take_link(id).map(Into::into)
+        }
         _ => Err(ProgramError::UnexpectedProgramType),
     }
 }
@@ -190,9 +201,11 @@ impl Event {
     /// The event's name in the kernel.
     fn name(self) -> String {
         match self {
-            Raw(name) => name.to_owned(),
-            Call(name) | Enter(name) => format!("sys_enter_{name}"),
-            Exit(name) => format!("sys_exit_{name}"),
+            Self::Raw(name) | Self::Hook(name) | Self::NewHook(name) | Self::Function(name) => {
+                name.to_owned()
+            }
+            Self::Call(name) | Self::Enter(name) => format!("sys_enter_{name}"),
+            Self::Exit(name) => format!("sys_exit_{name}"),
         }
     }
 }
@@ -210,6 +223,7 @@ mod tests {
 
     #[test]
     fn every_event_is_named_as_the_kernel_names_it() {
+        use Event::{Call, Enter, Exit, Raw};
         assert_eq!(Raw("sched_process_fork").name(), "sched_process_fork");
         assert_eq!([Call("unlink"), Enter("unlink")].map(Event::name), ["sys_enter_unlink"; 2]);
         assert_eq!(Exit("unlink").name(), "sys_exit_unlink");

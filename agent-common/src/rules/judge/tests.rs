@@ -69,5 +69,5 @@ fn cases() -> Vec<Case> {
 fn standings() -> Vec<Standing> {
     let untils = [0, NOW, LATER, NOW + 2 * QUIET, NEVER];
     let over = |phase| untils.map(|until| Standing { phase, until });
-    [&[Standing::ARMED][..], &over(Phase::Tripped), &over(Phase::Denied)].concat()
+    [&[Standing::ARMED][..], &over(Phase::Tripped), &over(Phase::Denied), &over(Phase::Frozen)].concat()
 }

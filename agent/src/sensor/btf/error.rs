@@ -59,6 +59,20 @@ pub(crate) enum BtfError {
         /// The dotted path.
         member: String,
     },
+    /// No function of this name, or none that a program can be attached to.
+    #[error("this kernel has no function {name}")]
+    NoFunction {
+        /// The function's name.
+        name: String,
+    },
+    /// The function is there; it has no parameter of this name.
+    #[error("function {function} of this kernel has no parameter {parameter}")]
+    NoParameter {
+        /// The function's name.
+        function: String,
+        /// The parameter's.
+        parameter: String,
+    },
     /// No tracepoint of this name takes BPF programs.
     #[error("this kernel has no tracepoint {name}")]
     NoTracepoint {

@@ -4,15 +4,15 @@ use super::*;
 
 /// "over" is an operation that no budget has room for, or a whole tree; "op" any operation.
 const TABLE: &str = "
-                     | armed, none | armed, within | armed, over       | tripped, none | tripped, op | denied, none | denied, op
-observe, tracepoint  | allow       | allow         | report, observed  | allow         | report      | allow        | report, denied
-observe, lsm         | allow       | allow         | report, observed  | allow         | report      | allow        | report, denied
-hold, tracepoint     | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied
-hold, lsm            | allow       | allow         | hold, tripped     | allow         | hold        | allow        | deny, denied
-deny, tracepoint     | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied
-deny, lsm            | allow       | allow         | deny, denied      | allow         | deny        | allow        | deny, denied
-freeze, tracepoint   | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied
-freeze, lsm          | allow       | allow         | hold, tripped     | allow         | hold        | allow        | deny, denied
+                     | armed, none | armed, within | armed, over       | tripped, none | tripped, op | denied, none | denied, op        | frozen, none | frozen, op
+observe, tracepoint  | allow       | allow         | report, observed  | allow         | report      | allow        | report, denied    | allow        | report
+observe, lsm         | allow       | allow         | report, observed  | allow         | report      | allow        | report, denied    | allow        | report
+hold, tracepoint     | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied      | stop         | stop
+hold, lsm            | allow       | allow         | hold, tripped     | allow         | hold        | allow        | deny, denied      | stop         | hold
+deny, tracepoint     | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied      | stop         | stop
+deny, lsm            | allow       | allow         | deny, denied      | allow         | deny        | allow        | deny, denied      | stop         | hold
+freeze, tracepoint   | allow       | allow         | stop, tripped     | stop          | stop        | stop         | stop, denied      | stop         | stop
+freeze, lsm          | allow       | allow         | hold, tripped     | allow         | hold        | allow        | deny, denied      | stop         | hold
 ";
 
 #[test]
@@ -39,6 +39,8 @@ fn column_of(case: Case) -> &'static str {
         (Phase::Tripped, false) => "tripped, op",
         (Phase::Denied, true) => "denied, none",
         (Phase::Denied, false) => "denied, op",
+        (Phase::Frozen, true) => "frozen, none",
+        (Phase::Frozen, false) => "frozen, op",
     }
 }
 

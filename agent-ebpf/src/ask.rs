@@ -1,0 +1,243 @@
+//! A call's way in the lsm tier: it names what it will touch, it asks before it does it, and it says how it ended.
+//!
+//! Asked is in the inode hooks, which come after the kernel's own permission check: what is forbidden anyway is neither
+//! counted nor held. That hook is told no mount, though, and a file system that is made of others (overlayfs) goes through
+//! it once more for each of its layers. So the path hook before it names the call, and the first inode hook that is about
+//! the same directory entries asks.
+
+use agent_common::{
+    rules::{Kinds, budget::Room, judge::Verdict},
+    wire::{
+        Counter,
+        record::{verb, what},
+    },
+};
+
+use crate::{
+    act::{self, Ledger, outcome, redirects},
+    actor::Actor,
+    call::{Call, Held, Pending, stage},
+    charge::{give_back, reconcile},
+    count::count,
+    decide::{entry, in_trees, keep_text, known, verdict},
+    desk::Desk,
+    directory, emit,
+    held::{self, Waits},
+    ledger, lineage,
+    maps::PENDING,
+    offsets::OFFSETS,
+    path::{Target, form, found},
+    place, read,
+};
+
+/// What a hook answers.
+pub const ALLOW: i32 = 0;
+pub const EPERM: i32 = -1;
+/// A thread that somebody continues all the time is judged at most so often.
+const ATTEMPTS: u32 = 3;
+/// Calls that are refused are reported again after so long (ns).
+const REPORT_AGAIN: u64 = 100_000_000;
+
+/// The call of this thread will touch these entries.
+#[inline(never)]
+pub fn name(actor: &Actor, call: &Call) -> i32 {
+    let Some(desk) = Desk::claim() else { return ALLOW };
+    let answer = match entry(actor.tid(), desk) {
+        Some((pending, true)) => {
+            finish(actor, pending);
+            pending.thread_start = thread_start();
+            pending.account = actor.index;
+            pending.paths = call.paths;
+            pending.verb = call.verb;
+            pending.flags = call.flags;
+            pending.stage = stage::NAMED;
+            ALLOW
+        }
+        // Not one of our faults: an account has as many threads in the midst of a call as nobody needs.
+        _ => {
+            count(Counter::PendingFull);
+            EPERM
+        }
+    };
+    desk.release();
+    answer
+}
+
+/// The thread's call, if it has named one that has not come further than this.
+#[inline(always)]
+pub fn under_way(tid: u32, stage: u32) -> Option<&'static mut Pending> {
+    // SAFETY: a live map entry, and this thread's own.
+    let pending = unsafe { &mut *PENDING.get_ptr_mut(tid)? };
+    let own = pending.verb != verb::NONE && pending.stage == stage && pending.thread_start == thread_start();
+    own.then_some(pending)
+}
+
+#[inline(always)]
+fn thread_start() -> u64 {
+    read::current().field(OFFSETS.task_start_boottime())
+}
+
+/// The end of the thread's last call was seen by nobody: the kernel passes a program over that it is running already.
+#[inline(always)]
+fn finish(actor: &Actor, pending: &mut Pending) {
+    if pending.verb != verb::NONE
+        && pending.stage == stage::ALLOWED
+        && pending.account == actor.index
+        && pending.thread_start == thread_start()
+    {
+        count(Counter::Unsettled);
+        done(actor, pending, 0);
+    }
+}
+
+/// The kernel is about to do it: whether it may.
+#[inline(never)]
+pub fn ask(actor: &Actor, pending: &mut Pending) -> i32 {
+    let Some(desk) = Desk::claim() else {
+        pending.verb = verb::NONE;
+        return ALLOW;
+    };
+    let answer =
+        if look(actor, pending, desk) { judge(actor, pending, desk) } else { nothing(actor, pending) };
+    desk.release();
+    if answer != ALLOW {
+        pending.verb = verb::NONE;
+    }
+    answer
+}
+
+#[inline(always)]
+fn nothing(actor: &Actor, pending: &mut Pending) -> i32 {
+    held::forget(actor);
+    pending.verb = verb::NONE;
+    ALLOW
+}
+
+/// Where the names of the call lead; whether that is anywhere that matters. The first name comes last, so that its text
+/// stays, unless it is of no matter.
+#[inline(always)]
+fn look(actor: &Actor, pending: &mut Pending, desk: Desk) -> bool {
+    pending.at = emit::now();
+    pending.held = [Held::NONE; 2];
+    pending.ends[1] = Target::NOTHING;
+    if pending.paths[1].form != form::ABSENT {
+        let second = place::resolve(desk, pending.paths[1], actor.approval);
+        pending.ends[1] = known(actor, in_trees(actor, second));
+        keep_text(pending, desk);
+    }
+    let first = place::resolve(desk, pending.paths[0], actor.approval);
+    pending.ends[0] = known(actor, in_trees(actor, first));
+    if pending.ends[0].found != found::NOTHING {
+        keep_text(pending, desk);
+    } else if pending.ends[1].found == found::NOTHING {
+        return false;
+    }
+    directory::look(pending)
+}
+
+#[inline(always)]
+fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
+    outcome(actor, pending, Ledger::Ask);
+    let kinds = pending.kinds();
+    if kinds.is_empty() {
+        return allow(actor, pending, 0);
+    }
+    for _ in 0..ATTEMPTS {
+        let Some(actor) = lineage::current() else { return ALLOW };
+        let answer = attempt(&actor, pending, desk, kinds);
+        if answer != held::JUDGE_AGAIN {
+            return answer;
+        }
+    }
+    EPERM
+}
+
+#[inline(never)]
+fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk, kinds: Kinds) -> i32 {
+    let grant = held::grant(actor, pending, desk);
+    let granted = grant.admits(pending.at);
+    let room = if granted { Room::Within } else { reconcile(actor, pending) };
+    pending.over = u32::from(matches!(room, Room::Over));
+    let (burst, verdict) = verdict(actor, grant, kinds, room, pending.at);
+    if burst {
+        emit::call(actor, what::BURST, pending);
+    }
+    match verdict {
+        Verdict::Hold => {
+            give_back(actor, pending);
+            match held::wait(actor, pending, desk) {
+                Waits::Refused => refuse(actor, pending),
+                Waits::Answer(answer) => answer,
+            }
+        }
+        Verdict::Deny => {
+            give_back(actor, pending);
+            refuse(actor, pending)
+        }
+        Verdict::Allow | Verdict::Report | Verdict::Stop => {
+            let approval = if granted { held::take_one(actor) } else { 0 };
+            allow(actor, pending, approval)
+        }
+    }
+}
+
+#[inline(always)]
+fn allow(actor: &Actor, pending: &mut Pending, approval: u32) -> i32 {
+    held::forget(actor);
+    pending.approval = approval;
+    pending.stage = stage::ALLOWED;
+    outcome(actor, pending, Ledger::Tell);
+    if pending.verb == verb::MOUNT {
+        done(actor, pending, 0); // nothing tells how it ends
+    }
+    ALLOW
+}
+
+#[inline(always)]
+fn refuse(actor: &Actor, pending: &mut Pending) -> i32 {
+    held::forget(actor);
+    ledger::add_one(actor.refused_ptr());
+    if pending.at.saturating_sub(pending.refused_at) > REPORT_AGAIN {
+        pending.refused_at = pending.at;
+        emit::call(actor, what::DENIED, pending);
+    }
+    EPERM
+}
+
+/// The call is done, or has failed: then nothing is to be left of it.
+#[inline(always)]
+pub fn done(actor: &Actor, pending: &mut Pending, result: i64) {
+    if result < 0 {
+        act::undo(actor, pending);
+        give_back(actor, pending);
+        held::give_one(pending.approval);
+    } else {
+        if redirects(pending) {
+            actor.disown_before(emit::now());
+        }
+        directory::moved(pending);
+        if !pending.kinds().is_empty() {
+            emit::call(actor, what::OPERATION, pending);
+        }
+    }
+    pending.verb = verb::NONE;
+}
+
+/// A name that the call wants to make. Nobody is asked, since without it the host would be left with less; where it leads is
+/// looked at now, since the entry may be gone when the call is done.
+#[inline(never)]
+pub fn announce(actor: &Actor, call: &Call) -> i32 {
+    let answer = name(actor, call);
+    let Some(pending) = under_way(actor.tid(), stage::NAMED) else { return answer };
+    let Some(desk) = Desk::claim() else {
+        pending.verb = verb::NONE;
+        return ALLOW;
+    };
+    pending.stage = stage::ANNOUNCED;
+    pending.approval = 0;
+    if !look(actor, pending, desk) {
+        pending.verb = verb::NONE;
+    }
+    desk.release();
+    answer
+}

@@ -1,0 +1,61 @@
+//! Room to work at, too large for the stack: for a path, for the state of its resolution, for new entries of maps.
+//!
+//! A desk belongs to whoever has claimed it until it is released. One for each CPU would do for tracepoint programs, which run
+//! with preemption off; in the midst of a program of the lsm tier another thread may take the CPU and run the same.
+
+use agent_common::wire::{Counter, row::DESKS};
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+
+use crate::{count::count, ledger, maps::SCRATCH, path::Scratch};
+
+/// A desk, by its number.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Desk(pub u32);
+
+impl Desk {
+    /// A free one of this CPU's.
+    #[inline(always)]
+    pub fn claim() -> Option<Self> {
+        let number = claim_number();
+        if number == u32::MAX {
+            count(Counter::ScratchMissing);
+            return None;
+        }
+        Some(Self(number))
+    }
+
+    /// What is on it. Looked up again after every walk and in every step: the callback of `bpf_loop` cannot be handed it, and a
+    /// reference kept over a walk would tell the compiler that nothing changes meanwhile.
+    #[inline(always)]
+    pub fn scratch(self) -> Option<&'static mut Scratch> {
+        // SAFETY: claimed by this program run alone; no two references from here are used across each other's lives.
+        SCRATCH.get_ptr_mut(self.0).map(|scratch| unsafe { &mut *scratch })
+    }
+
+    /// Leaves it to others.
+    #[inline(always)]
+    pub fn release(self) {
+        if let Some(scratch) = SCRATCH.get_ptr_mut(self.0) {
+            // SAFETY: a live map entry; volatile because other CPUs read it.
+            unsafe { core::ptr::write_volatile(&raw mut (*scratch).taken, 0) }
+        }
+    }
+}
+
+/// A function of numbers alone, and visible outside: so the verifier takes it as a global function and follows it once,
+/// not at every call.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn claim_number() -> u32 {
+    // SAFETY: a helper without arguments.
+    let first = unsafe { bpf_get_smp_processor_id() }.wrapping_mul(DESKS);
+    for number in first..first.wrapping_add(DESKS) {
+        let Some(scratch) = SCRATCH.get_ptr_mut(number) else { return u32::MAX };
+        // SAFETY: a live map entry.
+        if ledger::exchange(unsafe { &raw mut (*scratch).taken }, 0, 1) {
+            return number;
+        }
+    }
+    u32::MAX
+}

@@ -1,0 +1,252 @@
+//! Calls that wait for a person. The map of them is the truth: the agent lets go on whom it finds there.
+
+use agent_common::{
+    rules::judge::{Grant, Phase},
+    wire::{
+        Counter,
+        record::{TEXT_LEN, what},
+        row::{Approval, Held, HeldName},
+    },
+};
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_send_signal_thread};
+
+use crate::{
+    actor::Actor,
+    call::Pending,
+    count::count,
+    desk::Desk,
+    emit, enforce, ledger, lineage,
+    maps::{APPROVALS, HELD},
+    offsets::{HOOKS, OFFSETS},
+    path::{PathArg, Target, form, found},
+    read::{self, Kernel, Unread},
+};
+
+/// A hook's answer: the kernel gives the call up, undone, and begins it anew when the thread goes on, because a stop is
+/// pending. Without one the number would reach the program
+/// (https://github.com/torvalds/linux/blob/v6.12/arch/x86/kernel/signal.c#L330).
+const ERESTARTNOINTR: i32 = -513;
+/// Not an answer: what was decided has changed meanwhile.
+pub const JUDGE_AGAIN: i32 = 1;
+
+const SIGSTOP: u32 = 19;
+// https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h#L1689
+const PF_IO_WORKER: u32 = 0x10;
+const SECOND: u64 = 1_000_000_000;
+/// How often a call may be continued for nothing within a second.
+const PATIENCE: u32 = 20;
+/// The approval admits any number of operations.
+const UNLIMITED: u64 = u64::MAX;
+
+/// What becomes of a call that is to wait.
+pub enum Waits {
+    /// It cannot: it is refused.
+    Refused,
+    /// The hook's answer, or [`JUDGE_AGAIN`].
+    Answer(i32),
+}
+
+/// Lets the call wait. The entry comes first, then a second look at what was decided, then the signal: whoever decides
+/// meanwhile either finds the entry or is seen.
+#[inline(always)]
+pub fn wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> Waits {
+    if cannot_stop() {
+        count(Counter::CannotWait);
+        return Waits::Refused;
+    }
+    let Some(draft) = describe(actor, pending, desk) else { return Waits::Refused };
+    let new = match again(actor, draft) {
+        Some(true) => false,
+        Some(false) => return Waits::Refused,
+        None => {
+            if HELD.insert(actor.tid(), &*draft, u64::from(BPF_ANY)).is_err() {
+                count(Counter::HeldFull);
+                return Waits::Refused;
+            }
+            true
+        }
+    };
+    if matches!(actor.standing().at(emit::now()).phase, Phase::Armed | Phase::Denied) {
+        return Waits::Answer(JUDGE_AGAIN);
+    }
+    // SAFETY: the helper signals the current thread, and with it stops the whole process; it refuses kernel threads and
+    // the global init.
+    if unsafe { bpf_send_signal_thread(SIGSTOP) } != 0 {
+        count(Counter::CannotWait);
+        return Waits::Refused;
+    }
+    enforce::note_stop(actor, pending.at, |before| before == 0);
+    if new {
+        emit::call(actor, what::HELD, pending);
+    }
+    Waits::Answer(ERESTARTNOINTR)
+}
+
+/// A tracer may swallow the stop, and a worker of an io_uring has no way back to user space.
+#[inline(always)]
+fn cannot_stop() -> bool {
+    let task = read::current();
+    task.field::<u32>(HOOKS.task_ptrace()) != 0 || task.field::<u32>(HOOKS.task_flags()) & PF_IO_WORKER != 0
+}
+
+/// Whether this very call waits already and somebody has continued it: then whether it may go on waiting.
+#[inline(always)]
+fn again(actor: &Actor, draft: &Held) -> Option<bool> {
+    // SAFETY: a live map entry, which only this thread and the agent write to.
+    let known = unsafe { &mut *HELD.get_ptr_mut(actor.tid())? };
+    if !is_same(known, draft) {
+        return None;
+    }
+    if draft.at.saturating_sub(known.counts_from) > SECOND {
+        known.counts_from = draft.at;
+        known.judged = 0;
+    }
+    known.judged += 1;
+    if known.judged > PATIENCE {
+        count(Counter::Restless);
+        return Some(false);
+    }
+    Some(true)
+}
+
+/// Takes the thread's entry away: its call does not wait any more.
+#[inline(always)]
+pub fn forget(actor: &Actor) {
+    if HELD.get_ptr(actor.tid()).is_some() {
+        let _ = HELD.remove(actor.tid()); // it was there a moment ago, and only this thread removes it
+        enforce::note_going(actor);
+    }
+}
+
+/// What lets this call pass: exactly what was approved to happen once, or an approval that holds for all it touches, or the
+/// account's own grant.
+#[inline(always)]
+pub fn grant(actor: &Actor, pending: &Pending, desk: Desk) -> Grant {
+    if may_once(actor, pending, desk) {
+        return Grant { until: u64::MAX, allowance: 1, id: 0 };
+    }
+    if let Some(approval) = approval(actor.approval)
+        && approval.account == actor.index
+        && is_approved(&pending.ends[0])
+        && is_approved(&pending.ends[1])
+    {
+        let allowance = u32::from(approval.allowance != 0);
+        return Grant { until: approval.until, allowance, id: actor.approval };
+    }
+    actor.grant()
+}
+
+#[inline(always)]
+fn is_approved(end: &Target) -> bool {
+    end.found != found::PLACE || end.approved != 0
+}
+
+#[inline(always)]
+fn approval(index: u32) -> Option<&'static mut Approval> {
+    if index == 0 {
+        return None;
+    }
+    // SAFETY: a live entry of an array map; the agent writes its words one by one.
+    APPROVALS.get_ptr_mut(index).map(|approval| unsafe { &mut *approval })
+}
+
+#[inline(always)]
+fn may_once(actor: &Actor, pending: &Pending, desk: Desk) -> bool {
+    // SAFETY: as in `again`.
+    let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return false };
+    if known.pass == 0 {
+        return false;
+    }
+    match describe(actor, pending, desk) {
+        Some(draft) => is_same(known, draft),
+        None => false,
+    }
+}
+
+/// An operation happens under the approval of the process, whose index is answered; 0 for none.
+#[inline(always)]
+pub fn take_one(actor: &Actor) -> u32 {
+    let Some(approval) = approval(actor.approval) else { return 0 };
+    if approval.allowance != UNLIMITED {
+        ledger::add(&raw mut approval.allowance, u64::MAX); // minus one
+    }
+    actor.approval
+}
+
+/// It has failed.
+#[inline(always)]
+pub fn give_one(index: u32) {
+    if let Some(approval) = approval(index)
+        && approval.allowance != UNLIMITED
+    {
+        ledger::add(&raw mut approval.allowance, 1);
+    }
+}
+
+/// The call as an entry.
+#[inline(always)]
+fn describe(actor: &Actor, pending: &Pending, desk: Desk) -> Option<&'static mut Held> {
+    let held = &mut desk.scratch()?.held;
+    held.at = pending.at;
+    held.start = lineage::own_start();
+    held.counts_from = pending.at;
+    held.tgid = actor.tgid();
+    held.account = actor.index;
+    held.verb = pending.verb;
+    held.kinds = u32::from(pending.kinds().bits());
+    held.judged = 0;
+    held.pass = 0;
+    held.text_len = pending.text_len.min(TEXT_LEN as u32);
+    held.reserved = 0;
+    held.text = pending.text;
+    describe_name(&mut held.names[0], &pending.ends[0], &pending.paths[0]);
+    describe_name(&mut held.names[1], &pending.ends[1], &pending.paths[1]);
+    Some(held)
+}
+
+#[inline(always)]
+fn describe_name(name: &mut HeldName, end: &Target, path: &PathArg) {
+    *name = HeldName {
+        key: end.key,
+        directory: if end.whole != 0 { end.key } else { end.directory },
+        root: end.root,
+        protected: if end.found == found::PLACE { 1 + end.whole } else { 0 },
+        ..HeldName::default()
+    };
+    if path.form == form::ENTRY && identify(name, Kernel(path.text)).is_err() {
+        count(Counter::KernelRead);
+    }
+}
+
+/// By what the kernel tells the entry from every other.
+#[inline(always)]
+fn identify(name: &mut HeldName, dentry: Kernel) -> Result<(), Unread> {
+    name.device = dentry.follow(HOOKS.dentry_sb())?.field(HOOKS.sb_dev())?;
+    let parent = dentry.follow(OFFSETS.dentry_parent())?.follow(OFFSETS.dentry_inode())?;
+    name.parent = parent.field(HOOKS.inode_ino())?;
+    let inode = dentry.follow(OFFSETS.dentry_inode())?;
+    if inode != Kernel::NULL {
+        name.inode = inode.field(HOOKS.inode_ino())?;
+        name.generation = inode.field(HOOKS.inode_generation())?;
+    }
+    Ok(())
+}
+
+/// Whether two entries are of one call.
+#[inline(always)]
+fn is_same(one: &Held, other: &Held) -> bool {
+    one.verb == other.verb
+        && one.account == other.account
+        && is_same_name(&one.names[0], &other.names[0])
+        && is_same_name(&one.names[1], &other.names[1])
+}
+
+#[inline(always)]
+fn is_same_name(one: &HeldName, other: &HeldName) -> bool {
+    one.key == other.key
+        && one.root == other.root
+        && one.parent == other.parent
+        && one.inode == other.inode
+        && one.generation == other.generation
+        && one.device == other.device
+}

@@ -1,0 +1,45 @@
+//! What keeps the hold whole: nobody of a lineage continues what waits, and a mark does not outlive its inode.
+
+use agent_common::wire::{Counter, row::node};
+use aya_ebpf::{macros::lsm, programs::LsmContext};
+
+use super::{number, object};
+use crate::{
+    ask::{ALLOW, EPERM},
+    count::count,
+    lineage,
+    maps::{LINEAGE, MARKS, MOVED},
+    offsets::{HOOKS, OFFSETS},
+};
+
+const SIGCONT: u32 = 18;
+
+/// A process of a lineage signals another.
+#[lsm(hook = "task_kill")]
+pub fn task_kill(ctx: LsmContext) -> i32 {
+    if number(&ctx, HOOKS.task_kill_signal()) != SIGCONT || lineage::current().is_none() {
+        return ALLOW;
+    }
+    let Ok(tgid) = object(&ctx, HOOKS.task_kill_task()).field::<u32>(OFFSETS.task_tgid()) else {
+        return ALLOW;
+    };
+    // SAFETY: the value is read at once, while the entry is alive.
+    match LINEAGE.get_ptr(tgid).map(|member| unsafe { (*member).stopped_at }) {
+        None | Some(0) => ALLOW,
+        Some(_) => {
+            count(Counter::ContinueRefused);
+            EPERM
+        }
+    }
+}
+
+/// An inode goes, and its address may be another's next.
+#[lsm(hook = "inode_free_security")]
+pub fn inode_free_security(ctx: LsmContext) -> i32 {
+    let inode = object(&ctx, HOOKS.inode_free_inode()).0;
+    // SAFETY: the value is read at once, while the entry is alive.
+    if unsafe { MARKS.get(inode) }.is_some_and(|node| node & node::MOVED != 0) {
+        let _ = (MARKS.remove(inode), MOVED.remove(inode)); // both were there a moment ago
+    }
+    0
+}

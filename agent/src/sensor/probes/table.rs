@@ -1,0 +1,106 @@
+//! Which program of the kernel object goes where.
+
+use agent_common::rules::judge::Tier;
+
+use super::{
+    Event::{self, Call, Enter, Exit, Function, Hook, NewHook, Raw},
+    Probe,
+};
+
+/// The probes of a tier, in the order of attaching: processes first, so that none is missed whose calls are seen; then what
+/// settles, then what judges, so that a call that is judged is always settled.
+pub(super) fn of(tier: Tier) -> impl Iterator<Item = &'static Probe> {
+    let rest = match tier {
+        Tier::Tracepoint => CALLS,
+        Tier::Lsm => OPERATIONS,
+    };
+    PROCESSES.iter().chain(rest)
+}
+
+const PROCESSES: &[Probe] = &[
+    Probe { program: "fork", at: &[Raw("sched_process_fork")] },
+    Probe { program: "exec", at: &[Raw("sched_process_exec")] },
+    Probe { program: "exit", at: &[Raw("sched_process_exit")] },
+    Probe { program: "set_user", at: &[Exit("setuid"), Exit("setreuid"), Exit("setresuid")] },
+];
+
+/// System calls, which are seen at their start and, by the common program `settle`, at their end.
+const CALLS: &[Probe] = &[
+    Probe {
+        program: "steer",
+        at: &[
+            Enter("clone"),
+            Enter("clone3"),
+            Enter("fork"),
+            Enter("vfork"),
+            Enter("kill"),
+            Enter("tkill"),
+            Enter("tgkill"),
+            Enter("rt_sigqueueinfo"),
+            Enter("rt_tgsigqueueinfo"),
+            Enter("pidfd_send_signal"),
+            Enter("ptrace"),
+        ],
+    },
+    Probe { program: "make_ring", at: &[Enter("io_uring_setup")] },
+    Probe { program: "unlink", at: &[Call("unlink"), Call("rmdir")] },
+    Probe { program: "unlinkat", at: &[Call("unlinkat")] },
+    Probe { program: "rename", at: &[Call("rename")] },
+    Probe { program: "renameat", at: &[Call("renameat")] },
+    Probe { program: "renameat2", at: &[Call("renameat2")] },
+    Probe { program: "truncate", at: &[Call("truncate")] },
+    Probe { program: "ftruncate", at: &[Call("ftruncate")] },
+    Probe { program: "open", at: &[Call("open")] },
+    Probe { program: "openat", at: &[Call("openat")] },
+    Probe { program: "openat2", at: &[Call("openat2")] },
+    Probe { program: "creat", at: &[Call("creat")] },
+    Probe { program: "mkdir", at: &[Call("mkdir"), Call("mknod")] },
+    Probe { program: "mkdirat", at: &[Call("mkdirat"), Call("mknodat")] },
+    Probe { program: "symlink", at: &[Call("symlink")] },
+    Probe { program: "symlinkat", at: &[Call("symlinkat")] },
+    Probe { program: "link", at: &[Call("link")] },
+    Probe { program: "linkat", at: &[Call("linkat")] },
+];
+
+/// Operations, which are asked for. A name that is made is nothing to ask for: it is settled with its system call.
+const OPERATIONS: &[Probe] = &[
+    Probe { program: "vfs_unlink", at: &[Function("vfs_unlink")] },
+    Probe { program: "vfs_rmdir", at: &[Function("vfs_rmdir")] },
+    Probe { program: "vfs_rename", at: &[Function("vfs_rename")] },
+    Probe { program: "notify_change", at: &[Function("notify_change")] },
+    Probe { program: "settle", at: MAKING },
+    Probe { program: "inode_free_security", at: &[Hook("inode_free_security")] },
+    Probe { program: "task_kill", at: &[Hook("task_kill")] },
+    Probe { program: "inode_unlink", at: &[Hook("inode_unlink")] },
+    Probe { program: "inode_rmdir", at: &[Hook("inode_rmdir")] },
+    Probe { program: "inode_rename", at: &[Hook("inode_rename")] },
+    Probe { program: "inode_setattr", at: &[Hook("inode_setattr")] },
+    Probe { program: "file_open", at: &[Hook("file_open")] },
+    Probe { program: "path_unlink", at: &[Hook("path_unlink")] },
+    Probe { program: "path_rmdir", at: &[Hook("path_rmdir")] },
+    Probe { program: "path_rename", at: &[Hook("path_rename")] },
+    Probe { program: "path_truncate", at: &[Hook("path_truncate")] },
+    Probe { program: "file_truncate", at: &[NewHook("file_truncate")] },
+    Probe { program: "path_mkdir", at: &[Hook("path_mkdir")] },
+    Probe { program: "path_mknod", at: &[Hook("path_mknod")] },
+    Probe { program: "path_symlink", at: &[Hook("path_symlink")] },
+    Probe { program: "path_link", at: &[Hook("path_link")] },
+    Probe { program: "sb_mount", at: &[Hook("sb_mount")] },
+    Probe { program: "move_mount", at: &[Hook("move_mount")] },
+    Probe { program: "sb_umount", at: &[Hook("sb_umount")] },
+];
+
+const MAKING: &[Event] = &[
+    Exit("mkdir"),
+    Exit("mkdirat"),
+    Exit("mknod"),
+    Exit("mknodat"),
+    Exit("symlink"),
+    Exit("symlinkat"),
+    Exit("link"),
+    Exit("linkat"),
+    Exit("open"),
+    Exit("openat"),
+    Exit("openat2"),
+    Exit("creat"),
+];
