@@ -5,8 +5,10 @@
 //! it once more for each of its layers. So the path hook before it names the call, and the first inode hook that is about
 //! the same directory entries asks.
 
+mod steps;
+
 use agent_common::{
-    rules::{Kinds, budget::Room, judge::Verdict},
+    rules::judge::Verdict,
     wire::{
         Counter,
         record::{verb, what},
@@ -14,16 +16,12 @@ use agent_common::{
 };
 
 use crate::{
-    act::{self, Ledger, outcome, redirects},
     actor::Actor,
     call::{Call, Held, Pending, stage},
-    charge::{give_back, reconcile},
     count::count,
-    decide::{entry, in_trees, keep_text, known, verdict},
+    decide::{entry, in_trees, keep_text, known},
     desk::Desk,
-    directory, emit,
-    held::{self, Waits},
-    ledger, lineage,
+    directory, emit, held, ledger, lineage,
     maps::PENDING,
     offsets::OFFSETS,
     path::{Target, form, found},
@@ -86,7 +84,7 @@ fn finish(actor: &Actor, pending: &mut Pending) {
         && pending.thread_start == thread_start()
     {
         count(Counter::Unsettled);
-        done(actor, pending, 0);
+        done(actor, 0);
     }
 }
 
@@ -137,14 +135,13 @@ fn look(actor: &Actor, pending: &mut Pending, desk: Desk) -> bool {
 
 #[inline(always)]
 fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
-    outcome(actor, pending, Ledger::Ask);
-    let kinds = pending.kinds();
-    if kinds.is_empty() {
+    steps::weigh(actor);
+    if pending.kinds().is_empty() {
         return allow(actor, pending, 0);
     }
     for _ in 0..ATTEMPTS {
         let Some(actor) = lineage::current() else { return ALLOW };
-        let answer = attempt(&actor, pending, desk, kinds);
+        let answer = attempt(&actor, pending, desk);
         if answer != held::JUDGE_AGAIN {
             return answer;
         }
@@ -153,25 +150,21 @@ fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
 }
 
 #[inline(never)]
-fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk, kinds: Kinds) -> i32 {
+fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     let grant = held::grant(actor, pending, desk);
     let granted = grant.admits(pending.at);
-    let room = if granted { Room::Within } else { reconcile(actor, pending) };
-    pending.over = u32::from(matches!(room, Room::Over));
-    let (burst, verdict) = verdict(actor, grant, kinds, room, pending.at);
-    if burst {
-        emit::call(actor, what::BURST, pending);
-    }
-    match verdict {
+    pending.over = if granted { 0 } else { steps::claim(actor) };
+    match steps::verdict(actor, granted) {
         Verdict::Hold => {
-            give_back(actor, pending);
-            match held::wait(actor, pending, desk) {
-                Waits::Refused => refuse(actor, pending),
-                Waits::Answer(answer) => answer,
+            steps::give_back(actor);
+            match held::wait(actor, desk) {
+                held::WAITS => held::ERESTARTNOINTR,
+                held::JUDGE_AGAIN => held::JUDGE_AGAIN,
+                _ => refuse(actor, pending),
             }
         }
         Verdict::Deny => {
-            give_back(actor, pending);
+            steps::give_back(actor);
             refuse(actor, pending)
         }
         Verdict::Allow | Verdict::Report | Verdict::Stop => {
@@ -186,9 +179,9 @@ fn allow(actor: &Actor, pending: &mut Pending, approval: u32) -> i32 {
     held::forget(actor);
     pending.approval = approval;
     pending.stage = stage::ALLOWED;
-    outcome(actor, pending, Ledger::Tell);
+    steps::tell(actor);
     if pending.verb == verb::MOUNT {
-        done(actor, pending, 0); // nothing tells how it ends
+        done(actor, 0); // nothing tells how it ends
     }
     ALLOW
 }
@@ -199,28 +192,15 @@ fn refuse(actor: &Actor, pending: &mut Pending) -> i32 {
     ledger::add_one(actor.refused_ptr());
     if pending.at.saturating_sub(pending.refused_at) > REPORT_AGAIN {
         pending.refused_at = pending.at;
-        emit::call(actor, what::DENIED, pending);
+        emit::call_of_thread(actor, what::DENIED);
     }
     EPERM
 }
 
 /// The call is done, or has failed: then nothing is to be left of it.
 #[inline(always)]
-pub fn done(actor: &Actor, pending: &mut Pending, result: i64) {
-    if result < 0 {
-        act::undo(actor, pending);
-        give_back(actor, pending);
-        held::give_one(pending.approval);
-    } else {
-        if redirects(pending) {
-            actor.disown_before(emit::now());
-        }
-        directory::moved(pending);
-        if !pending.kinds().is_empty() {
-            emit::call(actor, what::OPERATION, pending);
-        }
-    }
-    pending.verb = verb::NONE;
+pub fn done(actor: &Actor, result: i64) {
+    steps::done(actor, result);
 }
 
 /// A name that the call wants to make. Nobody is asked, since without it the host would be left with less; where it leads is

@@ -8,7 +8,10 @@ use agent_common::{
         row::{Approval, Held, HeldName},
     },
 };
-use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_send_signal_thread};
+use aya_ebpf::{
+    bindings::BPF_ANY,
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_send_signal_thread},
+};
 
 use crate::{
     actor::Actor,
@@ -16,7 +19,7 @@ use crate::{
     count::count,
     desk::Desk,
     emit, enforce, ledger, lineage,
-    maps::{APPROVALS, HELD},
+    maps::{APPROVALS, HELD, PENDING},
     offsets::{HOOKS, OFFSETS},
     path::{PathArg, Target, form, found},
     read::{self, Kernel, Unread},
@@ -25,8 +28,8 @@ use crate::{
 /// A hook's answer: the kernel gives the call up, undone, and begins it anew when the thread goes on, because a stop is
 /// pending. Without one the number would reach the program
 /// (https://github.com/torvalds/linux/blob/v6.12/arch/x86/kernel/signal.c#L330).
-const ERESTARTNOINTR: i32 = -513;
-/// Not an answer: what was decided has changed meanwhile.
+pub const ERESTARTNOINTR: i32 = -513;
+/// What was decided has changed meanwhile.
 pub const JUDGE_AGAIN: i32 = 1;
 
 const SIGSTOP: u32 = 19;
@@ -38,48 +41,67 @@ const PATIENCE: u32 = 20;
 /// The approval admits any number of operations.
 const UNLIMITED: u64 = u64::MAX;
 
-/// What becomes of a call that is to wait.
-pub enum Waits {
-    /// It cannot: it is refused.
-    Refused,
-    /// The hook's answer, or [`JUDGE_AGAIN`].
-    Answer(i32),
+/// It cannot wait: it is refused.
+const REFUSED: i32 = 2;
+/// It waits.
+pub const WAITS: i32 = 3;
+
+/// Lets the call wait, which is [`WAITS`]; or [`JUDGE_AGAIN`]; anything else means that it cannot. The entry comes first, then a second look at what
+/// was decided, then the signal: whoever decides meanwhile either finds the entry or is seen.
+#[inline(always)]
+pub fn wait(actor: &Actor, desk: Desk) -> i32 {
+    wait_of(actor.index, desk.0)
 }
 
-/// Lets the call wait. The entry comes first, then a second look at what was decided, then the signal: whoever decides
-/// meanwhile either finds the entry or is seen.
+/// A function of numbers alone, and visible outside: so the verifier takes it as a global function and follows it once,
+/// not at every call. The call is the thread's in `PENDING`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn wait_of(account: u32, desk: u32) -> i32 {
+    match (Actor::of(account), own_pending()) {
+        (Some(actor), Some(pending)) => try_wait(&actor, pending, Desk(desk)),
+        _ => REFUSED,
+    }
+}
+
 #[inline(always)]
-pub fn wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> Waits {
+fn own_pending() -> Option<&'static mut Pending> {
+    // SAFETY: a live map entry, and this thread's own.
+    PENDING.get_ptr_mut(bpf_get_current_pid_tgid() as u32).map(|pending| unsafe { &mut *pending })
+}
+
+#[inline(always)]
+fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     if cannot_stop() {
         count(Counter::CannotWait);
-        return Waits::Refused;
+        return REFUSED;
     }
-    let Some(draft) = describe(actor, pending, desk) else { return Waits::Refused };
+    let Some(draft) = describe(actor, pending, desk) else { return REFUSED };
     let new = match again(actor, draft) {
         Some(true) => false,
-        Some(false) => return Waits::Refused,
+        Some(false) => return REFUSED,
         None => {
             if HELD.insert(actor.tid(), &*draft, u64::from(BPF_ANY)).is_err() {
                 count(Counter::HeldFull);
-                return Waits::Refused;
+                return REFUSED;
             }
             true
         }
     };
     if matches!(actor.standing().at(emit::now()).phase, Phase::Armed | Phase::Denied) {
-        return Waits::Answer(JUDGE_AGAIN);
+        return JUDGE_AGAIN;
     }
     // SAFETY: the helper signals the current thread, and with it stops the whole process; it refuses kernel threads and
     // the global init.
     if unsafe { bpf_send_signal_thread(SIGSTOP) } != 0 {
         count(Counter::CannotWait);
-        return Waits::Refused;
+        return REFUSED;
     }
     enforce::note_stop(actor, pending.at, |before| before == 0);
     if new {
         emit::call(actor, what::HELD, pending);
     }
-    Waits::Answer(ERESTARTNOINTR)
+    WAITS
 }
 
 /// A tracer may swallow the stop, and a worker of an io_uring has no way back to user space.
@@ -122,7 +144,7 @@ pub fn forget(actor: &Actor) {
 /// account's own grant.
 #[inline(always)]
 pub fn grant(actor: &Actor, pending: &Pending, desk: Desk) -> Grant {
-    if may_once(actor, pending, desk) {
+    if may_once(actor, desk) {
         return Grant { until: u64::MAX, allowance: 1, id: 0 };
     }
     if let Some(approval) = approval(actor.approval)
@@ -151,16 +173,22 @@ fn approval(index: u32) -> Option<&'static mut Approval> {
 }
 
 #[inline(always)]
-fn may_once(actor: &Actor, pending: &Pending, desk: Desk) -> bool {
+fn may_once(actor: &Actor, desk: Desk) -> bool {
     // SAFETY: as in `again`.
-    let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return false };
-    if known.pass == 0 {
-        return false;
+    match HELD.get_ptr(actor.tid()).map(|known| unsafe { (*known).pass }) {
+        None | Some(0) => false,
+        Some(_) => is_as_held(actor.index, desk.0) != 0,
     }
-    match describe(actor, pending, desk) {
-        Some(draft) => is_same(known, draft),
-        None => false,
-    }
+}
+
+/// Whether the thread's call in `PENDING` is the one that it has in `HELD`. See `wait_of`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_as_held(account: u32, desk: u32) -> u32 {
+    let (Some(actor), Some(pending)) = (Actor::of(account), own_pending()) else { return 0 };
+    // SAFETY: as in `again`.
+    let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return 0 };
+    describe(&actor, pending, Desk(desk)).map_or(0, |draft| u32::from(is_same(known, draft)))
 }
 
 /// An operation happens under the approval of the process, whose index is answered; 0 for none.

@@ -21,7 +21,7 @@ fn about(ctx: &impl EbpfContext, dentry: impl FnOnce() -> Kernel, result: u32) {
         return;
     }
     match Actor::of(pending.account) {
-        Some(actor) => ask::done(&actor, pending, i64::from(number(ctx, result) as i32)),
+        Some(actor) => ask::done(&actor, i64::from(number(ctx, result) as i32)),
         None => pending.verb = verb::NONE,
     }
 }

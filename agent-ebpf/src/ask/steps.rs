@@ -1,0 +1,134 @@
+//! What is done about the thread's call in `PENDING`, a step each.
+//!
+//! Every step is a function of numbers alone, and visible outside: so the verifier takes it as a global function and follows
+//! it once, and not for every way that leads to it. It looks the call up anew, which costs less than what that saves.
+
+use agent_common::{
+    rules::{
+        budget::Room,
+        judge::{Grant, Verdict},
+    },
+    wire::record::{verb, what},
+};
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+
+use crate::{
+    act::{self, Ledger, outcome, redirects},
+    actor::Actor,
+    call::Pending,
+    charge, decide, directory, emit, held,
+    maps::PENDING,
+};
+
+/// What it would destroy.
+#[inline(always)]
+pub fn weigh(actor: &Actor) {
+    let _ = step_outcome(actor.index, 0);
+}
+
+/// A slot for each operation that it is; 1 if there was none.
+#[inline(always)]
+pub fn claim(actor: &Actor) -> u32 {
+    step_claim(actor.index)
+}
+
+#[inline(always)]
+pub fn give_back(actor: &Actor) {
+    let _ = step_give_back(actor.index);
+}
+
+/// The ledger is told.
+#[inline(always)]
+pub fn tell(actor: &Actor) {
+    let _ = step_outcome(actor.index, 1);
+}
+
+/// The account's standing follows. `granted`: whatever the budgets say, it may.
+#[inline(always)]
+pub fn verdict(actor: &Actor, granted: bool) -> Verdict {
+    match step_verdict(actor.index, u32::from(granted)) {
+        HOLD => Verdict::Hold,
+        DENY => Verdict::Deny,
+        _ => Verdict::Allow,
+    }
+}
+
+/// It is done, or has failed.
+#[inline(always)]
+pub fn done(actor: &Actor, result: i64) {
+    let _ = step_done(actor.index, result);
+}
+
+#[inline(always)]
+fn own(account: u32, step: impl FnOnce(&Actor, &mut Pending) -> u32) -> u32 {
+    let Some(pending) = PENDING.get_ptr_mut(bpf_get_current_pid_tgid() as u32) else { return 0 };
+    // SAFETY: a live map entry, and this thread's own.
+    Actor::of(account).map_or(0, |actor| step(&actor, unsafe { &mut *pending }))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_outcome(account: u32, tell: u32) -> u32 {
+    own(account, |actor, pending| {
+        outcome(actor, pending, if tell == 0 { Ledger::Ask } else { Ledger::Tell });
+        0
+    })
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_claim(account: u32) -> u32 {
+    own(account, |actor, pending| u32::from(matches!(charge::reconcile(actor, pending), Room::Over)))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_give_back(account: u32) -> u32 {
+    own(account, |actor, pending| {
+        charge::give_back(actor, pending);
+        0
+    })
+}
+
+const HOLD: u32 = 1;
+const DENY: u32 = 2;
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_verdict(account: u32, granted: u32) -> u32 {
+    own(account, |actor, pending| {
+        let grant = if granted == 0 { Grant::NONE } else { Grant { until: u64::MAX, allowance: 1, id: 0 } };
+        let room = if pending.over == 0 { Room::Within } else { Room::Over };
+        let (burst, verdict) = decide::verdict(actor, grant, pending.kinds(), room, pending.at);
+        if burst {
+            emit::call_of_thread(actor, what::BURST);
+        }
+        match verdict {
+            Verdict::Hold => HOLD,
+            Verdict::Deny => DENY,
+            Verdict::Allow | Verdict::Report | Verdict::Stop => 0,
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_done(account: u32, result: i64) -> u32 {
+    own(account, |actor, pending| {
+        if result < 0 {
+            act::undo(actor, pending);
+            charge::give_back(actor, pending);
+            held::give_one(pending.approval);
+        } else {
+            if redirects(pending) {
+                actor.disown_before(emit::now());
+            }
+            directory::moved(pending);
+            if !pending.kinds().is_empty() {
+                emit::call_of_thread(actor, what::OPERATION);
+            }
+        }
+        pending.verb = verb::NONE;
+        0
+    })
+}
