@@ -7,6 +7,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use agent_common::rules::judge::Tier;
@@ -97,7 +98,24 @@ pub(crate) struct Account {
     /// Indices into [`Policy::trees`], at least one.
     pub(crate) trees: Vec<usize>,
     pub(crate) response: Response,
+    pub(crate) hold: Hold,
     pub(crate) budgets: Budgets,
+}
+
+/// What becomes of a call that waits if nobody decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// How long it waits: 1 s to 24 h.
+    pub(crate) deadline: Duration,
+    pub(crate) then: Then,
+}
+
+/// What is decided in the end by nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Then {
+    #[default]
+    Deny,
+    Approve,
 }
 
 /// What the policy wants once a budget is exceeded.
@@ -251,6 +269,24 @@ impl Mode {
         match self {
             Self::Observe => "observe",
             Self::Enforce => "enforce",
+        }
+    }
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self { deadline: Duration::from_mins(15), then: Then::default() }
+    }
+}
+
+impl Then {
+    pub(crate) const ALL: [Self; 2] = [Self::Deny, Self::Approve];
+
+    /// The word of the policy file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Approve => "approve",
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Keys, `*` being any name, and what it means that they are not carried out.
-const LATER: [(&[&str], &str); 15] = [
+const LATER: [(&[&str], &str); 13] = [
     (&["tree.*.except"], "what it names is protected like the rest of the tree"),
     (&["account.*.units"], "what these units run does not act for the account"),
     (&["account.*.executables"], "what these programs do does not count for the account"),
@@ -18,11 +18,6 @@ const LATER: [(&[&str], &str); 15] = [
         "what the account starts through another service is not watched",
     ),
     (&["default.warmup", "account.*.warmup"], "the response is given from the first burst on"),
-    (
-        &["default.hold.deadline", "account.*.hold.deadline"],
-        "a stopped process waits until a person lets it go on",
-    ),
-    (&["default.hold.then", "account.*.hold.then"], "nothing is decided without a person"),
     (
         &["default.budget.overwrites", "account.*.budget.overwrites"],
         "files that are opened for overwriting are not counted",

@@ -1,10 +1,10 @@
 //! The keys of a policy: TOML becomes a draft, whose names and values are not yet held against each other or against a
 //! host.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{
-    Budget, Mode, Response,
+    Budget, Mode, Response, Then,
     budget::{Budgets, Slot},
     later::is_later,
     node::{Node, Table, get},
@@ -57,6 +57,8 @@ pub(super) enum Who {
 pub(super) struct Settings {
     pub(super) trees: Option<Vec<Located<String>>>,
     pub(super) response: Option<Located<Response>>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) then: Option<Then>,
     pub(super) budgets: Vec<(Slot, Budget)>,
 }
 
@@ -86,6 +88,8 @@ const SETTINGS: [&str; 7] = ["trees", "response", "budget", "hold", "launch", "e
 const WHO: [&str; 5] = ["users", "login", "units", "executables", "scripts"];
 const PEOPLE: &str = "\"uid:N\", \"user:NAME\", \"gid:N\" or \"group:NAME\"";
 const MAX_NAME: usize = 64;
+/// How long a call may wait.
+const DEADLINE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
 /// The draft of one file or of all of them together.
 pub(super) fn parse(table: &Table, problems: &mut Problems) -> Draft {
@@ -173,11 +177,24 @@ impl Reader<'_> {
             Some(Located { value, at: node.at.clone() })
         });
         let budgets = get(table, "budget").and_then(|node| self.table("budget", node));
+        let (deadline, then) = self.hold(table);
         Settings {
             trees: get(table, "trees").map(|node| self.some("trees", node, "strings", text::any)),
             response,
+            deadline,
+            then,
             budgets: budgets.map(|budgets| self.budgets(budgets)).unwrap_or_default(),
         }
+    }
+
+    fn hold(&mut self, table: &Table) -> (Option<Duration>, Option<Then>) {
+        let Some(hold) = get(table, "hold").and_then(|node| self.table("hold", node)) else {
+            return (None, None);
+        };
+        self.refuse_unknown(hold, "hold.", &["deadline", "then"]);
+        let deadline = get(hold, "deadline").and_then(|node| self.duration("hold.deadline", node, DEADLINE));
+        let then = get(hold, "then").and_then(|node| self.word("hold.then", node, &Then::ALL, Then::as_str));
+        (deadline, then)
     }
 
     fn budgets(&mut self, table: &Table) -> Vec<(Slot, Budget)> {

@@ -106,13 +106,20 @@ impl<'p> Reader<'p> {
         }
     }
 
-    pub(super) fn duration(&mut self, key: &str, node: &Node, within: RangeInclusive<Duration>) {
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        node: &Node,
+        within: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
         let found = node.as_str().and_then(|text| duration::parse(text).ok());
-        if found.is_none_or(|found| !within.contains(&found)) {
+        let found = found.filter(|found| within.contains(found));
+        if found.is_none() {
             let [least, most] = [within.start(), within.end()].map(|end| duration::text(*end));
             let wanted = format!("a duration from {least} to {most} such as \"10m\": {SHAPE}");
             self.want(&format!("{key} ="), node, &wanted);
         }
+        found
     }
 
     /// Notes each key that is not among the known ones; `prefix` is what stands before a key in the file.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Account, Policy, Role, Roles, Tree};
+use super::{Account, Policy, Role, Roles, Tree, duration};
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
@@ -23,12 +23,13 @@ pub(super) fn effective(policy: &Policy) -> Value {
 }
 
 fn account(account: &Account, trees: &[Tree]) -> Value {
-    let Account { name: _, users, login, trees: indices, response, budgets } = account;
+    let Account { name: _, users, login, trees: indices, response, hold, budgets } = account;
     let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
     let budgets = budgets.each().map(|(key, budget)| (key.to_owned(), Value::from(budget.to_string())));
     let mut table = Map::from_iter([
         ("trees".to_owned(), json!(names)),
         ("response".to_owned(), json!(response.as_str())),
+        ("hold".to_owned(), json!({ "deadline": duration::text(hold.deadline), "then": hold.then.as_str() })),
         ("budget".to_owned(), Value::Object(budgets.into_iter().collect())),
     ]);
     for (key, uids) in [("users", users), ("login", login)] {

@@ -126,6 +126,7 @@ fn a_whole_policy() {
         ],
         accounts: vec![
             Account {
+                hold: Hold::default(),
                 name: "ansible".to_owned(),
                 users: vec![],
                 login: vec![998, 1234],
@@ -134,6 +135,7 @@ fn a_whole_policy() {
                 budgets: Budgets { deletes: budget("0/500ms"), ..default.clone() },
             },
             Account {
+                hold: Hold::default(),
                 name: "runner".to_owned(),
                 users: vec![1000, 1001],
                 login: vec![],
@@ -210,6 +212,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         (1_u32..)
             .zip(accounts)
             .map(|(n, (trees, response, budgets, (users, login)))| Account {
+                hold: Hold::default(),
                 name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
                 users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),
                 login: (0..login).map(|k| 10 * n + 5 - k).collect(),

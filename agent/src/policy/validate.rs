@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Account, Budgets, Host, Policy, Wanted,
+    Account, Budgets, Hold, Host, Policy, Wanted,
     parse::{AccountDraft, Draft, Settings, Who},
     problem::{At, Located, Problems},
     reader::nearest,
@@ -124,6 +124,7 @@ impl<H: Host> Validator<'_, H> {
             login: self.uids(name, login),
             trees: own_trees.or_else(|| default_trees.map(<[_]>::to_vec)).unwrap_or_default(),
             response: wanted.response,
+            hold: hold(settings, default),
             budgets,
         };
         (*who == Who::Known).then(|| {
@@ -151,6 +152,15 @@ impl<H: Host> Validator<'_, H> {
             }
         }
         indices
+    }
+}
+
+/// Key by key: what the account does not say, `[default]` may.
+fn hold(settings: &Settings, default: &Settings) -> Hold {
+    let usual = Hold::default();
+    Hold {
+        deadline: settings.deadline.or(default.deadline).unwrap_or(usual.deadline),
+        then: settings.then.or(default.then).unwrap_or(usual.then),
     }
 }
 

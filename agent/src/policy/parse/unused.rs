@@ -14,7 +14,6 @@ use super::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(24 * 30);
 const MAX_APPROVALS: i64 = 9;
 
@@ -42,14 +41,6 @@ impl Reader<'_> {
         }
         if let Some(node) = get(table, "warmup") {
             self.duration("warmup", node, SECOND..=MONTH);
-        }
-        let Some(hold) = get(table, "hold").and_then(|node| self.table("hold", node)) else { return };
-        self.refuse_unknown(hold, "hold.", &["deadline", "then"]);
-        if let Some(node) = get(hold, "deadline") {
-            self.duration("hold.deadline", node, SECOND..=DAY);
-        }
-        if let Some(node) = get(hold, "then") {
-            self.word("hold.then", node, &["deny", "approve"], |word| word);
         }
     }
 
