@@ -2,9 +2,11 @@
 //! only owned values in the words of the policy.
 
 mod abi;
+mod approvals;
 pub(crate) mod btf;
 mod decode;
 mod error;
+mod held;
 mod kernel;
 mod ledger;
 mod load;
@@ -16,7 +18,11 @@ mod shared;
 mod state;
 mod take_over;
 
-pub(crate) use decode::{Act, Record, What};
+pub(crate) use approvals::{Approval, Directory as ApprovedDirectory};
+pub(crate) use decode::{Act, LONGEST_PATH, Record, What};
+pub(crate) use held::HeldCall;
+#[cfg(test)]
+pub(crate) use held::HeldName;
 pub(crate) use kernel::Kernel;
 pub(crate) use load::load;
 pub(crate) use manifest::Manifest;

@@ -18,7 +18,7 @@ pub(crate) fn processes(target: &Target) -> Vec<Process> {
     match target {
         Target::Account(_) => Vec::new(),
         Target::User(uid) => all().into_iter().filter(|process| process.uid == *uid).collect(),
-        Target::Pid(pid) => with_descendants(&all(), *pid),
+        Target::Pid(pid) => with_descendants(&all(), &[*pid]),
         Target::Unit(unit) => all()
             .into_iter()
             .filter(|process| group(process).is_some_and(|group| is_in_unit(&group, unit)))
@@ -45,10 +45,15 @@ fn is_below(group: &Path, path: &str) -> bool {
     !path.is_empty() && group.starts_with(path)
 }
 
-/// The process first, then those that come from it.
-fn with_descendants(all: &[Process], pid: u32) -> Vec<Process> {
-    let mut pids = HashSet::from([pid]);
-    let mut found: Vec<Process> = all.iter().filter(|process| process.pid == pid).copied().collect();
+/// Processes and those that come from them now.
+pub(crate) fn families(pids: &[u32]) -> Vec<Process> {
+    if pids.is_empty() { Vec::new() } else { with_descendants(&proc::processes().unwrap_or_default(), pids) }
+}
+
+/// The processes first, then those that come from them.
+fn with_descendants(all: &[Process], pids: &[u32]) -> Vec<Process> {
+    let mut found: Vec<Process> = all.iter().filter(|process| pids.contains(&process.pid)).copied().collect();
+    let mut pids: HashSet<u32> = pids.iter().copied().collect();
     let mut known = 0;
     while known < found.len() {
         known = found.len();
@@ -72,9 +77,11 @@ mod tests {
     #[test]
     fn a_process_comes_with_its_descendants() {
         let all = [process(5, 4), process(4, 2), process(2, 1), process(3, 1)];
-        let pids: Vec<u32> = with_descendants(&all, 2).iter().map(|process| process.pid).collect();
+        let pids: Vec<u32> = with_descendants(&all, &[2]).iter().map(|process| process.pid).collect();
         assert_eq!(pids, [2, 4, 5]);
-        assert!(with_descendants(&all, 99).is_empty());
+        assert!(with_descendants(&all, &[99]).is_empty());
+        let pids: Vec<u32> = with_descendants(&all, &[3, 2]).iter().map(|process| process.pid).collect();
+        assert_eq!(pids, [2, 3, 4, 5]);
     }
 
     #[test]

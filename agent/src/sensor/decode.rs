@@ -35,9 +35,16 @@ pub(crate) enum What {
     Burst(Act),
     /// It was stopped.
     Stopped,
+    /// Its call waits, and has done nothing yet.
+    Held(Act),
+    /// Its call was refused.
+    Denied(Act),
     /// It did what the tier cannot judge.
     Blind(Counter),
 }
+
+/// How long a path in a record is at most: one that is as long may have been cut off.
+pub(crate) const LONGEST_PATH: usize = record::TEXT_LEN;
 
 /// What was done to a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +54,9 @@ pub(crate) struct Act {
     pub(crate) kinds: Kinds,
     /// Whether a budget had no room for it.
     pub(crate) over: bool,
-    /// The path as the call gave it, possibly cut off.
+    /// The index of the approval under which it happened; 0 for none.
+    pub(crate) approval: u32,
+    /// The path as the record has it, possibly cut off.
     pub(crate) path: Vec<u8>,
 }
 
@@ -74,6 +83,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         what::OPERATION => What::Operation(act(&wire)),
         what::BURST => What::Burst(act(&wire)),
         what::STOPPED => What::Stopped,
+        what::HELD => What::Held(act(&wire)),
+        what::DENIED => What::Denied(act(&wire)),
         what::BLIND => {
             What::Blind(*Counter::ALL.get(wire.blind as usize).ok_or(DecodeError::Reason(wire.blind))?)
         }
@@ -96,11 +107,12 @@ fn act(wire: &record::Record) -> Act {
         root: (wire.root != u32::MAX).then_some(wire.root),
         kinds: Kinds::from_bits(wire.kinds),
         over: wire.over != 0,
+        approval: wire.approval,
         path: until_nul(&wire.text[..used]),
     }
 }
 
-fn until_nul(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn until_nul(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().take_while(|byte| *byte != 0).collect()
 }
 
@@ -122,8 +134,13 @@ mod tests {
         wire.text_len = 3;
         let record = decode(bytemuck::bytes_of(&wire)).expect("a record");
         assert_eq!((record.account, record.comm.as_slice()), (3, b"rm".as_slice()));
-        let expected = Act { root: None, kinds: Kinds::NONE, over: true, path: b"a/b".to_vec() };
-        assert_eq!(record.what, What::Burst(expected));
+        let mut expected =
+            Act { root: None, kinds: Kinds::NONE, over: true, approval: 0, path: b"a/b".to_vec() };
+        assert_eq!(record.what, What::Burst(expected.clone()));
+        (wire.what, wire.approval, expected.approval) = (what::HELD, 3, 3);
+        assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Held(expected.clone()));
+        wire.what = what::DENIED;
+        assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Denied(expected));
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub(crate) enum MapError {
     /// The kernel refused it.
     #[error("the kernel refused an operation on map {map}")]
     Refused { map: &'static str, source: AyaMapError },
+    /// There is no room in it.
+    #[error("map {0} is full")]
+    Full(&'static str),
     /// It cannot be had as memory.
     #[error("the kernel refused to map the memory of map {map}")]
     Mapped { map: &'static str, source: Errno },

@@ -15,7 +15,9 @@ use agent_common::{
 use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaMapError};
 
 use super::{
+    approvals::{APPROVALS, Approvals, DIRECTORIES},
     error::{MapError, refused, unpinned},
+    held::{HELD, HeldCalls},
     ledger::{LEDGER, Ledger},
     shared::Shared,
 };
@@ -37,6 +39,8 @@ pub(crate) struct Member {
     pub(crate) stopped: bool,
     /// Which of its ancestors were stopped before it was, the parent in bit 0.
     pub(crate) stopped_ancestors: u32,
+    /// The index of the approval under which it acts; 0 for none.
+    pub(crate) approval: u32,
 }
 
 /// A budget and how much of it is used now.
@@ -66,6 +70,8 @@ pub(crate) struct State {
     /// Not mapped: it is large, and wanted only for a take-over.
     ledger: MapData,
     spared: HashMap<MapData, u32, u64>,
+    held: HeldCalls,
+    approvals: Approvals,
 }
 
 impl State {
@@ -80,6 +86,8 @@ impl State {
             lineage: take(LINEAGE)?.try_into().map_err(refused(LINEAGE))?,
             ledger: Ledger::data(take(LEDGER)?)?,
             spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
+            held: HeldCalls::new(take(HELD)?)?,
+            approvals: Approvals::new(take(APPROVALS)?, take(DIRECTORIES)?)?,
         })
     }
 
@@ -90,15 +98,17 @@ impl State {
 
     /// Pins them.
     pub(super) fn pin(&self, directory: &Path) -> Result<(), MapError> {
-        let Self { accounts, slots, lineage, ledger, spared, rows: _ } = self;
+        let Self { accounts, slots, lineage, ledger, spared, held, approvals, rows: _ } = self;
         [
             (ACCOUNTS, accounts.data()),
             (SLOTS, slots.data()),
             (LINEAGE, lineage.map()),
             (LEDGER, ledger),
             (SPARED, spared.map()),
+            (HELD, held.map()),
         ]
         .into_iter()
+        .chain(approvals.maps())
         .try_for_each(|(name, data)| data.pin(directory.join(name)).map_err(unpinned(name)))
     }
 
@@ -242,7 +252,7 @@ impl State {
     /// Writes a member's row, if it is still one.
     pub(super) fn rewrite(&mut self, pid: u32, row: row::Member) -> Result<(), MapError> {
         const BPF_EXIST: u64 = 2;
-        absent_is_fine(self.lineage.insert(pid, row, BPF_EXIST))
+        absent_is_fine(LINEAGE, self.lineage.insert(pid, row, BPF_EXIST))
     }
 
     /// A member that was stopped goes on.
@@ -253,9 +263,31 @@ impl State {
         }
     }
 
+    /// From now on a process acts under an approval, as those do that it starts; 0: under none. Nothing if it has ended.
+    pub(crate) fn act_under(&mut self, process: ProcessId, approval: u32) -> Result<(), MapError> {
+        match self.row(process.pid).filter(|row| row.start == process.start) {
+            Some(row) => self.rewrite(process.pid, row::Member { approval, ..row }),
+            None => Ok(()),
+        }
+    }
+
+    /// The calls that wait.
+    pub(crate) fn held(&self) -> &HeldCalls {
+        &self.held
+    }
+
+    pub(crate) fn held_mut(&mut self) -> &mut HeldCalls {
+        &mut self.held
+    }
+
+    /// What responders have approved.
+    pub(crate) fn approvals_mut(&mut self) -> &mut Approvals {
+        &mut self.approvals
+    }
+
     /// Takes a process off the list of members.
     pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
-        absent_is_fine(self.lineage.remove(&pid))
+        absent_is_fine(LINEAGE, self.lineage.remove(&pid))
     }
 
     /// Every process that acts for an account. A process that comes or goes meanwhile may be left out.
@@ -294,6 +326,7 @@ impl Member {
             account: row.account,
             stopped: row.stopped_at != 0,
             stopped_ancestors: row.stopped_ancestors,
+            approval: row.approval,
         }
     }
 }
@@ -316,11 +349,11 @@ fn of_budget(kind: Kind) -> usize {
     offset_of!(row::Account, budgets) + kind as usize * size_of::<row::Budget>()
 }
 
-fn absent_is_fine(done: Result<(), AyaMapError>) -> Result<(), MapError> {
+pub(super) fn absent_is_fine(map: &'static str, done: Result<(), AyaMapError>) -> Result<(), MapError> {
     match done {
         Err(AyaMapError::KeyNotFound) => Ok(()),
         Err(error) if kind(&error) == Some(io::ErrorKind::NotFound) => Ok(()),
-        done => done.map_err(refused(LINEAGE)),
+        done => done.map_err(refused(map)),
     }
 }
 

@@ -1,0 +1,169 @@
+//! The calls that wait. The map is the truth about them: an entry is there from before its thread is stopped until the call
+//! is judged again and not held, or the thread ends.
+
+use agent_common::{
+    rules::{BootNs, Kinds},
+    wire::row,
+};
+use aya::maps::{HashMap, IterableMap as _, Map, MapData};
+
+use super::{
+    decode::until_nul,
+    error::{MapError, refused},
+    state::{absent_is_fine, again},
+};
+use crate::processes::proc::ProcessId;
+
+pub(super) const HELD: &str = "HELD";
+
+/// A call that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeldCall {
+    pub(crate) tid: u32,
+    pub(crate) process: ProcessId,
+    /// The account's index.
+    pub(crate) account: u32,
+    /// Since when.
+    pub(crate) at: BootNs,
+    /// What it would destroy.
+    pub(crate) kinds: Kinds,
+    /// The first name as a path below its root, possibly cut off.
+    pub(crate) path: Vec<u8>,
+    /// The protected names that it would change, at most two.
+    pub(crate) names: Vec<HeldName>,
+}
+
+/// A protected name that a held call would change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeldName {
+    /// The index of the protected root; none for a directory on the way to one.
+    pub(crate) root: Option<u32>,
+    /// The key of the directory that it is in.
+    pub(crate) directory: u64,
+}
+
+impl HeldCall {
+    fn of(tid: u32, row: &row::Held) -> Self {
+        let used = (row.text_len as usize).min(row.text.len());
+        let protected = row.names.iter().filter(|name| name.protected != 0);
+        Self {
+            tid,
+            process: ProcessId { pid: row.tgid, start: row.start },
+            account: row.account,
+            at: row.at,
+            // The lowest byte holds all kinds there are.
+            kinds: Kinds::from_bits(row.kinds.to_le_bytes()[0]),
+            path: until_nul(&row.text[..used]),
+            names: protected
+                .map(|name| HeldName {
+                    root: (name.root != u32::MAX).then_some(name.root),
+                    directory: name.directory,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The map of them.
+pub(crate) struct HeldCalls(HashMap<MapData, u32, row::Held>);
+
+impl HeldCalls {
+    pub(super) fn new(map: Map) -> Result<Self, MapError> {
+        Ok(Self(map.try_into().map_err(refused(HELD))?))
+    }
+
+    /// A second handle of the same, for another thread.
+    pub(crate) fn again(&self) -> Result<Self, MapError> {
+        Self::new(Map::HashMap(again(self.0.map()).map_err(refused(HELD))?))
+    }
+
+    pub(super) fn map(&self) -> &MapData {
+        self.0.map()
+    }
+
+    /// Every one. A call that comes or goes meanwhile may be left out.
+    pub(crate) fn all(&self) -> Vec<HeldCall> {
+        self.0.iter().filter_map(Result::ok).map(|(tid, row)| HeldCall::of(tid, &row)).collect()
+    }
+
+    /// Whether this call waits still: a later one of the same thread is another.
+    pub(crate) fn has(&self, call: &HeldCall) -> bool {
+        self.0.get(&call.tid, 0).is_ok_and(|row| is(&row, call))
+    }
+
+    /// Whether a thread waits, in whichever call.
+    pub(crate) fn waits(&self, tid: u32) -> bool {
+        self.0.get(&tid, 0).is_ok()
+    }
+
+    /// Exactly this call may happen, once; nothing if it waits no more.
+    ///
+    /// The row is written as a whole. What a program may have put into it meanwhile is how often the same call was judged, or
+    /// another call of the thread: that one is then not the one of the row, and is judged anew.
+    pub(crate) fn pass(&mut self, call: &HeldCall) -> Result<(), MapError> {
+        const BPF_EXIST: u64 = 2;
+        let Some(row) = self.0.get(&call.tid, 0).ok().filter(|row| is(row, call)) else { return Ok(()) };
+        absent_is_fine(HELD, self.0.insert(call.tid, row::Held { pass: 1, ..row }, BPF_EXIST))
+    }
+}
+
+fn is(row: &row::Held, call: &HeldCall) -> bool {
+    (row.at, row.start) == (call.at, call.process.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_common::{rules::Kind, wire::record::TEXT_LEN};
+    use proptest::prelude::*;
+
+    fn name(root: u32, protected: u32) -> row::HeldName {
+        row::HeldName { root, protected, directory: u64::from(root) + 7, ..row::HeldName::default() }
+    }
+
+    fn row() -> row::Held {
+        let mut text = [0; TEXT_LEN];
+        text[..7].copy_from_slice(b"nginx/a");
+        row::Held {
+            at: 5,
+            start: 3,
+            counts_from: 0,
+            tgid: 70,
+            account: 1,
+            verb: 3,
+            kinds: u32::from(Kinds::of(Kind::Delete).bits()),
+            judged: 0,
+            pass: 0,
+            text_len: 7,
+            reserved: 0,
+            names: [name(2, 1), name(4, 0)],
+            text,
+        }
+    }
+
+    #[test]
+    fn a_row_is_a_call() {
+        let call = HeldCall::of(71, &row());
+        assert_eq!((call.tid, call.process, call.at), (71, ProcessId { pid: 70, start: 3 }, 5));
+        assert_eq!((call.kinds, call.path.as_slice()), (Kinds::of(Kind::Delete), b"nginx/a".as_slice()));
+        assert_eq!(call.names, [HeldName { root: Some(2), directory: 9 }]);
+    }
+
+    #[test]
+    fn a_later_call_of_the_thread_is_another() {
+        let call = HeldCall::of(71, &row());
+        assert!(is(&row::Held { judged: 9, pass: 1, ..row() }, &call));
+        assert!(!is(&row::Held { at: 6, ..row() }, &call));
+        assert!(!is(&row::Held { start: 4, ..row() }, &call));
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_too_strange(kinds: u32, text_len: u32, root: u32, protected: u32, byte: u8) {
+            let names = [name(root & 0xff, protected), name(u32::MAX, 2)];
+            let call = HeldCall::of(1, &row::Held { kinds, text_len, names, text: [byte; TEXT_LEN], ..row() });
+            prop_assert!(call.path.len() <= TEXT_LEN && call.names.len() <= 2);
+            prop_assert_eq!(call.names.last().map(|name| name.root), Some(None));
+        }
+    }
+}
