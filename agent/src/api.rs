@@ -10,13 +10,15 @@ mod request;
 mod tests;
 
 pub(crate) use answer::{
-    AccountView, Act, Answer, BudgetView, IncidentDetail, IncidentSummary, LeftAlone, Mode, Moved,
+    AccountView, Act, Answer, BudgetView, HeldView, IncidentDetail, IncidentSummary, LeftAlone, Mode, Moved,
     PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested, Whois, Why,
 };
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use problem::{Code, Problem};
-pub(crate) use request::{Filter, FreezeBody, LONGEST, OffBody, Reason, ReasonBody, Request, Right, Target};
+pub(crate) use request::{
+    ApproveBody, Filter, FreezeBody, LONGEST, OffBody, Reason, ReasonBody, Request, Right, Scope, Target,
+};
 
 /// The version of every path (`/v1/…`) and of every `--json` output.
 pub(crate) const VERSION: u32 = 1;

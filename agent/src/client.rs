@@ -1,8 +1,10 @@
 //! The commands that ask the daemon. One file a verb; of the rest of burstguard they know the API's types only.
 
 mod accounts;
+mod approve;
 mod ask;
 pub(crate) mod bundle;
+mod deny;
 mod failure;
 mod freeze;
 mod http;
@@ -79,6 +81,13 @@ pub(crate) enum Verb {
     Why(why::Why),
     /// Print events as they come, until Ctrl-C.
     Watch,
+    /// Let the calls of an incident that wait happen, and their processes finish.
+    ///
+    /// The processes that wait, and whatever they start, may finish what they were about, inside the directories that the
+    /// incident shows, until they end or an hour has passed. Everything else of the account counts anew, and as ever.
+    Approve(approve::Approve),
+    /// Let the calls of an incident that wait fail, and whatever the account destroys until it has been quiet.
+    Deny(deny::Deny),
     /// Freeze the processes of an account, a unit, a user, a cgroup, or one with its descendants.
     Freeze(freeze::Freeze),
     /// Let what an incident stopped or froze go on.
@@ -118,6 +127,8 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Whois(verb) => verb.run(&session),
         Verb::Why(verb) => verb.run(&session),
         Verb::Watch => watch::run(&session),
+        Verb::Approve(verb) => verb.run(&session),
+        Verb::Deny(verb) => verb.run(&session),
         Verb::Freeze(verb) => verb.run(&session),
         Verb::Thaw(verb) => verb.run(&session),
         Verb::Kill(verb) => verb.run(&session),

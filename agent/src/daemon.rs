@@ -7,6 +7,7 @@ mod effect;
 mod facts;
 mod gather;
 mod generation;
+mod hold;
 mod in_force;
 mod input;
 mod memory;
@@ -40,14 +41,18 @@ use crate::{
     output::{Form, Output},
     report::Event,
 };
-pub(crate) use effect::Effect;
-pub(crate) use facts::{AccountFacts, Facts, ProcessFacts};
+pub(crate) use effect::{Effect, Leave, Within};
+#[cfg(test)]
+pub(crate) use facts::{About, ApprovalFacts};
+pub(crate) use facts::{AccountFacts, Facts, HeldFacts, ProcessFacts};
 pub(crate) use input::{
     Asked, CallId, Ending, Frozen, Input, NotReloaded, Outcome, Reload, Rights, SelfTested, Touched,
 };
 pub(crate) use names::Names;
 pub(crate) use runtime_dir::AnotherAgent;
 pub(crate) use self_test::subject;
+#[cfg(test)]
+pub(crate) use tier::Chosen;
 pub(crate) use tier::{Wanted, obstacle};
 
 /// How many events may wait for somebody who watches slowly.

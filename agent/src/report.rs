@@ -56,6 +56,8 @@ pub(crate) enum Event {
         #[serde(flatten)]
         act: Destruction,
         over: bool,
+        /// The incident under whose approval it happened.
+        approved: Option<u64>,
     },
     /// A budget was exceeded.
     Burst {
@@ -71,6 +73,22 @@ pub(crate) enum Event {
         incident: Option<u64>,
         #[serde(flatten)]
         actor: Actor,
+    },
+    /// A call waits, before anything has happened.
+    Held {
+        incident: Option<u64>,
+        #[serde(flatten)]
+        actor: Actor,
+        #[serde(flatten)]
+        act: Destruction,
+    },
+    /// A call was refused.
+    Denied {
+        incident: Option<u64>,
+        #[serde(flatten)]
+        actor: Actor,
+        #[serde(flatten)]
+        act: Destruction,
     },
     /// A process did what this tier cannot judge.
     Blind {
@@ -124,12 +142,19 @@ impl fmt::Display for Event {
                 self_test_us / 1000
             ),
             Self::Joined { actor } => write!(f, "{actor} joined {}", Clean(&actor.account)),
-            Self::Operation { actor, act, over } => {
-                write!(f, "{actor} {act}{}", if *over { ", over the budget" } else { "" })
+            Self::Operation { actor, act, over, approved } => {
+                write!(f, "{actor} {act}{}", if *over { ", over the budget" } else { "" })?;
+                approved.map_or(Ok(()), |incident| write!(f, ", as approved ({incident})"))
             }
             Self::Burst { incident, actor, act, whole } => {
                 let what = if *whole { "a whole tree at once" } else { "over the budget" };
                 write!(f, "BURST {incident} by {}: {what} with {actor} {act}", Clean(&actor.account))
+            }
+            Self::Held { actor, act, .. } => {
+                write!(f, "HELD {actor} of {} before {act}", Clean(&actor.account))
+            }
+            Self::Denied { actor, act, .. } => {
+                write!(f, "DENIED {actor} of {}: {act}", Clean(&actor.account))
             }
             Self::Stopped { actor, .. } => write!(f, "STOPPED {actor} of {}", Clean(&actor.account)),
             Self::Blind { actor, help, .. } => write!(f, "blind to {actor}: {help}"),

@@ -16,7 +16,7 @@ pub(crate) enum Answer {
     Incident(Box<IncidentDetail>),
     Whois(Whois),
     Why(Why),
-    /// To freeze, thaw, kill, off and on.
+    /// To approve, deny, freeze, thaw, kill, off and on.
     Moved(Moved),
     Reloaded(Reloaded),
     Tested(Tested),
@@ -75,14 +75,22 @@ pub(crate) struct AccountView {
     pub(crate) name: String,
     pub(crate) response: String,
     pub(crate) standing: Standing,
-    /// When the standing ends by itself.
+    /// When the standing, or what is granted, ends by itself.
     pub(crate) until: Option<Timestamp>,
     pub(crate) budgets: Vec<BudgetView>,
     pub(crate) processes: u64,
     pub(crate) stopped: u64,
     pub(crate) frozen: u64,
-    /// The open incident, if one is.
+    /// The processes with a call that waits.
+    pub(crate) held: u64,
+    /// Calls that were refused since the kernel programs were loaded.
+    pub(crate) refused: u64,
+    /// Since when the oldest call waits.
+    pub(crate) held_since: Option<Timestamp>,
+    /// The incident that is not over yet, if one is; else the one whose approval is in force.
     pub(crate) incident: Option<u64>,
+    /// What is decided about it when its time is over.
+    pub(crate) then: Option<Verb>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -90,7 +98,10 @@ pub(crate) struct AccountView {
 pub(crate) enum Standing {
     Armed,
     Tripped,
+    /// Decided against: what it destroys fails.
     Denied,
+    /// Armed, and some of its processes may do what was approved.
+    Granted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,10 +126,18 @@ pub(crate) struct IncidentSummary {
     /// Operations that happened.
     pub(crate) done: u64,
     pub(crate) state: State,
-    /// The processes that do not go on.
+    /// The processes that do not go on; of a held one, the calls that wait.
     pub(crate) waiting: u64,
-    /// When it ends by itself.
+    /// Calls of the account that were refused since.
+    pub(crate) refused: u64,
+    /// Operations that happened under its approval.
+    pub(crate) approved: u64,
+    /// When it is decided by itself, or ends by itself, or when what was approved ends.
     pub(crate) until: Option<Timestamp>,
+    /// What is decided then.
+    pub(crate) then: Option<Verb>,
+    /// Who decided last.
+    pub(crate) by: Option<Responder>,
     pub(crate) closed_at: Option<Timestamp>,
 }
 
@@ -127,11 +146,17 @@ pub(crate) struct IncidentSummary {
 pub(crate) enum State {
     /// Reported only; nobody waits.
     Observed,
+    /// Calls wait for a decision, before anything has happened.
+    Held,
     /// Processes were stopped and wait for a decision.
     Stopped,
     /// Processes are being frozen; the kernel has not confirmed it yet.
     Freezing,
     Frozen,
+    /// Decided: what waited may finish.
+    Approved,
+    /// Decided, or the policy's response: calls fail, until the account has been quiet.
+    Denied,
     /// Decided: they go on.
     Thawed,
     /// Decided: they were ended.
@@ -147,6 +172,8 @@ pub(crate) struct IncidentDetail {
     pub(crate) summary: IncidentSummary,
     /// The first ones whole; `done` counts all of them.
     pub(crate) acts: Vec<Act>,
+    /// The calls that wait, the oldest first.
+    pub(crate) held: Vec<HeldView>,
     /// How many of each kind.
     pub(crate) kinds: Vec<(String, u64)>,
     pub(crate) processes: Vec<ProcessView>,
@@ -169,6 +196,18 @@ pub(crate) struct Act {
     pub(crate) over: bool,
 }
 
+/// A call that waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct HeldView {
+    pub(crate) at: Timestamp,
+    pub(crate) kinds: Vec<String>,
+    /// Below the tree.
+    pub(crate) path: Bytes,
+    pub(crate) tree: Option<Bytes>,
+    pub(crate) pid: u32,
+    pub(crate) tid: u32,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ProcessView {
     pub(crate) pid: u32,
@@ -181,6 +220,8 @@ pub(crate) struct ProcessView {
     pub(crate) cgroup: Option<Bytes>,
     /// Whether burstguard stopped it.
     pub(crate) stopped: bool,
+    /// Whether a call of it waits, or did when it was let go on.
+    pub(crate) held: bool,
     /// Whether burstguard froze it.
     pub(crate) frozen: bool,
 }

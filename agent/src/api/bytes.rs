@@ -16,6 +16,15 @@ pub(crate) enum Bytes {
     Raw(Vec<u8>),
 }
 
+impl Bytes {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Raw(bytes) => bytes,
+        }
+    }
+}
+
 impl From<&[u8]> for Bytes {
     fn from(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {

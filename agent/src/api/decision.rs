@@ -22,6 +22,8 @@ pub(crate) struct Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verb {
+    Approve,
+    Deny,
     Freeze,
     Thaw,
     Kill,
@@ -48,6 +50,8 @@ impl Verb {
     /// What a request does; none if it only looks.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         Some(match request {
+            Request::Approve { .. } => Self::Approve,
+            Request::Deny { .. } => Self::Deny,
             Request::Freeze { .. } => Self::Freeze,
             Request::Thaw { .. } => Self::Thaw,
             Request::Kill { .. } => Self::Kill,
@@ -68,6 +72,8 @@ impl Verb {
     /// What is to be done, as in JSON.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Kill => "kill",
@@ -81,6 +87,8 @@ impl Verb {
     /// What was done.
     pub(crate) fn past(self) -> &'static str {
         match self {
+            Self::Approve => "approved",
+            Self::Deny => "denied",
             Self::Freeze => "frozen",
             Self::Thaw => "thawed",
             Self::Kill => "killed",

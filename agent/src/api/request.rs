@@ -1,6 +1,6 @@
 //! What a responder asks for.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +19,17 @@ pub(crate) enum Request {
     Freeze {
         target: Target,
         until: Option<Duration>,
+        reason: Reason,
+    },
+    /// Lets the calls of an incident that wait happen.
+    Approve {
+        incident: u64,
+        scope: Scope,
+        reason: Reason,
+    },
+    /// Lets them fail, and whatever the account destroys next.
+    Deny {
+        incident: u64,
         reason: Reason,
     },
     /// Lets what an incident stopped or froze go on, and arms the account again; none: every incident.
@@ -72,10 +83,48 @@ impl Request {
             | Self::Whois(_)
             | Self::Why(_)
             | Self::Watch => Right::View,
-            Self::Freeze { .. } | Self::Thaw { .. } | Self::Kill { .. } | Self::SelfTest => Right::Respond,
+            Self::Approve { .. }
+            | Self::Deny { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. }
+            | Self::Kill { .. }
+            | Self::SelfTest => Right::Respond,
             Self::Reload { .. } | Self::Off { .. } | Self::On { .. } => Right::Admin,
         }
     }
+}
+
+/// How much an approval allows: the processes that wait, and whatever they start, may finish in the directories that the
+/// incident shows, until they end or an hour has passed. All of this can be said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// Exactly the calls that wait, and nothing more.
+    pub(crate) once: bool,
+    pub(crate) until: Option<Duration>,
+    /// Whole trees besides, by the paths that the policy names.
+    pub(crate) trees: Vec<PathBuf>,
+    /// How many operations at most.
+    pub(crate) budget: Option<u64>,
+}
+
+/// What a request to approve says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApproveBody {
+    /// Exactly the calls that wait may happen, and nothing more; goes with none of the others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) once: bool,
+    /// For how many seconds at most, 1 to 2,592,000 (30 days); by default an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) for_s: Option<u64>,
+    /// Whole protected trees besides, by the paths that the policy names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub(crate) trees: Vec<PathBuf>,
+    /// How many operations at most, 1 or more; by default any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<u64>,
+    pub(crate) reason: Reason,
 }
 
 /// What a request to freeze says.

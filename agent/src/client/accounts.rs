@@ -3,9 +3,9 @@
 use super::{
     Failure,
     session::Session,
-    term::{Screen, bad, clean, table},
+    term::{Screen, bad, clean, good, table},
 };
-use crate::api::{AccountView, Standing};
+use crate::api::{AccountView, Standing, Verb};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
@@ -33,7 +33,6 @@ pub(super) fn text(screen: &Screen, accounts: &[AccountView]) -> String {
 }
 
 fn row(screen: &Screen, account: &AccountView, kinds: &[&str]) -> Vec<String> {
-    let until = account.until.map(|until| format!(", until {}", screen.at(until))).unwrap_or_default();
     let used = |kind: &&str| match account.budgets.iter().find(|budget| budget.kind == **kind) {
         Some(budget) if budget.used > 0 && budget.used >= budget.limit => {
             bad(format!("{}/{}", budget.used, budget.limit))
@@ -42,7 +41,8 @@ fn row(screen: &Screen, account: &AccountView, kinds: &[&str]) -> Vec<String> {
         None => "-".to_owned(),
     };
     let standing = [clean(&account.name), clean(&account.response), standing(account.standing)];
-    let incident = account.incident.map_or_else(|| "-".to_owned(), |id| format!("{id}{until}"));
+    let incident =
+        account.incident.map_or_else(|| "-".to_owned(), |id| format!("{id}{}", end(screen, account)));
     standing.into_iter().chain(kinds.iter().map(used)).chain([processes(account), incident]).collect()
 }
 
@@ -51,11 +51,23 @@ pub(super) fn standing(standing: Standing) -> String {
         Standing::Armed => "armed".to_owned(),
         Standing::Tripped => bad("TRIPPED"),
         Standing::Denied => bad("DENIED"),
+        Standing::Granted => good("granted"),
+    }
+}
+
+/// How the incident ends by itself.
+fn end(screen: &Screen, account: &AccountView) -> String {
+    let Some(until) = account.until else { return String::new() };
+    match (account.then, account.standing) {
+        (Some(Verb::Deny), _) => format!(", denied in {} unless approved", screen.far(until)),
+        (Some(Verb::Approve), _) => format!(", approved in {} unless denied", screen.far(until)),
+        (_, Standing::Granted) => format!(", approved until {}", screen.at(until)),
+        _ => format!(", until {}", screen.at(until)),
     }
 }
 
 fn processes(account: &AccountView) -> String {
-    let waiting = [(account.stopped, "stopped"), (account.frozen, "frozen")]
+    let waiting = [(account.held, "held"), (account.stopped, "stopped"), (account.frozen, "frozen")]
         .iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))

@@ -7,9 +7,9 @@ use clap::Args;
 use super::{
     Failure, incidents,
     session::Session,
-    term::{Screen, bad, clean, head},
+    term::{Screen, bad, clean, count, head},
 };
-use crate::api::{Act, Decision, IncidentDetail, IncidentSummary, ProcessView, State};
+use crate::api::{Act, Decision, IncidentDetail, IncidentSummary, ProcessView, State, Verb};
 
 /// How many acts, and how many processes, fit a screen.
 const SHOWN: usize = 10;
@@ -30,11 +30,12 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     let summary = &incident.summary;
     let account = summary.account.as_deref().map_or_else(|| "no account".to_owned(), clean);
     let mut text = format!(
-        "{}  {account}  {}  since {} ({})\n",
+        "{}  {account}  {}  since {} ({}){}\n",
         head(format!("Incident {}", summary.id)),
         incidents::state(screen, summary),
         screen.at(summary.opened_at),
         screen.far(summary.opened_at),
+        if_nobody_decides(screen, summary),
     );
     let kinds: Vec<_> =
         incident.kinds.iter().map(|(kind, number)| format!("{number} {}", clean(kind))).collect();
@@ -42,11 +43,43 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     let kinds = if kinds.len() < 2 { String::new() } else { format!("   {}", kinds.join(", ")) };
     part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
     part(&mut text, "who", processes(&incident.processes));
-    part(&mut text, "when", acts(incident));
+    part(&mut text, "when", acts(incident).into_iter().chain(waiting(incident)));
+    part(&mut text, "also", also(summary));
     part(&mut text, "decided", incident.decisions.iter().map(|decision| decided(screen, decision)));
     part(&mut text, "else", undecided(summary));
     part(&mut text, "next", incident.next.iter().map(|next| clean(next)));
     text
+}
+
+fn if_nobody_decides(screen: &Screen, summary: &IncidentSummary) -> String {
+    match (summary.until, summary.then) {
+        (Some(until), Some(verb)) if verb != Verb::Thaw => {
+            format!("   if nobody decides: {} at {}", verb.past(), screen.at(until))
+        }
+        _ => String::new(),
+    }
+}
+
+/// What has become of calls that did not happen, and of what was approved.
+fn also(summary: &IncidentSummary) -> Option<String> {
+    let approved = (summary.approved > 0)
+        .then(|| format!("{} under the approval", count(summary.approved, "operation", "operations")));
+    let refused =
+        (summary.refused > 0).then(|| format!("{} refused", count(summary.refused, "call", "calls")));
+    let parts: Vec<_> = approved.into_iter().chain(refused).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The calls that wait, and have not happened.
+fn waiting(incident: &IncidentDetail) -> Vec<String> {
+    let first = incident.acts.first().map(|act| act.at);
+    let lines = incident.held.iter().map(|held| {
+        let after = held.at.duration_since(first.unwrap_or(held.at)).as_millis();
+        let kinds = clean(&held.kinds.join("+"));
+        let tree = held.tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
+        format!("{} {} {kinds} {}{tree} by {}", since(after), bad("HELD"), held.path, held.pid)
+    });
+    shorten(lines.collect(), incident.held.len())
 }
 
 /// What happens if nobody decides; an end that is set is in the first line.
@@ -94,10 +127,11 @@ pub(super) fn one(process: &ProcessView) -> String {
     let name = if command.is_empty() { process.comm.to_string() } else { clipped(command) };
     let login = process.login.map(|login| format!(", login {login}")).unwrap_or_default();
     let unit = process.cgroup.as_ref().map(|cgroup| format!(", {cgroup}")).unwrap_or_default();
-    let stop = match (process.stopped, process.frozen) {
-        (_, true) => format!(" {}", bad("[frozen]")),
-        (true, false) => format!(" {}", bad("[stopped]")),
-        (false, false) => String::new(),
+    let stop = match process {
+        ProcessView { frozen: true, .. } => format!(" {}", bad("[frozen]")),
+        ProcessView { held: true, .. } => format!(" {}", bad("[held]")),
+        ProcessView { stopped: true, .. } => format!(" {}", bad("[stopped]")),
+        _ => String::new(),
     };
     format!("{name} {} (uid {}{login}{unit}){stop}", process.pid, process.uid)
 }
@@ -124,14 +158,11 @@ fn acts(incident: &IncidentDetail) -> Vec<String> {
 fn line(after_ms: i128, act: &Act) -> String {
     let kinds = clean(&act.kinds.join("+"));
     let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
-    format!(
-        "+{}.{:03} {kinds} {} by {} {}{over}",
-        after_ms / 1000,
-        after_ms % 1000,
-        act.path,
-        act.comm,
-        act.pid
-    )
+    format!("{} {kinds} {} by {} {}{over}", since(after_ms), act.path, act.comm, act.pid)
+}
+
+fn since(ms: i128) -> String {
+    format!("+{}.{:03}", ms / 1000, ms % 1000)
 }
 
 /// The first ones, and how many more there are.

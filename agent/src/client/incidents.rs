@@ -7,7 +7,7 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, count, table},
 };
-use crate::api::{Filter, IncidentSummary, State};
+use crate::api::{Filter, IncidentSummary, State, Verb};
 
 #[derive(Debug, Args)]
 pub(crate) struct Incidents {
@@ -55,14 +55,21 @@ pub(super) fn text(screen: &Screen, incidents: &[IncidentSummary]) -> String {
     table(&["ID", "OPENED", "ACCOUNT", "WHAT", "DONE", "STATE"], &rows)
 }
 
-/// How it stands, and how it thaws by itself.
+/// How it stands, and how it ends by itself.
 pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
-    let until = match incident.until {
-        Some(until) if incident.closed_at.is_none() => format!(", thaws by itself in {}", screen.far(until)),
+    let until = match (incident.until, incident.then) {
+        (Some(until), Some(Verb::Thaw)) => format!(", thaws by itself in {}", screen.far(until)),
+        (Some(until), Some(verb)) => format!(", {} in {}", verb.past(), screen.far(until)),
         _ => String::new(),
     };
+    let by = incident.by.as_ref().map(|by| format!(" by {}", clean(&by.to_string()))).unwrap_or_default();
+    let end = incident.until.map(|until| format!(" until {}", screen.at(until))).unwrap_or_default();
     let waiting = count(incident.waiting, "process", "processes");
     match incident.state {
+        State::Held => format!("{}, {}{until}", bad("HELD"), count(incident.waiting, "call", "calls")),
+        State::Denied if incident.closed_at.is_none() => format!("{}{by}{end}", bad("DENIED")),
+        State::Denied => format!("denied{by}"),
+        State::Approved => format!("approved{by}{end}"),
         State::Observed => "observed".to_owned(),
         State::Stopped => format!("{}, {waiting}{until}", bad("STOPPED")),
         State::Freezing => format!("{}, {waiting}{until}", bad("FREEZING")),

@@ -27,16 +27,28 @@ pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
         clean(&moved.target),
         clean(&moved.by.to_string()),
     );
+    left_alone(&mut text, moved);
+    text
+}
+
+/// What was meant and not touched, a line each.
+pub(super) fn left_alone(text: &mut String, moved: &Moved) {
     for left in &moved.left_alone {
         let _ = writeln!(text, "  left alone: {}{}", whom(left), clean(&left.why));
     }
-    text
 }
 
 const fn ends(verb: Verb) -> &'static str {
     match verb {
         Verb::Off => "on again",
-        Verb::Freeze | Verb::Thaw | Verb::Kill | Verb::Reload | Verb::On | Verb::Selftest => "thaws",
+        Verb::Approve
+        | Verb::Deny
+        | Verb::Freeze
+        | Verb::Thaw
+        | Verb::Kill
+        | Verb::Reload
+        | Verb::On
+        | Verb::Selftest => "thaws",
     }
 }
 

@@ -12,8 +12,8 @@ use super::{
     service::{Answered, Asking, Body, Path, Query, Shared, no_query},
 };
 use crate::api::{
-    AccountView, Answer, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LONGEST, Moved, OffBody,
-    Problem, ReasonBody, Reloaded, Request, Status, Tested, Whois, Why,
+    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LONGEST,
+    Moved, OffBody, Problem, ReasonBody, Reloaded, Request, Scope, Status, Tested, Whois, Why,
 };
 
 #[derive(OpenApi)]
@@ -39,6 +39,8 @@ fn without_query() -> OpenApiRouter<Shared> {
         .routes(routes!(whois))
         .routes(routes!(why))
         .routes(routes!(freeze))
+        .routes(routes!(approve))
+        .routes(routes!(deny))
         .routes(routes!(thaw))
         .routes(routes!(kill))
         .routes(routes!(thaw_all))
@@ -124,6 +126,39 @@ async fn why(asking: Asking, Path(pid): Path<u32>) -> Answered {
 async fn freeze(asking: Asking, Body(body): Body<FreezeBody>) -> Answered {
     let FreezeBody { target, for_s, reason } = body;
     asking.answer(Request::Freeze { target, until: time(for_s)?, reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/approve",
+    params(("id" = u64, Path, description = "The incident")),
+    request_body = ApproveBody,
+    responses((status = 200, description = "What may finish", body = Moved), Otherwise)
+)]
+async fn approve(asking: Asking, Path(id): Path<u64>, Body(body): Body<ApproveBody>) -> Answered {
+    let ApproveBody { once, for_s, trees, budget, reason } = body;
+    let invalid = |message: &str| Err(Problem::new(Code::Invalid, message).into());
+    if once && (for_s.is_some() || !trees.is_empty() || budget.is_some()) {
+        return invalid(
+            "once goes with neither for_s nor trees nor budget: it is the calls that wait, and no more",
+        );
+    }
+    if budget == Some(0) {
+        return invalid("budget is 0: want 1 or more; to let the calls fail, deny");
+    }
+    let scope = Scope { once, until: time(for_s)?, trees, budget };
+    asking.answer(Request::Approve { incident: id, scope, reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/deny",
+    params(("id" = u64, Path, description = "The incident")),
+    request_body = ReasonBody,
+    responses((status = 200, description = "Whose calls fail", body = Moved), Otherwise)
+)]
+async fn deny(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::Deny { incident: id, reason: body.reason }).await
 }
 
 #[utoipa::path(

@@ -1,12 +1,13 @@
 //! What an effect does. The only place from which the agent acts.
 
+mod release;
+
 use std::{sync::Arc, thread, time::Duration};
 
 use agent_common::rules::{
-    BootNs, NEVER,
+    NEVER,
     judge::{Phase, Standing},
 };
-use rustix::process::Signal;
 
 use super::{
     CallId, Effect, NotReloaded, Outcome, Reload, SelfTested, Touched,
@@ -17,17 +18,8 @@ use super::{
 use crate::{
     api::{Code, LeftAlone, Problem, ProcessView, Target, Verb},
     clock::boot_now,
-    enforcer::{
-        freezer::ThawOutcome,
-        pidfd,
-        release::{Release, release},
-    },
-    processes::{
-        proc::{self, ProcessId},
-        view::view,
-    },
+    processes::view::view,
     report::Event,
-    sensor::Member,
 };
 
 impl Agent {
@@ -40,15 +32,21 @@ impl Agent {
                 }
             }
             Effect::Trip { account } => {
-                let tripped = Standing { phase: Phase::Tripped, until: NEVER };
-                self.in_force.generation.set_standing(&account, tripped);
+                let frozen = Standing { phase: Phase::Frozen, until: NEVER };
+                self.in_force.generation.set_standing(&account, frozen);
             }
             Effect::Freeze { incident, target } => self.freeze(incident, &target),
-            Effect::Thaw { incident, account } => {
-                let mut members = self.arm(account.as_deref());
-                let thawed = self.thaw(incident, &mut members);
-                let done = self.go_on(account.as_deref(), Release::plan(&members), thawed);
-                self.say(Outcome::Thawed { incident, done });
+            Effect::Thaw { incident, account } => self.let_go_on(incident, account.as_deref()),
+            Effect::Approve { incident, account, arm, leave } => {
+                self.approve(incident, &account, arm, &leave);
+            }
+            Effect::Deny { incident, account } => self.deny(incident, &account),
+            Effect::Stand { account, standing } => self.stand(&account, standing),
+            Effect::Arm { account } => self.arm_again(&account),
+            Effect::Withdraw { approval } => {
+                if let Err(error) = self.in_force.generation.withdraw(approval) {
+                    log::error!("cannot take back approval {approval}, which is over: {error:#}");
+                }
             }
             Effect::Kill { incident, account, processes } => {
                 self.kill(incident, account.as_deref(), &processes);
@@ -57,7 +55,7 @@ impl Agent {
             Effect::Off { call } => self.off(call),
             Effect::On { call } => {
                 // A burst that was only observed must stop nobody now.
-                self.arm_all();
+                self.begin_all_anew();
                 self.in_force.generation.enforce();
                 self.stale = true;
                 self.say(Outcome::On { call });
@@ -110,97 +108,6 @@ impl Agent {
         let processes = views.into_iter().filter(is_frozen).collect();
         let cgroups = self.freezer.leaves(incident);
         self.say(Outcome::Froze { incident, done: Touched { processes, cgroups, left_alone, began } });
-    }
-
-    /// An account begins anew, with its whole budget; its members.
-    fn arm(&mut self, account: Option<&str>) -> Vec<Member> {
-        let Some(account) = account else { return Vec::new() };
-        let generation = &mut self.in_force.generation;
-        generation.forgive(account, boot_now());
-        generation.set_standing(account, Standing::ARMED);
-        let members = self.in_force.members_of(account);
-        for member in members.iter().filter(|member| member.stopped) {
-            if let Err(error) = self.in_force.generation.kernel.goes_on(member.pid) {
-                log::error!("process {} goes on, but counts as stopped: {error}", member.pid);
-            }
-        }
-        members
-    }
-
-    fn arm_all(&mut self) {
-        let names: Vec<String> = self.in_force.generation.names().accounts().map(str::to_owned).collect();
-        names.iter().for_each(|account| drop(self.arm(Some(account))));
-    }
-
-    /// Lets go on; then, on a thread, looks after the wrappers, which take their time.
-    fn go_on(&self, account: Option<&str>, release: Release, thawed: Thawed) -> Touched {
-        let Thawed { began, cgroups, left_alone, mut pids } = thawed;
-        let going = release.begin();
-        pids.extend(going.pids());
-        let may = account.map(|account| self.in_force.generation.may(account)).transpose();
-        thread::spawn(move || match may {
-            Ok(Some(may)) => going.settle(may),
-            Ok(None) => going.settle(|| true),
-            Err(error) => log::error!("wrappers of what goes on may stay stopped: {error:#}"),
-        });
-        // One may have been stopped and frozen.
-        pids.sort_unstable();
-        pids.dedup();
-        let processes = pids.into_iter().filter_map(proc::process);
-        Touched {
-            processes: processes.map(|process| view(&process, false)).collect(),
-            cgroups,
-            left_alone,
-            began,
-        }
-    }
-
-    /// Thaws a freeze, if there is one; who was stopped by signals is added to `members`.
-    fn thaw(&mut self, incident: u64, members: &mut Vec<Member>) -> Thawed {
-        let began = boot_now();
-        let pids = self.freezer.processes(incident).iter().map(|id| id.pid).collect();
-        let ThawOutcome { stopped, kept, back, .. } = self.freezer.thaw(incident);
-        members.extend(stopped);
-        let left_alone = kept.iter().map(|kept| LeftAlone::group(kept.to_string())).collect();
-        Thawed { began, cgroups: back.min(1) as u64, left_alone, pids }
-    }
-
-    /// Ends processes; then what waited for them goes on: sudo stops itself with its child and would stay so.
-    fn kill(&mut self, incident: u64, account: Option<&str>, processes: &[ProcessId]) {
-        let mut members = self.arm(account);
-        let killed: Vec<ProcessView> = processes
-            .iter()
-            .filter_map(|id| proc::process(id.pid).filter(|now| now.start == id.start))
-            .map(|process| view(&process, false))
-            .collect();
-        let before = Release::plan(&members);
-        for id in processes {
-            if let Some(process) = pidfd::Handle::open(*id)
-                && let Err(error) = process.signal(Signal::KILL)
-            {
-                log::error!("cannot kill process {}: {error}", id.pid);
-            }
-        }
-        members.clear();
-        let thawed = self.thaw(incident, &mut members);
-        let done = Touched { processes: killed, ..self.go_on(account, before, thawed) };
-        self.say(Outcome::Killed { incident, done });
-    }
-
-    /// Everything goes on.
-    fn off(&mut self, call: CallId) {
-        self.in_force.generation.observe();
-        let mut members = self.in_force.generation.kernel.members();
-        let mut all = Thawed { began: boot_now(), ..Thawed::default() };
-        let frozen: Vec<u64> = self.freezer.ids().collect();
-        for incident in frozen {
-            let thawed = self.thaw(incident, &mut members);
-            all.pids.extend(thawed.pids);
-            all.left_alone.extend(thawed.left_alone);
-        }
-        self.arm_all();
-        let done = self.go_on(None, Release::plan(&members), all);
-        self.say(Outcome::Off { call, done });
     }
 
     /// On a thread: the kernel takes half a second to verify the programs.
@@ -272,21 +179,6 @@ impl Agent {
         self.self_test_failure = done.as_ref().err().cloned();
         self.say(Outcome::SelfTested { call, done });
     }
-
-    /// Everything goes on and the programs are detached.
-    fn let_go(&mut self) {
-        let mut members = Vec::new();
-        let frozen: Vec<u64> = self.freezer.ids().collect();
-        let mut pids: Vec<u32> =
-            frozen.into_iter().flat_map(|incident| self.thaw(incident, &mut members).pids).collect();
-        match self.in_force.generation.let_go() {
-            Ok(released) => pids.extend(released),
-            Err(error) => log::error!("not everything was let go; run burstguard release: {error:#}"),
-        }
-        pids.extend(release(&members));
-        self.memory.forget();
-        self.output.say(&Event::Released { pids });
-    }
 }
 
 /// Something that was under way is done.
@@ -302,13 +194,4 @@ pub(super) enum Finished {
         call: CallId,
         why: NotReloaded,
     },
-}
-
-/// What a thaw has let go on.
-#[derive(Default)]
-struct Thawed {
-    began: BootNs,
-    cgroups: u64,
-    left_alone: Vec<LeftAlone>,
-    pids: Vec<u32>,
 }

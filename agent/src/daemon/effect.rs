@@ -1,6 +1,8 @@
 //! The only ways in which the agent acts.
 
-use agent_common::rules::BootNs;
+use std::path::PathBuf;
+
+use agent_common::rules::{BootNs, judge::Standing};
 
 use super::CallId;
 use crate::{
@@ -8,6 +10,27 @@ use crate::{
     processes::proc::ProcessId,
     report::Event,
 };
+
+/// Leave to finish what waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leave {
+    /// Exactly the calls that wait, and nothing more.
+    pub(crate) once: bool,
+    pub(crate) until: BootNs,
+    /// How many operations at most; none: any number.
+    pub(crate) allowance: Option<u64>,
+    /// Where, besides the directories of the calls that wait.
+    pub(crate) within: Vec<Within>,
+}
+
+/// A directory, and all that is below it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Within {
+    /// The protected root.
+    pub(crate) tree: PathBuf,
+    /// Its path below the root; empty for the root itself.
+    pub(crate) path: Vec<u8>,
+}
 
 /// One thing to do. What has an outcome comes back as [`super::Outcome`].
 #[derive(Debug, PartialEq)]
@@ -22,6 +45,17 @@ pub(crate) enum Effect {
     Freeze { incident: u64, target: Target },
     /// Let go on what an incident stopped (of its account) and froze; the account is armed with its whole budget.
     Thaw { incident: u64, account: Option<String> },
+    /// Let the calls of an account that wait happen, and those processes and what they start finish; its account is armed.
+    /// What an incident froze goes on.
+    Approve { incident: u64, account: String, arm: bool, leave: Leave },
+    /// Let the calls of an account that wait fail, and whatever it destroys next; what an incident froze goes on.
+    Deny { incident: u64, account: String },
+    /// An account stands so from now on; whoever of it was stopped without a call that waits goes on.
+    Stand { account: String, standing: Standing },
+    /// An account is armed, with as much of its budget as it has left; nobody of it waits.
+    Arm { account: String },
+    /// End an approval, by its index.
+    Withdraw { approval: u32 },
     /// End these processes, then as [`Effect::Thaw`].
     Kill { incident: u64, account: Option<String>, processes: Vec<ProcessId> },
     /// Observe only.

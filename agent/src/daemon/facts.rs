@@ -1,17 +1,21 @@
 //! How kernel and host stand at one moment, as plain data.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use agent_common::{
-    rules::{BootNs, judge},
+    rules::{
+        BootNs,
+        judge::{self, Tier},
+    },
     wire::Counter,
 };
 use jiff::{Timestamp, ToSpan as _};
 
 use super::tier::Chosen;
 use crate::api::ProcessView;
+use crate::policy::Hold;
 use crate::processes::proc::ProcessId;
-use crate::sensor::BudgetUse;
+use crate::sensor::{Approval, BudgetUse, HeldCall};
 
 /// Taken each second, and for each call.
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ pub(crate) struct Facts {
     pub(crate) wall: Timestamp,
     pub(crate) about: Arc<About>,
     pub(crate) accounts: Vec<AccountFacts>,
+    /// What responders have approved and is not over yet.
+    pub(crate) approvals: Vec<ApprovalFacts>,
     pub(crate) counters: Vec<(Counter, u64)>,
     /// Whether the policy's files say something else than what is in force.
     pub(crate) policy_changed: bool,
@@ -52,6 +58,29 @@ pub(crate) struct AccountFacts {
     pub(crate) processes: u64,
     /// The processes that the kernel programs stopped.
     pub(crate) stopped: u64,
+    /// The calls that wait, the oldest first.
+    pub(crate) held: Vec<HeldFacts>,
+    /// How many calls were refused so far.
+    pub(crate) refused: u64,
+    /// What becomes of calls that wait if nobody decides.
+    pub(crate) hold: Hold,
+}
+
+/// A call that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeldFacts {
+    pub(crate) call: HeldCall,
+    /// The protected root of its first name; none for a directory above one.
+    pub(crate) tree: Option<PathBuf>,
+}
+
+/// An approval in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ApprovalFacts {
+    pub(crate) index: u32,
+    pub(crate) approval: Approval,
+    /// The processes that act under it.
+    pub(crate) processes: u64,
 }
 
 /// One process, with what a request needs to know of it.
@@ -65,6 +94,13 @@ pub(crate) struct ProcessFacts {
     pub(crate) spared: Option<&'static str>,
 }
 
+impl AccountFacts {
+    /// How many processes have a call that waits.
+    pub(crate) fn held_processes(&self) -> u64 {
+        self.held.iter().map(|held| held.call.process.pid).collect::<BTreeSet<_>>().len() as u64
+    }
+}
+
 impl Facts {
     /// The time of day of a moment on the kernel's clock.
     pub(crate) fn wall(&self, at: BootNs) -> Timestamp {
@@ -75,6 +111,16 @@ impl Facts {
             self.wall.checked_add(ns(at - self.now))
         };
         wall.unwrap_or(self.wall)
+    }
+
+    /// Whether calls can wait before anything has happened; else processes are stopped after the fact.
+    pub(crate) fn can_hold(&self) -> bool {
+        self.about.tier.tier == Tier::Lsm
+    }
+
+    /// The approval of an incident, while it is in force.
+    pub(crate) fn approval_of(&self, incident: u64) -> Option<&ApprovalFacts> {
+        self.approvals.iter().find(|facts| facts.approval.incident == incident)
     }
 
     pub(crate) fn account(&self, name: &str) -> Option<&AccountFacts> {

@@ -12,7 +12,7 @@ use super::{
     facts::{Facts, ProcessFacts},
 };
 use crate::{
-    api::{Request, Responder, Target},
+    api::{ProcessView, Request, Responder, Target},
     clock::boot_now,
     control::{Call, Caller},
     metrics::{self, MapFill},
@@ -31,13 +31,17 @@ const ANCESTORS: usize = 32;
 impl Agent {
     /// How things stand now.
     pub(super) fn gather_facts(&mut self) -> Result<Facts> {
+        self.in_force.generation.kernel.flush_warnings();
+        // First the time: what is later than it may not be seen here.
+        let now = boot_now();
+        let (accounts, approvals) = self.in_force.accounts().context("cannot read how the accounts stand")?;
         let generation = &mut self.in_force.generation;
-        generation.kernel.flush_warnings();
         Ok(Facts {
-            now: boot_now(),
+            now,
             wall: Timestamp::now(),
             about: Arc::clone(&self.in_force.about),
-            accounts: generation.accounts().context("cannot read how the accounts stand")?,
+            accounts,
+            approvals,
             counters: generation.kernel.counters().context("cannot read the kernel programs' counters")?,
             policy_changed: self.policy_changed,
         })
@@ -64,7 +68,10 @@ impl Agent {
         let about = match request {
             _ if !rights.allow(request.right(caller.pid), acts_for.is_some()) => Vec::new(),
             Request::Freeze { target, .. } => self.processes_of(target),
-            Request::Incident(id) | Request::Kill { incident: id, .. } => self.processes_in(*id),
+            Request::Incident(id)
+            | Request::Kill { incident: id, .. }
+            | Request::Approve { incident: id, .. }
+            | Request::Deny { incident: id, .. } => self.processes_in(*id),
             Request::Whois(pid) => {
                 proc::process(*pid).into_iter().chain(proc::ancestors(*pid).take(ANCESTORS)).collect()
             }
@@ -72,6 +79,9 @@ impl Agent {
             _ => Vec::new(),
         };
         let never_touch = NeverTouch::new();
+        let facts = self.gather_facts()?;
+        let held = facts.accounts.iter().flat_map(|account| &account.held);
+        let held: HashSet<ProcessId> = held.map(|held| held.call.process).collect();
         let asked = Asked {
             call: number,
             by: responder(caller),
@@ -79,8 +89,8 @@ impl Agent {
             rights,
             acts_for,
             request: request.clone(),
-            facts: Arc::new(self.gather_facts()?),
-            about: about.iter().map(|process| self.process_facts(process, &never_touch)).collect(),
+            facts: Arc::new(facts),
+            about: about.iter().map(|process| self.process_facts(process, &held, &never_touch)).collect(),
             askers: proc::ancestors(caller.pid).map(|process| process.pid).chain([caller.pid]).collect(),
         };
         Ok(caller.is_there().then_some(asked))
@@ -92,13 +102,21 @@ impl Agent {
         (start == caller.start).then(|| account.to_owned())
     }
 
-    fn process_facts(&self, process: &Process, never_touch: &NeverTouch) -> ProcessFacts {
+    fn process_facts(
+        &self,
+        process: &Process,
+        held: &HashSet<ProcessId>,
+        never_touch: &NeverTouch,
+    ) -> ProcessFacts {
         let generation = &self.in_force.generation;
         let member = generation.kernel.member(process.pid).filter(|member| member.start == process.start);
         let account = member.and_then(|member| generation.names().account(member.account));
         ProcessFacts {
             id: process.id(),
-            view: view(process, member.is_some_and(|member| member.stopped)),
+            view: ProcessView {
+                held: held.contains(&process.id()),
+                ..view(process, member.is_some_and(|member| member.stopped))
+            },
             account: account.map(str::to_owned),
             spared: never_touch.spares(process.pid),
         }
@@ -138,7 +156,10 @@ impl Agent {
         };
         let members = known.account().map(|account| self.in_force.members_of(account)).unwrap_or_default();
         let stopped = members.iter().filter(|member| member.stopped).map(Member::id);
-        let mut found = alive(self.freezer.processes(incident).into_iter().chain(stopped));
+        let held =
+            known.account().map(|account| self.in_force.generation.held_of(account)).unwrap_or_default();
+        let held = held.iter().map(|call| call.process);
+        let mut found = alive(self.freezer.processes(incident).into_iter().chain(stopped).chain(held));
         found.sort_by_key(|process| process.pid);
         found.dedup();
         found

@@ -13,7 +13,7 @@ use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::{
     boot,
-    facts::AccountFacts,
+    facts::{AccountFacts, ApprovalFacts},
     names::Names,
     self_test::{self, Proof},
     tables::Tables,
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     clock::boot_now,
     enforcer::release::release,
+    policy::Hold,
     sensor::{Directory, Heirs, Kernel, Member, Predecessor, Record, State, TakenOver, clean_up},
     trees::{Trees, hold::hold},
 };
@@ -34,6 +35,8 @@ pub(crate) struct Generation {
     /// By account index.
     responses: Vec<u32>,
     directory: Directory,
+    /// What names are hashed with.
+    seed: u64,
     _trees: Trees,
 }
 
@@ -97,8 +100,13 @@ impl Generation {
         let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
         let responses = tables.accounts.iter().map(|account| account.response).collect();
-        let generation = Self { kernel, names: tables.names, responses, directory, _trees: trees };
+        let generation = Self { kernel, names: tables.names, responses, directory, seed, _trees: trees };
         Ok(Armed { generation, tier, proof, carried, retirement })
+    }
+
+    /// What names are hashed with.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The names behind the indices of its records.
@@ -106,10 +114,13 @@ impl Generation {
         &self.names
     }
 
-    /// Every account, as it is now.
-    pub(crate) fn accounts(&self) -> Result<Vec<AccountFacts>> {
+    /// Every account, as it is now, and what is approved.
+    pub(crate) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<ApprovalFacts>)> {
         let now = boot_now();
         let members = self.kernel.members();
+        let held = self.held();
+        let approvals = self.approvals(&members);
+        let waits = |member: &Member| held.iter().any(|held| held.call.process.pid == member.pid);
         let account = |(index, name): (u32, &str)| {
             let own = || members.iter().filter(|member| member.account == index);
             Ok(AccountFacts {
@@ -118,10 +129,14 @@ impl Generation {
                 standing: self.kernel.standing(index).at(now),
                 budgets: self.kernel.uses(index, now)?,
                 processes: own().count() as u64,
-                stopped: own().filter(|member| member.stopped).count() as u64,
+                stopped: own().filter(|member| member.stopped && !waits(member)).count() as u64,
+                held: held.iter().filter(|held| held.call.account == index).cloned().collect(),
+                refused: self.kernel.refused(index),
+                hold: Hold::default(),
             })
         };
-        (1..).zip(self.names.accounts()).map(account).collect()
+        let accounts = (1..).zip(self.names.accounts()).map(account).collect::<Result<_>>()?;
+        Ok((accounts, approvals))
     }
 
     fn unread(&mut self) -> Vec<Record> {

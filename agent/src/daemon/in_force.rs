@@ -1,6 +1,7 @@
 //! The policy in force: the generation that carries it out, and what of it the kernel does not know.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,7 +10,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::{
-    facts::About,
+    facts::{About, AccountFacts, ApprovalFacts},
     generation::{Armed, Carried, Generation, Retirement},
     self_test::Proof,
     tables::Tables,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     api::Target,
-    policy::{Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
+    policy::{Hold, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
     processes::{
         proc::{Process, ProcessId},
         target,
@@ -30,6 +31,8 @@ pub(crate) struct InForce {
     pub(super) generation: Generation,
     pub(super) about: Arc<About>,
     pub(super) roles: Roles,
+    /// By account: what becomes of calls that wait if nobody decides.
+    holds: HashMap<String, Hold>,
     /// Where it was read from.
     pub(super) file: PathBuf,
 }
@@ -74,11 +77,21 @@ pub(super) fn bring(
         policy_loaded_at: now,
         policy_warnings: warnings.iter().map(ToString::to_string).collect(),
     };
-    let in_force = InForce { generation, about: Arc::new(about), roles: policy.roles, file };
+    let holds = policy.accounts.iter().map(|account| (account.name.clone(), account.hold)).collect();
+    let in_force = InForce { generation, about: Arc::new(about), roles: policy.roles, holds, file };
     Ok(Come { in_force, proof, carried, retirement })
 }
 
 impl InForce {
+    /// Every account, as it is now, and what is approved.
+    pub(super) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<ApprovalFacts>)> {
+        let (mut accounts, approvals) = self.generation.accounts()?;
+        for account in &mut accounts {
+            account.hold = self.holds.get(&account.name).copied().unwrap_or_default();
+        }
+        Ok((accounts, approvals))
+    }
+
     /// The processes that a target means, and nothing else of them: it is asked for while they are being frozen.
     pub(super) fn ids_of(&self, target: &Target) -> Vec<ProcessId> {
         match target {

@@ -108,6 +108,16 @@ pub(crate) enum Outcome {
         incident: u64,
         done: Touched,
     },
+    /// Each call that waited was judged again, and may happen.
+    Approved {
+        incident: u64,
+        done: Touched,
+    },
+    /// Each call that waited was judged again, and fails.
+    Denied {
+        incident: u64,
+        done: Touched,
+    },
     Reloaded {
         call: CallId,
         done: Result<Reload, NotReloaded>,

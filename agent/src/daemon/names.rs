@@ -37,6 +37,11 @@ impl Names {
         self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
     }
 
+    /// The index of a root.
+    pub(crate) fn root(&self, path: &Path) -> Option<u32> {
+        (1..).zip(&self.roots).find(|(_, root)| *root == path).map(|(index, _)| index)
+    }
+
     /// Every account.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &str> {
         self.accounts.iter().map(String::as_str)

@@ -7,6 +7,8 @@
 //! One pass is not enough: a wrapper that goes on may only now learn that its child had stopped, and stop itself. So the
 //! release looks again until nothing that it continued is stopped any more.
 
+mod wake;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -41,6 +43,10 @@ impl Release {
     /// As things stand now: a wrapper is found only while what it wraps is there.
     pub(crate) fn plan(members: &[Member]) -> Self {
         Self(order(members, proc::process))
+    }
+
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.0.iter()
     }
 
     /// Continues each.
@@ -132,7 +138,7 @@ mod tests {
     }
 
     fn member(pid: u32, stopped_ancestors: u32) -> Member {
-        Member { pid, start: u64::from(pid), account: 1, stopped: true, stopped_ancestors }
+        Member { pid, start: u64::from(pid), account: 1, stopped: true, stopped_ancestors, approval: 0 }
     }
 
     fn check(members: &[Member], stopped: &[Process], expected: &[u32]) {

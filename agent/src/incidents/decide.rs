@@ -1,4 +1,4 @@
-//! Decisions: who may make them, and what they set off.
+//! Decisions, and what they set off.
 
 use std::sync::Arc;
 
@@ -6,19 +6,15 @@ use agent_common::rules::BootNs;
 
 use super::{
     Incidents, Off,
-    incident::{Cause, Decided, Incident, Stage},
+    freeze::check_target,
+    incident::{Closed, Decided, Incident, Stage},
+    nanoseconds,
     waiting::reply,
 };
 use crate::{
-    api::{Answer, Code, Problem, Reason, Request, Responder, Right, Target, Verb},
-    daemon::{Asked, CallId, Effect, Facts, ProcessFacts},
-    report::Event,
+    api::{Answer, Code, Problem, Reason, Request, Responder, Target, Verb},
+    daemon::{Asked, CallId, Effect, Facts},
 };
-
-/// Attempts of an account within so long are one incident.
-const ATTEMPTS: BootNs = 600_000_000_000;
-/// The longest that a decision may last: nobody means more than a year.
-const LONGEST: BootNs = 365 * 86_400 * 1_000_000_000;
 
 impl Incidents {
     pub(super) fn on_asked(&mut self, asked: Asked, now: BootNs) -> Vec<Effect> {
@@ -32,60 +28,6 @@ impl Incidents {
             Ok(effects) => effects,
             Err(problem) => vec![reply(call, Err(problem))],
         }
-    }
-
-    /// Whether the asking process may: by its user's role, and only if it acts for no account.
-    fn may(&mut self, asked: &Asked, now: BootNs) -> Result<(), Box<(Problem, Vec<Effect>)>> {
-        let right = asked.request.right(asked.pid);
-        if let Some(account) = &asked.acts_for
-            && let Some(verb) = Verb::of(&asked.request)
-        {
-            let (id, times) = self.attempt(account, verb, asked, now);
-            let attempt = Event::Attempt { incident: id, account: account.clone(), pid: asked.pid, times };
-            let problem = Problem::new(
-                Code::NotAllowed,
-                format!(
-                    "pid {} acts for account {account} and may not decide; this attempt is recorded as incident {id}",
-                    asked.pid
-                ),
-            );
-            return Err(Box::new((problem, vec![Effect::Report(attempt)])));
-        }
-        if asked.rights.allow(right, false) {
-            return Ok(());
-        }
-        let role = match right {
-            Right::Own | Right::View => "view",
-            Right::Respond => "respond",
-            Right::Admin => "admin",
-        };
-        let problem = Problem::new(Code::NotAllowed, format!("{} has not the role \"{role}\"", asked.by))
-            .help(format!(
-                "the policy's [roles] {role} says who has it; by default root and group burstguard"
-            ));
-        Err(Box::new((problem, Vec::new())))
-    }
-
-    fn attempt(&mut self, account: &str, verb: Verb, asked: &Asked, now: BootNs) -> (u64, u64) {
-        let recent = self.incidents.values_mut().rev().find(|incident| {
-            matches!(&incident.cause, Cause::Attempt { account: of, .. } if of == account)
-                && now.saturating_sub(incident.opened) < ATTEMPTS
-        });
-        if let Some(Incident { id, cause: Cause::Attempt { times, .. }, last, .. }) = recent {
-            *times += 1;
-            *last = now;
-            return (*id, *times);
-        }
-        let cause = Cause::Attempt { account: account.to_owned(), times: 1 };
-        let incident = self.open(cause, now, Stage::Observed);
-        incident.decisions.push(Decided {
-            at: now,
-            verb,
-            by: asked.by.clone(),
-            reason: String::new(),
-            outcome: "refused: it acts for the account".to_owned(),
-        });
-        (incident.id, 1)
     }
 
     fn carry_out(&mut self, asked: Asked, now: BootNs) -> Result<Vec<Effect>, Problem> {
@@ -109,13 +51,17 @@ impl Incidents {
                 check_target(&target, &about, &askers)?;
                 return Ok(self.freeze_asked(call, target, by, &reason, until, now));
             }
+            Request::Approve { incident, scope, reason } => {
+                return self.approve(call, incident, &scope, by, &reason, now);
+            }
+            Request::Deny { incident, reason } => return self.deny(call, incident, by, &reason, now),
             Request::Thaw { incident: Some(id), reason } => return self.thaw(call, &[id], by, &reason, now),
             Request::Thaw { incident: None, reason } => {
-                let open: Vec<u64> = self.open_ids().collect();
+                let open: Vec<u64> = self.those_that_admit(Verb::Thaw).collect();
                 if open.is_empty() {
                     return Err(Problem::new(
                         Code::NotFound,
-                        "no incident is open: nothing is stopped or frozen",
+                        "no incident is open: nothing is held, stopped or frozen, and nobody is denied",
                     ));
                 }
                 return self.thaw(call, &open, by, &reason, now);
@@ -132,7 +78,7 @@ impl Incidents {
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
             Request::Off { until, reason } => {
                 self.off = Some(Off { until: until.map(|span| now.saturating_add(nanoseconds(span))) });
-                let open: Vec<u64> = self.open_ids().collect();
+                let open: Vec<u64> = self.those_that_admit(Verb::Off).collect();
                 for id in &open {
                     self.decide(*id, Verb::Off, &by, reason.as_str(), now)?;
                 }
@@ -152,58 +98,18 @@ impl Incidents {
         Ok(vec![reply(call, Ok(answer))])
     }
 
-    fn open_ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.incidents.values().filter(|incident| incident.is_open()).map(|incident| incident.id)
+    fn those_that_admit(&self, verb: Verb) -> impl Iterator<Item = u64> + '_ {
+        self.incidents.values().filter(move |incident| incident.admits(verb)).map(|incident| incident.id)
     }
 
-    /// The account that begins anew when an incident ends: none while another freeze of it is open, which its thaw will end
-    /// for all.
-    fn account_of(&self, id: u64) -> Option<String> {
+    /// The account that begins anew when an incident ends: none while another incident keeps it as it is, a freeze, which its
+    /// thaw will end for all, or one that waits for a decision of its own.
+    pub(super) fn account_of(&self, id: u64) -> Option<String> {
         let account = self.incidents.get(&id)?.account()?;
-        let mut others = self.incidents.values().filter(|other| other.id != id && other.is_frozen());
-        let held = others.any(|other| other.account() == Some(account));
-        (!held).then(|| account.to_owned())
-    }
-
-    /// Freezes for a responder, as an incident of its own.
-    fn freeze_asked(
-        &mut self,
-        call: CallId,
-        target: Target,
-        by: Responder,
-        reason: &Reason,
-        until: Option<BootNs>,
-        now: BootNs,
-    ) -> Vec<Effect> {
-        let incident =
-            self.open(Cause::Freeze { target: target.clone() }, now, Stage::Freezing { since: now });
-        incident.until = until;
-        let id = incident.id;
-        self.wait(call, Verb::Freeze, &[id], by.clone(), now);
-        self.freeze(id, target, by, reason.as_str(), now)
-    }
-
-    /// The effects of freezing for an incident. An account trips, so that what joins it later is stopped too.
-    pub(super) fn freeze(
-        &mut self,
-        id: u64,
-        target: Target,
-        by: Responder,
-        reason: &str,
-        now: BootNs,
-    ) -> Vec<Effect> {
-        if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.stage = Stage::Freezing { since: now };
-            incident.decisions.push(Decided {
-                at: now,
-                verb: Verb::Freeze,
-                by,
-                reason: reason.to_owned(),
-                outcome: String::new(),
-            });
-        }
-        let trip = target.account().map(|account| Effect::Trip { account: account.to_owned() });
-        trip.into_iter().chain([Effect::Freeze { incident: id, target }]).collect()
+        let keeps = |other: &Incident| other.is_frozen() || other.keeps(0).is_some();
+        let mut others = self.incidents.values().filter(|other| other.id != id && keeps(other));
+        let kept = others.any(|other| other.account() == Some(account));
+        (!kept).then(|| account.to_owned())
     }
 
     fn thaw(
@@ -218,7 +124,19 @@ impl Incidents {
             self.decide(*id, Verb::Thaw, &by, reason.as_str(), now)?;
         }
         self.wait(call, Verb::Thaw, ids, by, now);
-        Ok(ids.iter().map(|id| Effect::Thaw { incident: *id, account: self.account_of(*id) }).collect())
+        Ok(ids.iter().flat_map(|id| self.thawed(*id, now)).collect())
+    }
+
+    /// Lets an incident go. An account that another one keeps does not begin anew: it stands as it did before it was frozen.
+    fn thawed(&self, id: u64, now: BootNs) -> Vec<Effect> {
+        let thaw = Effect::Thaw { incident: id, account: self.account_of(id) };
+        let kept = self.incidents.get(&id).and_then(Incident::account).and_then(|account| {
+            let others = || self.incidents.values().filter(|other| other.account() == Some(account));
+            let standing = others().find_map(|other| other.keeps(now))?;
+            let frozen = others().any(Incident::is_frozen);
+            (!frozen).then(|| Effect::Stand { account: account.to_owned(), standing })
+        });
+        kept.into_iter().chain([thaw]).collect()
     }
 
     /// Records a decision on an incident that waits for one.
@@ -232,7 +150,7 @@ impl Incidents {
     ) -> Result<(), Problem> {
         let facts = Arc::clone(&self.facts);
         let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
-        if !incident.is_open() {
+        if !incident.admits(verb) {
             return Err(already(incident, &facts));
         }
         incident.decide(Decided {
@@ -254,8 +172,12 @@ impl Incidents {
             .map(|incident| incident.id)
             .collect();
         for id in due {
+            if let Some(then) = self.incidents.get(&id).and_then(|incident| incident.then) {
+                effects.extend(self.undecided(id, then, now));
+                continue;
+            }
             if self.decide(id, Verb::Thaw, &Responder::Deadline, "its time is over", now).is_ok() {
-                effects.push(Effect::Thaw { incident: id, account: self.account_of(id) });
+                effects.extend(self.thawed(id, now));
             }
         }
         if self.off.and_then(|off| off.until).is_some_and(|until| until <= now) {
@@ -266,61 +188,33 @@ impl Incidents {
     }
 }
 
-fn check_target(target: &Target, about: &[ProcessFacts], askers: &[u32]) -> Result<(), Problem> {
-    if *target == Target::User(0) {
-        let why = "root is nearly the whole host, and the way in to repair it";
-        return Err(Problem::new(Code::NotAllowed, format!("{target} is never frozen: {why}"))
-            .help("name an account, a unit, a cgroup or a process"));
-    }
-    let spared = match (target, about) {
-        (_, []) => {
-            let nobody = format!("nothing to freeze: {target} has no processes here");
-            return Err(Problem::new(Code::NotFound, nobody));
+/// Why there is nothing left to decide.
+pub(super) fn already(incident: &Incident, facts: &Facts) -> Problem {
+    let id = incident.id;
+    let nothing = |why: &str| Problem::new(Code::AlreadyDecided, format!("incident {id} {why}"));
+    let decision = match (incident.stage, incident.decisions.last()) {
+        (Stage::Closed { how: Closed::Gone, .. }, _) => {
+            return nothing("is over: the processes that waited have ended, and nobody had decided");
         }
-        // The process itself, which comes first: what it has started is nearly the whole host if it is pid 1.
-        (Target::Pid(_), [first, ..]) => first.spared,
-        (_, [first, rest @ ..]) => {
-            first.spared.filter(|_| rest.iter().all(|process| process.spared.is_some()))
-        }
-    };
-    if let Some(why) = spared {
-        return Err(Problem::new(Code::NotAllowed, format!("{target} is never frozen: {why}")));
-    }
-    if let Some(asker) = about.iter().find(|process| askers.contains(&process.id.pid)) {
-        let message =
-            format!("{target} includes pid {}, which asks for it or has started what does", asker.id.pid);
-        return Err(Problem::new(Code::NotAllowed, message)
-            .help("ask from another session, or name an account, a unit or a smaller cgroup"));
-    }
-    Ok(())
-}
-
-fn already(incident: &Incident, facts: &Facts) -> Problem {
-    let Some(decision) = incident.decisions.last().filter(|_| !matches!(incident.stage, Stage::Observed))
-    else {
-        return Problem::new(
-            Code::AlreadyDecided,
-            format!("incident {} waits for nobody: nothing was stopped", incident.id),
-        );
+        (Stage::Observed, _) | (_, None) => return nothing("waits for nobody: nothing was stopped"),
+        (_, Some(decision)) => decision,
     };
     let verb = decision.verb.past();
     let reason =
         if decision.reason.is_empty() { String::new() } else { format!(", reason {:?}", decision.reason) };
-    Problem::new(
-        Code::AlreadyDecided,
-        format!(
-            "incident {} is already decided: {verb} by {} at {}{reason}",
-            incident.id,
-            decision.by,
-            facts.wall(decision.at).strftime("%FT%TZ")
-        ),
-    )
+    let problem = nothing(&format!(
+        "is already decided: {verb} by {} at {}{reason}",
+        decision.by,
+        facts.wall(decision.at).strftime("%FT%TZ")
+    ));
+    match incident.stage {
+        Stage::Denied => problem.help(format!(
+            "the calls have failed and cannot be resumed; to let the account begin anew: burstguard thaw {id}"
+        )),
+        _ => problem,
+    }
 }
 
 pub(super) fn no_incident(id: u64) -> Problem {
     Problem::new(Code::NotFound, format!("there is no incident {id}")).help("burstguard incidents lists them")
-}
-
-fn nanoseconds(span: std::time::Duration) -> BootNs {
-    u64::try_from(span.as_nanos()).unwrap_or(LONGEST).min(LONGEST)
 }

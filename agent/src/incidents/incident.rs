@@ -2,20 +2,31 @@
 //!
 //! ```text
 //!   burst, observed ──────────────► Observed
-//!   burst ──► Stopped ──┬─ thaw ──► Ending ─► Closed
-//!      │ response freeze│              ▲
-//!      ▼                └─ kill ───────┤
-//!   Freezing ──frozen 1──► Frozen ─────┘        Frozen ── all processes gone ──► Closed
+//!   burst ──► Held or Stopped ──┬─ thaw, approve ──► Ending ─► Closed
+//!      │ response freeze        │                    ▲   │
+//!      ▼                        └─ kill, deny ───────┤   └─ was it deny ──► Denied ── quiet, thaw ──► Closed
+//!   Freezing ──frozen 1──► Frozen ───────────────────┘
+//!   burst, response deny ──► Denied
+//!   Held, Frozen ── all processes gone ──► Closed
 //! ```
+//!
+//! It depends on the tier whether calls are held or processes stopped after the fact.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use agent_common::rules::{BootNs, Kind, Kinds};
+use agent_common::rules::{
+    BootNs, Kind, Kinds, NEVER,
+    judge::{Phase, QUIET, Standing},
+};
 
-use crate::api::{self, Bytes, Responder, Target, Verb};
+use super::nanoseconds;
+use crate::{
+    api::{self, Bytes, Responder, Target, Verb},
+    policy::{Hold, Then},
+};
 
 /// How many acts are kept whole.
-const ACTS: usize = 32;
+pub(super) const ACTS: usize = 32;
 
 /// A burst, a freeze or an attempt.
 #[derive(Clone, Debug)]
@@ -33,9 +44,19 @@ pub(crate) struct Incident {
     pub(crate) done: u64,
     /// The processes that the kernel programs stopped.
     pub(crate) stopped: BTreeMap<u32, Bytes>,
+    /// How many calls of the account had been refused before it.
+    pub(crate) refused_before: u64,
+    /// How many have been since.
+    pub(crate) refused: u64,
+    /// Operations that happened under its approval.
+    pub(crate) approved: u64,
+    /// When a call was last seen to wait.
+    pub(crate) held_at: BootNs,
     pub(crate) stage: Stage,
-    /// When it is thawed by itself.
+    /// When it is decided by itself.
     pub(crate) until: Option<BootNs>,
+    /// What is decided then, where calls wait for it; else it is thawed.
+    pub(crate) then: Option<Then>,
     pub(crate) decisions: Vec<Decided>,
 }
 
@@ -58,6 +79,11 @@ pub(crate) enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Observed,
+    /// Calls wait that have not happened.
+    Held,
+    /// What the account destroys is refused, until it has been quiet.
+    Denied,
+    /// Stopped after the fact.
     Stopped,
     Freezing {
         since: BootNs,
@@ -76,9 +102,11 @@ pub(crate) enum Stage {
     },
 }
 
-/// A stage in which processes wait.
+/// A stage from which something is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Open {
+    Held,
+    Denied,
     Stopped,
     Frozen { processes: u64 },
 }
@@ -86,6 +114,8 @@ pub(crate) enum Open {
 /// How an incident ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closed {
+    Approved,
+    Denied,
     Thawed,
     Killed,
     Gone,
@@ -124,8 +154,13 @@ impl Incident {
             kinds: [0; Kind::COUNT],
             done: 0,
             stopped: BTreeMap::new(),
+            refused_before: 0,
+            refused: 0,
+            approved: 0,
+            held_at: opened,
             stage,
             until: None,
+            then: None,
             decisions: Vec::new(),
         }
     }
@@ -158,7 +193,41 @@ impl Incident {
 
     /// Whether processes wait for a decision.
     pub(crate) fn is_open(&self) -> bool {
-        self.open().is_some()
+        self.open().is_some_and(|open| open != Open::Denied)
+    }
+
+    /// Whether it is not to be forgotten.
+    pub(crate) fn goes_on(&self) -> bool {
+        !matches!(self.stage, Stage::Observed | Stage::Closed { .. })
+    }
+
+    /// The standing in which it keeps its account, if nothing else of it is frozen.
+    pub(crate) fn keeps(&self, now: BootNs) -> Option<Standing> {
+        match self.stage {
+            Stage::Held => Some(Standing { phase: Phase::Tripped, until: NEVER }),
+            Stage::Denied => Some(Standing { phase: Phase::Denied, until: now.saturating_add(QUIET) }),
+            _ => None,
+        }
+    }
+
+    /// Whether something is left that this would decide.
+    pub(crate) fn admits(&self, verb: Verb) -> bool {
+        match self.open() {
+            None => false,
+            Some(Open::Denied) => matches!(verb, Verb::Thaw | Verb::Off),
+            Some(_) => true,
+        }
+    }
+
+    /// Lets calls wait in it, for so long.
+    pub(crate) fn hold(&mut self, since: BootNs, hold: Hold) {
+        self.until = Some(since.saturating_add(nanoseconds(hold.deadline)));
+        self.then = Some(hold.then);
+    }
+
+    /// The stage in which a burst waits.
+    pub(crate) fn waits(&self) -> Stage {
+        if self.then.is_some() { Stage::Held } else { Stage::Stopped }
     }
 
     /// Whether its processes are frozen, or will be.
@@ -168,6 +237,8 @@ impl Incident {
 
     fn open(&self) -> Option<Open> {
         match self.stage {
+            Stage::Held => Some(Open::Held),
+            Stage::Denied => Some(Open::Denied),
             Stage::Stopped => Some(Open::Stopped),
             Stage::Freezing { .. } => Some(Open::Frozen { processes: 0 }),
             Stage::Frozen { processes } => Some(Open::Frozen { processes }),
@@ -188,7 +259,7 @@ impl Incident {
         }
     }
 
-    fn count(&mut self, at: BootNs, kinds: Kinds) {
+    pub(super) fn count(&mut self, at: BootNs, kinds: Kinds) {
         self.done += 1;
         self.last = self.last.max(at);
         self.opened = self.opened.min(at);
@@ -208,8 +279,13 @@ impl Incident {
     /// The effect of the last decision is done.
     pub(crate) fn ended(&mut self, now: BootNs, outcome: String) {
         let Stage::Ending { verb, .. } = self.stage else { return };
-        let how = if verb == Verb::Kill { Closed::Killed } else { Closed::Thawed };
-        self.stage = Stage::Closed { at: now, how };
+        let closed = |how| Stage::Closed { at: now, how };
+        self.stage = match verb {
+            Verb::Deny => Stage::Denied,
+            Verb::Approve => closed(Closed::Approved),
+            Verb::Kill => closed(Closed::Killed),
+            _ => closed(Closed::Thawed),
+        };
         if let Some(decision) = self.decisions.last_mut() {
             decision.outcome = outcome;
         }
@@ -218,56 +294,16 @@ impl Incident {
     pub(crate) fn state(&self) -> api::State {
         match self.stage {
             Stage::Observed => api::State::Observed,
+            Stage::Held | Stage::Ending { from: Open::Held, .. } => api::State::Held,
+            Stage::Denied | Stage::Ending { from: Open::Denied, .. } => api::State::Denied,
+            Stage::Closed { how: Closed::Approved, .. } => api::State::Approved,
+            Stage::Closed { how: Closed::Denied, .. } => api::State::Denied,
             Stage::Stopped | Stage::Ending { from: Open::Stopped, .. } => api::State::Stopped,
             Stage::Freezing { .. } => api::State::Freezing,
             Stage::Frozen { .. } | Stage::Ending { from: Open::Frozen { .. }, .. } => api::State::Frozen,
             Stage::Closed { how: Closed::Thawed, .. } => api::State::Thawed,
             Stage::Closed { how: Closed::Killed, .. } => api::State::Killed,
             Stage::Closed { how: Closed::Gone, .. } => api::State::Gone,
-        }
-    }
-}
-
-/// The acts of an account that came last, which a burst looks back on.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Recent {
-    /// All of them, as far as there is room.
-    kinds: VecDeque<(BootNs, Kinds)>,
-    /// The last of them, whole.
-    acts: VecDeque<Act>,
-}
-
-impl Recent {
-    /// The largest budget there may be, twice.
-    const ROOM: usize = 2048;
-
-    pub(crate) fn push(&mut self, act: Act) {
-        self.kinds.keep_last(Self::ROOM - 1);
-        self.kinds.push_back((act.at, act.kinds));
-        self.acts.keep_last(ACTS - 1);
-        self.acts.push_back(act);
-    }
-
-    /// Hands the acts since a moment over to an incident.
-    pub(crate) fn move_into(&mut self, incident: &mut Incident, since: BootNs) {
-        let Self { kinds, acts } = std::mem::take(self);
-        let whole = acts.into_iter().filter(|act| act.at >= since);
-        let counted = kinds.into_iter().filter(|(at, _)| *at >= since);
-        for (at, kinds) in counted {
-            incident.count(at, kinds);
-        }
-        incident.acts.extend(whole);
-    }
-}
-
-trait KeepLast {
-    fn keep_last(&mut self, most: usize);
-}
-
-impl<T> KeepLast for VecDeque<T> {
-    fn keep_last(&mut self, most: usize) {
-        while self.len() > most {
-            self.pop_front();
         }
     }
 }

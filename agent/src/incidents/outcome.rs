@@ -19,6 +19,8 @@ impl Incidents {
         match outcome {
             Outcome::Froze { incident, done } => self.on_froze(incident, done, now),
             Outcome::Thawed { incident, done } => self.on_ended(incident, Verb::Thaw, done, now),
+            Outcome::Approved { incident, done } => self.on_ended(incident, Verb::Approve, done, now),
+            Outcome::Denied { incident, done } => self.on_ended(incident, Verb::Deny, done, now),
             Outcome::Killed { incident, done } => self.on_ended(incident, Verb::Kill, done, now),
             Outcome::Off { call, done } => self.on_off(call, done, now),
             Outcome::On { call } => {
@@ -41,7 +43,7 @@ impl Incidents {
             }
             incident.stage = match incident.cause {
                 Cause::Freeze { .. } | Cause::Left { .. } => Stage::Closed { at: now, how: Closed::Gone },
-                Cause::Burst { .. } | Cause::Found { .. } | Cause::Attempt { .. } => Stage::Stopped,
+                Cause::Burst { .. } | Cause::Found { .. } | Cause::Attempt { .. } => incident.waits(),
             };
             for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
                 waiting.failed.push(format!("incident {id}: {error}"));
@@ -94,6 +96,8 @@ impl Incidents {
             }
             Stage::Freezing { .. }
             | Stage::Observed
+            | Stage::Held
+            | Stage::Denied
             | Stage::Stopped
             | Stage::Ending { .. }
             | Stage::Closed { .. } => Vec::new(),
@@ -120,7 +124,9 @@ impl Incidents {
             reason,
             pids: touched.processes.iter().map(|process| process.pid).collect(),
         };
-        if let Some(account) = incident.account().map(str::to_owned) {
+        // What is refused from now on belongs to it.
+        let goes_on = incident.goes_on();
+        if let Some(account) = incident.account().filter(|_| !goes_on).map(str::to_owned) {
             self.current.remove(&account);
             self.recent.remove(&account);
         }
@@ -191,7 +197,7 @@ impl Incidents {
     /// Nobody holds these accounts to anything any more: what waits for a decision about them goes on.
     fn free(&mut self, accounts: &[String], now: BootNs) -> Vec<Effect> {
         let is_of = |incident: &Incident| accounts.iter().any(|free| incident.account() == Some(free));
-        let open = self.incidents.values().filter(|incident| incident.is_open() && is_of(incident));
+        let open = self.incidents.values().filter(|incident| incident.admits(Verb::Thaw) && is_of(incident));
         let ids: Vec<u64> = open.map(|incident| incident.id).collect();
         let why = "the policy does not hold the account to its budgets any more";
         ids.into_iter()

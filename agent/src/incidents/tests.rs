@@ -1,5 +1,6 @@
 //! Inputs and the effects they have; no process, no kernel.
 
+mod hold;
 mod scene;
 
 use std::time::Duration;

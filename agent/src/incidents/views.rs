@@ -1,22 +1,24 @@
 //! Incidents and accounts as a responder sees them.
 
 use agent_common::{
-    rules::{BootNs, Kind, NEVER, judge},
+    rules::{BootNs, Kind, NEVER, judge::Phase},
     wire::Counter,
 };
 
 use super::{
     Incidents,
     decide::no_incident,
-    incident::{Cause, Decided, Incident, Stage},
+    incident::{Closed, Decided, Incident, Stage},
     kinds,
+    words::{counted, next, what},
 };
 use crate::{
     api::{
-        self, AccountView, Answer, BudgetView, Code, Decision, Filter, IncidentDetail, IncidentSummary, Mode,
-        PolicyView, Problem, ProcessView, Standing, State, Status, Whois, Why,
+        self, AccountView, Answer, BudgetView, Bytes, Decision, Filter, HeldView, IncidentDetail,
+        IncidentSummary, Mode, PolicyView, Problem, Standing, State, Status, Verb,
     },
-    daemon::{AccountFacts, Facts, ProcessFacts},
+    daemon::{AccountFacts, Facts, HeldFacts, ProcessFacts},
+    policy::Then,
 };
 
 impl Incidents {
@@ -61,16 +63,20 @@ impl Incidents {
     }
 
     fn account_view(&self, account: &AccountFacts, facts: &Facts) -> AccountView {
+        let of_account = self.incidents.values().rev();
+        let going: Vec<_> = of_account
+            .filter(|incident| incident.goes_on() && incident.account() == Some(&account.name))
+            .collect();
+        let latest = going.first();
+        let granted = self.granted(account, facts);
         let standing = account.standing.at(facts.now);
-        let ends = standing.until < NEVER && standing.phase != judge::Phase::Armed;
-        let open = self.incidents.values().rev();
-        let open: Vec<_> =
-            open.filter(|open| open.is_open() && open.account() == Some(&account.name)).collect();
+        let ends = (standing.until < NEVER && standing.phase != Phase::Armed).then_some(standing.until);
+        let decided = latest.filter(|incident| then(incident).is_some()).and_then(|incident| incident.until);
         AccountView {
             name: account.name.clone(),
             response: account.response.to_owned(),
-            standing: phase(standing.phase),
-            until: ends.then(|| facts.wall(standing.until)),
+            standing: if granted.is_some() { Standing::Granted } else { phase(standing.phase) },
+            until: ends.or(decided).or(granted.map(|(_, until)| until)).map(|until| facts.wall(until)),
             budgets: account
                 .budgets
                 .iter()
@@ -84,9 +90,22 @@ impl Incidents {
             processes: account.processes,
             stopped: account.stopped,
             // A process may be in several freezes.
-            frozen: open.iter().map(|incident| frozen(incident)).max().unwrap_or(0),
-            incident: open.first().map(|incident| incident.id),
+            frozen: going.iter().map(|incident| frozen(incident)).max().unwrap_or(0),
+            held: account.held_processes(),
+            refused: account.refused,
+            held_since: account.held.first().map(|held| facts.wall(held.call.at)),
+            incident: latest.map(|incident| incident.id).or(granted.map(|(id, _)| id)),
+            then: latest.and_then(|incident| then(incident)),
         }
+    }
+
+    /// The incident of what is approved for an account that is armed, and until when it is.
+    fn granted(&self, account: &AccountFacts, facts: &Facts) -> Option<(u64, BootNs)> {
+        let armed = account.standing.at(facts.now).phase == Phase::Armed;
+        let index = self.names.index(&account.name).filter(|_| armed)?;
+        let approvals = facts.approvals.iter().map(|approved| approved.approval);
+        let last = approvals.filter(|approval| approval.account == index).max_by_key(|last| last.until)?;
+        Some((last.incident, last.until))
     }
 
     pub(super) fn list(&self, filter: &Filter, facts: &Facts) -> Answer {
@@ -105,14 +124,20 @@ impl Incidents {
         )
     }
 
-    fn summary(incident: &Incident, facts: &Facts) -> IncidentSummary {
+    pub(super) fn summary(incident: &Incident, facts: &Facts) -> IncidentSummary {
+        let account = incident.account().and_then(|account| facts.account(account));
         let waiting = match incident.state() {
-            State::Stopped => incident
-                .account()
-                .and_then(|account| facts.account(account))
-                .map_or(incident.stopped.len() as u64, |account| account.stopped),
+            State::Held => account.map_or(0, |account| account.held.len() as u64),
+            State::Stopped => account.map_or(incident.stopped.len() as u64, |account| account.stopped),
             State::Frozen => frozen(incident),
             _ => 0,
+        };
+        let until = match incident.stage {
+            Stage::Closed { how: Closed::Approved, .. } => {
+                facts.approval_of(incident.id).map(|approved| approved.approval.until)
+            }
+            Stage::Denied => account.map(|account| account.standing.until).filter(|until| *until < NEVER),
+            _ => incident.until.filter(|_| incident.is_open()),
         };
         IncidentSummary {
             id: incident.id,
@@ -122,7 +147,11 @@ impl Incidents {
             done: incident.done,
             state: incident.state(),
             waiting,
-            until: incident.until.filter(|_| incident.is_open()).map(|until| facts.wall(until)),
+            refused: incident.refused,
+            approved: incident.approved,
+            until: until.map(|until| facts.wall(until)),
+            then: then(incident).filter(|_| until.is_some()),
+            by: incident.decisions.last().map(|decided| decided.by.clone()),
             closed_at: match incident.stage {
                 Stage::Closed { at, .. } => Some(facts.wall(at)),
                 _ => None,
@@ -144,73 +173,45 @@ impl Incidents {
         Ok(Answer::Incident(Box::new(IncidentDetail {
             summary: Self::summary(incident, facts),
             acts: acts.collect(),
+            held: held(incident, facts),
             kinds: counted(incident).map(|(kind, count)| (kind.word().to_owned(), count)).collect(),
             processes: about.into_iter().map(|process| process.view).collect(),
             decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
             next: next(incident),
         })))
     }
-
-    pub(super) fn whois(pid: u32, about: Vec<ProcessFacts>) -> Result<Answer, Problem> {
-        let mut about = about.into_iter();
-        let process = about.next().ok_or_else(|| no_process(pid))?;
-        Ok(Answer::Whois(Whois {
-            evidence: evidence(&process),
-            account: process.account,
-            process: process.view,
-            ancestors: about.map(|ancestor| ancestor.view).collect(),
-            spared: process.spared.map(str::to_owned),
-        }))
-    }
-
-    pub(super) fn why(&self, pid: u32, facts: &Facts, about: Vec<ProcessFacts>) -> Result<Answer, Problem> {
-        let process = about.into_iter().next().ok_or_else(|| no_process(pid))?;
-        let account = process.account.as_deref().and_then(|name| facts.account(name));
-        let incident = self.incidents.values().rev().find(|incident| {
-            incident.is_open() && incident.account().is_some_and(|of| process.account.as_deref() == Some(of))
-        });
-        let because = match (&process.account, incident) {
-            (None, _) => "it acts for no watched account: burstguard does not hinder it".to_owned(),
-            (Some(account), None) => format!("nothing hinders it: account {account} is within its budgets"),
-            (Some(account), Some(incident)) => format!(
-                "account {account} waits for a decision on incident {}: {}",
-                incident.id,
-                what(incident)
-            ),
-        };
-        Ok(Answer::Why(Why {
-            pid,
-            account: process.account.clone(),
-            standing: account.map(|account| phase(account.standing.at(facts.now).phase)),
-            incident: incident.map(|incident| Self::summary(incident, facts)),
-            because,
-        }))
-    }
 }
 
-fn no_process(pid: u32) -> Problem {
-    Problem::new(Code::NotFound, format!("there is no process {pid}"))
+/// What is decided at its end if nobody does.
+fn then(incident: &Incident) -> Option<Verb> {
+    let then = match incident.then {
+        Some(Then::Deny) => Verb::Deny,
+        Some(Then::Approve) => Verb::Approve,
+        None => Verb::Thaw,
+    };
+    (incident.is_open() && incident.until.is_some()).then_some(then)
 }
 
-fn evidence(process: &ProcessFacts) -> Vec<String> {
-    let ProcessView { uid, login, .. } = &process.view;
-    let login = login.map_or("nobody logged in".to_owned(), |login| format!("login uid {login}"));
-    match &process.account {
-        Some(account) => vec![
-            format!(
-                "a member of the lineage of {account}: its user, or the user of a process that it comes from"
-            ),
-            format!("real uid {uid}, {login}"),
-        ],
-        None => vec![format!("real uid {uid}, {login}: no account of the policy")],
-    }
+/// The calls that wait for it.
+fn held(incident: &Incident, facts: &Facts) -> Vec<HeldView> {
+    let account = incident.account().and_then(|account| facts.account(account));
+    let waiting = account.filter(|_| incident.is_open() && incident.then.is_some());
+    let view = |held: &HeldFacts| HeldView {
+        at: facts.wall(held.call.at),
+        kinds: kinds(held.call.kinds).into_iter().map(str::to_owned).collect(),
+        path: Bytes::from(&held.call.path[..]),
+        tree: held.tree.as_deref().map(Bytes::from),
+        pid: held.call.process.pid,
+        tid: held.call.tid,
+    };
+    waiting.map(|account| account.held.iter().map(view).collect()).unwrap_or_default()
 }
 
-fn phase(phase: judge::Phase) -> Standing {
+pub(super) fn phase(phase: Phase) -> Standing {
     match phase {
-        judge::Phase::Armed => Standing::Armed,
-        judge::Phase::Tripped | judge::Phase::Frozen => Standing::Tripped,
-        judge::Phase::Denied => Standing::Denied,
+        Phase::Armed => Standing::Armed,
+        Phase::Tripped | Phase::Frozen => Standing::Tripped,
+        Phase::Denied => Standing::Denied,
     }
 }
 
@@ -225,38 +226,6 @@ fn plural(kind: Kind) -> String {
     format!("{}s", kind.word())
 }
 
-fn counted(incident: &Incident) -> impl Iterator<Item = (Kind, u64)> + '_ {
-    Kind::ALL.into_iter().zip(incident.kinds).filter(|(_, count)| *count > 0)
-}
-
-/// The incident in a few words.
-fn what(incident: &Incident) -> String {
-    match &incident.cause {
-        Cause::Freeze { target } => format!("freeze of {target}"),
-        Cause::Left { target } => format!("freeze of {target} by an earlier daemon"),
-        Cause::Attempt { times, .. } => format!("tried to decide {times} times"),
-        Cause::Found { .. } => "tripped before this daemon started".to_owned(),
-        Cause::Burst { whole, .. } => {
-            let counts: Vec<String> = counted(incident)
-                .map(|(kind, count)| format!("{count} {}{}", kind.word(), if count == 1 { "" } else { "s" }))
-                .collect();
-            let tree = incident.acts.iter().find_map(|act| act.tree.as_ref());
-            let place = tree.map(|tree| format!(" in {tree}")).unwrap_or_default();
-            let whole = if *whole { ", a whole tree at once" } else { "" };
-            format!("{} in {}{place}{whole}", counts.join(", "), span(incident.last - incident.opened))
-        }
-    }
-}
-
-fn span(ns: BootNs) -> String {
-    match ns / 1_000_000 {
-        0 => format!("{} µs", ns / 1000),
-        ms @ 1..1000 => format!("{ms} ms"),
-        ms @ 1000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        ms => format!("{} min", ms / 60_000),
-    }
-}
-
 fn decision(decided: &Decided, facts: &Facts) -> Decision {
     Decision {
         at: facts.wall(decided.at),
@@ -265,16 +234,4 @@ fn decision(decided: &Decided, facts: &Facts) -> Decision {
         reason: decided.reason.clone(),
         outcome: decided.outcome.clone(),
     }
-}
-
-/// What a responder can type now.
-fn next(incident: &Incident) -> Vec<String> {
-    if !incident.is_open() {
-        return Vec::new();
-    }
-    let id = incident.id;
-    vec![
-        format!("burstguard thaw {id}   let these processes go on"),
-        format!("burstguard kill {id}   end them"),
-    ]
 }

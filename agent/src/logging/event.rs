@@ -39,6 +39,8 @@ fn level(event: &Event) -> Level {
         Event::Counter { fault: true, .. } | Event::EffectFailed { .. } => Level::ERROR,
         Event::Burst { .. }
         | Event::Stopped { .. }
+        | Event::Held { .. }
+        | Event::Denied { .. }
         | Event::Found { .. }
         | Event::Frozen { .. }
         | Event::Decided { .. }
@@ -81,6 +83,12 @@ impl<'a> Fields<'a> {
             }
             Event::Burst { incident, actor, act, .. } => {
                 Self { actor: Some(actor), act: Some(act), ..about("burst", Some(*incident)) }
+            }
+            Event::Held { incident, actor, act } => {
+                Self { actor: Some(actor), act: Some(act), ..about("held", *incident) }
+            }
+            Event::Denied { incident, actor, act } => {
+                Self { actor: Some(actor), act: Some(act), ..about("denied", *incident) }
             }
             Event::Stopped { incident, actor } => Self { actor: Some(actor), ..about("stopped", *incident) },
             Event::Blind { actor, .. } => Self { actor: Some(actor), ..named("blind") },

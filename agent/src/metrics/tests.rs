@@ -23,7 +23,11 @@ fn account(name: &str) -> AccountView {
         processes: 7,
         stopped: 2,
         frozen: 1,
+        held: 3,
+        refused: 6,
+        held_since: Some(Timestamp::from_second(1_700_000_000).unwrap()),
         incident: Some(1),
+        then: None,
     }
 }
 
@@ -78,7 +82,7 @@ fn all_events(account: &str) -> Vec<Event> {
     let actor = actor(account);
     vec![
         Event::Joined { actor: actor.clone() },
-        Event::Operation { actor: actor.clone(), act: act(), over: true },
+        Event::Operation { actor: actor.clone(), act: act(), over: true, approved: None },
         Event::Burst { incident: 1, actor: actor.clone(), act: act(), whole: false },
         Event::Stopped { incident: Some(1), actor: actor.clone() },
         Event::Blind { actor, reason: "io_uring", help: "" },
@@ -189,7 +193,7 @@ fn nobody_who_is_watched_can_make_series() {
     for pid in 0..100 {
         let actor = Actor { pid, uid: pid, comm: pid.to_string(), ..actor("deployer") };
         let act = Destruction { path: pid.to_string(), ..act() };
-        metrics.event(&Event::Operation { actor, act, over: false });
+        metrics.event(&Event::Operation { actor, act, over: false, approved: None });
     }
     assert_eq!(series(&metrics), before);
     let text = metrics.render().unwrap();

@@ -22,6 +22,7 @@ pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
         login: (process.login != u32::MAX).then_some(process.login),
         cgroup: group.map(|group| Bytes::from(&*Path::new("/").join(group))),
         stopped,
+        held: false,
         frozen: group.is_some_and(|group| cgroup::leaf_of(group).is_some()),
     }
 }

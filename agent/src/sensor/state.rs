@@ -144,6 +144,12 @@ impl State {
         }
     }
 
+    /// How many calls of an account were refused.
+    pub(crate) fn refused(&self, index: u32) -> u64 {
+        let word = self.accounts.word(index, offset_of!(row::Account, refused));
+        word.map_or(0, |word| word.load(SeqCst))
+    }
+
     /// What an account has claimed until `at` does not count any more.
     pub(crate) fn forgive(&self, index: u32, at: BootNs) {
         for kind in Kind::ALL {

@@ -11,8 +11,8 @@ use crate::{
         VERSION, Whois, Why,
     },
     client::{
-        Common, When, accounts, failure::Failure, incident, incidents, moved, reload, selftest,
-        session::Session, status, term::Screen, watch, whois, why,
+        Common, When, accounts, approve, deny, failure::Failure, incident, incidents, moved, reload,
+        selftest, session::Session, status, term::Screen, watch, whois, why,
     },
 };
 
@@ -35,7 +35,7 @@ fn account() -> Value {
             { "kind": "deletes", "used": 10, "limit": 10, "window_ms": 10_000 },
             { "kind": "recreates", "used": 2, "limit": 3, "window_ms": 60_000 },
         ],
-        "processes": 7, "stopped": 3, "frozen": 0, "incident": 7,
+        "processes": 7, "stopped": 3, "frozen": 0, "held": 0, "refused": 0, "held_since": null, "incident": 7, "then": null,
     })
 }
 
@@ -43,21 +43,22 @@ fn quiet_account() -> Value {
     json!({
         "name": "ansible", "response": "observe", "standing": "armed", "until": null,
         "budgets": [{ "kind": "deletes", "used": 0, "limit": 10, "window_ms": 10_000 }],
-        "processes": 12, "stopped": 0, "frozen": 0, "incident": null,
+        "processes": 12, "stopped": 0, "frozen": 0, "held": 0, "refused": 0, "held_since": null, "incident": null, "then": null,
     })
 }
 
 fn process(pid: u32, parent: u32, command: &str) -> Value {
     json!({
         "pid": pid, "parent": parent, "comm": "rm", "command": command, "uid": 0, "login": 998,
-        "cgroup": "system.slice/runner.service", "stopped": pid == 1379, "frozen": false,
+        "cgroup": "system.slice/runner.service", "stopped": pid == 1379, "held": false, "frozen": false,
     })
 }
 
 fn summary() -> Value {
     json!({
         "id": 7, "opened_at": at("03:12:41"), "account": "deployer", "what": "12 deletes in 0.4s in /etc",
-        "done": 12, "state": "stopped", "waiting": 1, "until": at("03:27:41"), "closed_at": null,
+        "done": 12, "state": "stopped", "waiting": 1, "refused": 0, "approved": 0,
+        "until": at("03:27:41"), "then": "thaw", "by": null, "closed_at": null,
     })
 }
 
@@ -66,6 +67,7 @@ fn detail() -> Value {
     let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over });
     detail.as_object_mut().expect("an object").extend([
         ("acts".to_owned(), json!([act("03:12:41", "/etc/nginx/a", false), act("03:12:41.391", "/etc/nginx/b", true)])),
+        ("held".to_owned(), json!([])),
         ("kinds".to_owned(), json!([["deletes", 12]])),
         ("processes".to_owned(), json!([process(1379, 1377, "rm -rf /etc/nginx"), process(1377, 1203, "sudo rm -rf /etc/nginx")])),
         ("decisions".to_owned(), json!([{
@@ -161,6 +163,121 @@ Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41
     );
 }
 
+fn held_account() -> Value {
+    let mut account = account();
+    account["stopped"] = json!(0);
+    account["held"] = json!(3);
+    account["held_since"] = json!(at("03:12:41"));
+    account["then"] = json!("deny");
+    account
+}
+
+fn held_detail() -> Value {
+    let mut detail = detail();
+    let held = json!([{
+        "at": at("03:12:41.391"), "kinds": ["delete"], "path": "nginx/k.conf", "tree": "/etc", "pid": 1379, "tid": 1379,
+    }]);
+    let fields = [
+        ("state", json!("held")),
+        ("then", json!("deny")),
+        ("held", held),
+        ("decisions", json!([])),
+        ("refused", json!(0)),
+        ("next", json!([])),
+    ];
+    fields.into_iter().for_each(|(key, value)| detail[key] = value);
+    detail["processes"][0]["held"] = json!(true);
+    detail
+}
+
+#[test]
+fn what_waits() {
+    let mut granted = account();
+    for (key, value) in [("standing", json!("granted")), ("stopped", json!(0))] {
+        granted[key] = value;
+    }
+    check(
+        &accounts::text(&screen(), &[read(held_account()), read(granted)]),
+        "\
+ACCOUNT   RESPONSE  STANDING  DELETES  RECREATES  PROCESSES   INCIDENT
+deployer  hold      TRIPPED   10/10    2/3        7 (3 held)  7, denied in 11m unless approved
+deployer  hold      granted   10/10    2/3        7           7, approved until 03:27:41Z
+",
+    );
+    let state = |state: &str, closed: bool| {
+        let mut summary = summary();
+        let by = json!({ "kind": "user", "uid": 1004, "name": "oncall", "login": null, "pid": 9 });
+        let then = if state == "held" { json!("deny") } else { Value::Null };
+        let closed = if closed { json!(at("03:13:41")) } else { Value::Null };
+        for (key, value) in [("state", json!(state)), ("then", then), ("by", by), ("closed_at", closed)] {
+            summary[key] = value;
+        }
+        strip_str(&incidents::state(&screen(), &read(summary))).to_string()
+    };
+    assert_eq!(state("held", false), "HELD, 1 call, denied in 11m");
+    assert_eq!(state("approved", true), "approved by oncall (uid 1004) until 03:27:41Z");
+    assert_eq!(state("denied", false), "DENIED by oncall (uid 1004) until 03:27:41Z");
+    assert_eq!(state("denied", true), "denied by oncall (uid 1004)");
+    check(
+        &incident::text(&screen(), &read(held_detail())),
+        "\
+Incident 7  deployer  HELD, 1 call, denied in 11m  since 03:12:41Z (4m)   if nobody decides: denied at 03:27:41Z
+  what    12 deletes in 0.4s in /etc
+  who     sudo rm -rf /etc/nginx 1377 (uid 0, login 998, system.slice/runner.service)
+            rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [held]
+  when    +0.000 delete /etc/nginx/a by rm 1379
+          +0.391 delete /etc/nginx/b by rm 1379  over the budget
+          … 10 more: --json has those that are kept
+          +0.391 HELD delete nginx/k.conf in /etc by 1379
+",
+    );
+}
+
+fn approval(verb: &str) -> Moved {
+    let mut moved = confirmation();
+    let mut held = process(1379, 1377, "");
+    held["held"] = json!(true);
+    let sudo = json!({ "comm": "sudo" });
+    let mut wrapper = process(1377, 1203, "");
+    wrapper["comm"] = sudo["comm"].clone();
+    let by = json!({ "kind": "user", "uid": 1004, "name": "oncall", "login": null, "pid": 9 });
+    for (key, value) in [
+        ("verb", json!(verb)),
+        ("incident", json!(7)),
+        ("by", by),
+        ("confirmed_us", json!(8000)),
+        ("processes", json!([held, wrapper])),
+        ("left_alone", json!([])),
+    ] {
+        moved[key] = value;
+    }
+    read(moved)
+}
+
+#[test]
+fn what_was_decided_about_it() {
+    let approved = approval("approve");
+    check(
+        &approve::text(&screen(), &approved),
+        "\
+approved 7 as oncall (uid 1004): deployer's held process may finish, at most until 03:31:41Z
+released: rm 1379, sudo 1377 (had stopped with it); all judged again 8 ms later
+",
+    );
+    let once = Moved { until: None, ..approved };
+    assert!(
+        approve::text(&screen(), &once)
+            .contains("the call of deployer's held process may happen, and no other\n")
+    );
+    check(
+        &deny::text(&approval("deny")),
+        "\
+denied 7 as oncall (uid 1004): deployer's calls fail with EPERM, and whatever it destroys next, until it has been quiet for 10 minutes
+released: rm 1379, sudo 1377 (had stopped with it); all judged again 8 ms later
+",
+    );
+}
+
 #[test]
 fn who_and_why() {
     check(
@@ -232,8 +349,11 @@ fn poison(value: &mut Value, free: bool) {
         Value::Array(values) => values.iter_mut().for_each(|value| poison(value, free)),
         Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| {
             let closed =
-                ["standing", "state", "verb", "mode"].contains(&key.as_str()) || key.ends_with("_at");
-            poison(value, !closed && !["until", "off_until", "at", "kind"].contains(&key.as_str()));
+                ["standing", "state", "verb", "mode", "then"].contains(&key.as_str()) || key.ends_with("_at");
+            poison(
+                value,
+                !closed && !["until", "off_until", "held_since", "at", "kind"].contains(&key.as_str()),
+            );
         }),
         _ => {}
     }
@@ -251,9 +371,15 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
     };
     for text in [
         status::text(&screen(), &read::<Status>(poisoned(host()))),
-        accounts::text(&screen(), &[read::<AccountView>(budgets(poisoned(account())))]),
+        accounts::text(
+            &screen(),
+            &[read::<AccountView>(budgets(poisoned(account()))), read(poisoned(held_account()))],
+        ),
         incidents::text(&screen(), &[read(poisoned(summary()))]),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(detail()))),
+        incident::text(&screen(), &read::<IncidentDetail>(poisoned(held_detail()))),
+        approve::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
+        deny::text(&read::<Moved>(poisoned(confirmation()))),
         whois::text(&read::<Whois>(poisoned(whois_value()))),
         why::text(&screen(), &read::<Why>(poisoned(why_value()))),
         moved::text(&screen(), &read::<Moved>(poisoned(confirmation()))),

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use super::stage::{Stage, hung_up};
 use crate::{
-    api::{Code, Filter, Reason, Request, Target},
+    api::{Code, Filter, Reason, Request, Scope, Target},
     control::Control,
 };
 
@@ -42,6 +42,17 @@ fn all() -> Vec<(&'static str, &'static str, &'static str, Request)> {
                 reason: reason(),
             },
         ),
+        (
+            "POST",
+            "/v1/incidents/9/approve",
+            r#"{"for_s":900,"trees":["/etc"],"budget":5,"reason":"INC-88"}"#,
+            Request::Approve {
+                incident: 9,
+                scope: Scope { once: false, until: minutes(15), trees: vec!["/etc".into()], budget: Some(5) },
+                reason: reason(),
+            },
+        ),
+        ("POST", "/v1/incidents/9/deny", REASON, Request::Deny { incident: 9, reason: reason() }),
         ("POST", "/v1/incidents/9/thaw", REASON, Request::Thaw { incident: Some(9), reason: reason() }),
         ("POST", "/v1/incidents/9/kill", REASON, Request::Kill { incident: 9, reason: reason() }),
         ("POST", "/v1/thaw", REASON, Request::Thaw { incident: None, reason: reason() }),
@@ -119,6 +130,17 @@ fn what_makes_no_sense_is_a_problem() {
         ("POST", "/v1/off", json, r#"{"reason":"x","for_s":0}"#, 400, Code::Invalid),
         ("POST", "/v1/off", json, r#"{"reason":"x","for_s":2592001}"#, 400, Code::Invalid),
         ("POST", "/v1/off", json, r#"{"reason":"x","for_s":-1}"#, 400, Code::Invalid),
+        (
+            "POST",
+            "/v1/incidents/9/approve",
+            json,
+            r#"{"reason":"x","once":true,"for_s":9}"#,
+            400,
+            Code::Invalid,
+        ),
+        ("POST", "/v1/incidents/9/approve", json, r#"{"reason":"x","budget":0}"#, 400, Code::Invalid),
+        ("POST", "/v1/incidents/9/approve", json, r#"{"reason":"x","for_s":0}"#, 400, Code::Invalid),
+        ("POST", "/v1/incidents/9/deny", json, r#"{"reason":"x","once":true}"#, 400, Code::Invalid),
         ("POST", "/v1/freezes", json, r#"{"reason":"x","target":{"host":"a"}}"#, 400, Code::Invalid),
         ("GET", "/v1/incidents/7", json, "", 404, Code::NotFound),
         ("GET", "/v1/incidents/6", json, "", 409, Code::AlreadyDecided),

@@ -11,12 +11,14 @@ use jiff::Timestamp;
 use crate::{
     api::{Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Target},
     daemon::{
-        AccountFacts, Asked, Effect, Facts, Frozen, Input, Names, Outcome, ProcessFacts, Rights, Touched,
+        About, AccountFacts, ApprovalFacts, Asked, Chosen, Effect, Facts, Frozen, HeldFacts, Input, Names,
+        Outcome, ProcessFacts, Rights, Touched,
     },
     enforcer::freezer::FreezeState,
     incidents::Incidents,
+    policy::Hold,
     processes::proc::ProcessId,
-    sensor::{Act, BudgetUse, Record, What},
+    sensor::{Act, Approval, BudgetUse, HeldCall, HeldName, Record, What},
 };
 
 pub(super) const S: BootNs = 1_000_000_000;
@@ -32,7 +34,9 @@ pub(super) struct Scene {
     pub(super) asking: u32,
     pub(super) about: Vec<ProcessFacts>,
     pub(super) last_call: u64,
-    account: AccountFacts,
+    pub(super) account: AccountFacts,
+    pub(super) approvals: Vec<ApprovalFacts>,
+    tier: Chosen,
 }
 
 impl Scene {
@@ -48,6 +52,9 @@ impl Scene {
             budgets: vec![BudgetUse { kind: Kind::Delete, used: 0, limit: 3, window: 10 * S }],
             processes: 1,
             stopped: 0,
+            held: Vec::new(),
+            refused: 0,
+            hold: Hold::default(),
         };
         let names = Names::of(["deployer"], ["/srv"]);
         let mut scene = Self {
@@ -59,7 +66,17 @@ impl Scene {
             about: vec![process(77)],
             last_call: 0,
             account,
+            approvals: Vec::new(),
+            tier: Chosen::tracepoint(""),
         };
+        scene.look();
+        scene
+    }
+
+    /// Where calls can wait.
+    pub(super) fn holding(response: &'static str) -> Self {
+        let mut scene = Self::responding(response);
+        scene.tier = Chosen::lsm();
         scene.look();
         scene
     }
@@ -68,8 +85,9 @@ impl Scene {
         Arc::new(Facts {
             now: self.now,
             wall: Timestamp::UNIX_EPOCH,
-            about: Arc::default(),
+            about: Arc::new(About { tier: self.tier.clone(), ..About::default() }),
             accounts: vec![self.account.clone()],
+            approvals: self.approvals.clone(),
             counters: Vec::new(),
             policy_changed: false,
         })
@@ -95,6 +113,43 @@ impl Scene {
     pub(super) fn trip(&mut self, stopped: u64) {
         self.account.standing = Standing { phase: Phase::Tripped, until: NEVER };
         self.account.stopped = stopped;
+    }
+
+    /// The kernel has the account tripped, and calls of these processes wait since a moment.
+    pub(super) fn hold(&mut self, at: BootNs, pids: &[u32]) {
+        self.trip(0);
+        self.account.held = pids.iter().map(|pid| held(*pid, at)).collect();
+    }
+
+    /// Nobody waits any more, and the account stands so.
+    pub(super) fn stand(&mut self, phase: Phase, until: BootNs) {
+        self.account.standing = Standing { phase, until };
+        self.account.held.clear();
+    }
+
+    /// The kernel knows of an approval, with so many processes under it.
+    pub(super) fn grant(&mut self, incident: u64, until: BootNs, processes: u64) {
+        let approval = Approval { account: ACCOUNT, incident, until, allowance: None };
+        self.approvals = vec![ApprovalFacts { index: 5, approval, processes }];
+    }
+
+    /// A second has passed, and this follows.
+    pub(super) fn look_again(&mut self) -> Vec<Effect> {
+        self.now += 2 * S;
+        let facts = self.facts();
+        self.on(Input::Facts(facts))
+    }
+
+    /// A record of the account about a path.
+    pub(super) fn tell(
+        &mut self,
+        at: BootNs,
+        what: impl Fn(Act) -> What,
+        path: &str,
+        approval: u32,
+    ) -> Vec<Effect> {
+        let act = Act { approval, path: path.as_bytes().to_vec(), ..act() };
+        self.on(Input::Records(vec![Self::record(ACCOUNT, at, what(act))]))
     }
 
     pub(super) fn record(account: u32, at: BootNs, what: What) -> Record {
@@ -163,7 +218,20 @@ impl Scene {
 }
 
 fn act() -> Act {
-    Act { root: Some(1), kinds: Kinds::of(Kind::Delete), over: false, path: b"f".to_vec() }
+    Act { root: Some(1), kinds: Kinds::of(Kind::Delete), over: false, approval: 0, path: b"f".to_vec() }
+}
+
+fn held(pid: u32, at: BootNs) -> HeldFacts {
+    let call = HeldCall {
+        tid: pid,
+        process: ProcessId { pid, start: 1 },
+        account: ACCOUNT,
+        at,
+        kinds: Kinds::of(Kind::Delete),
+        path: b"d/waits".to_vec(),
+        names: vec![HeldName { root: Some(1), directory: 9 }],
+    };
+    HeldFacts { call, tree: Some("/srv".into()) }
 }
 
 fn process(pid: u32) -> ProcessFacts {
@@ -179,6 +247,7 @@ fn process(pid: u32) -> ProcessFacts {
             login: None,
             cgroup: None,
             stopped: false,
+            held: false,
             frozen: false,
         },
         account: None,

@@ -1,0 +1,130 @@
+//! Decisions about calls that wait: that they may happen, and how much more, or that they fail.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use agent_common::rules::BootNs;
+
+use super::{
+    Incidents,
+    decide::{already, no_incident},
+    incident::{Closed, Incident, Stage},
+    nanoseconds,
+};
+use crate::{
+    api::{Bytes, Code, Problem, Reason, Responder, Scope, Verb},
+    daemon::{CallId, Effect, Leave, Within},
+    policy::Then,
+    sensor::LONGEST_PATH,
+};
+
+/// For how long what is approved may go on, if nothing else is said.
+const USUAL: Duration = Duration::from_hours(1);
+
+impl Incidents {
+    pub(super) fn approve(
+        &mut self,
+        call: CallId,
+        id: u64,
+        scope: &Scope,
+        by: Responder,
+        reason: &Reason,
+        now: BootNs,
+    ) -> Result<Vec<Effect>, Problem> {
+        let account = self.waits_in_calls(id, Verb::Approve)?;
+        for tree in &scope.trees {
+            if !self.names.trees().any(|known| known == tree) {
+                let known: Vec<_> = self.names.trees().map(|known| known.display().to_string()).collect();
+                let message = format!("{} is no protected tree of the policy", tree.display());
+                return Err(
+                    Problem::new(Code::NotFound, message).help(format!("the trees are {}", known.join(", ")))
+                );
+            }
+        }
+        let effect = self.approved(id, account, scope, &by, reason.as_str(), now)?;
+        self.wait(call, Verb::Approve, &[id], by, now);
+        Ok(vec![effect])
+    }
+
+    pub(super) fn deny(
+        &mut self,
+        call: CallId,
+        id: u64,
+        by: Responder,
+        reason: &Reason,
+        now: BootNs,
+    ) -> Result<Vec<Effect>, Problem> {
+        let account = self.waits_in_calls(id, Verb::Deny)?;
+        self.decide(id, Verb::Deny, &by, reason.as_str(), now)?;
+        self.wait(call, Verb::Deny, &[id], by, now);
+        Ok(vec![Effect::Deny { incident: id, account }])
+    }
+
+    /// Nobody has decided in time.
+    pub(super) fn undecided(&mut self, id: u64, then: Then, now: BootNs) -> Option<Effect> {
+        let account = self.incidents.get(&id)?.account()?.to_owned();
+        let (by, reason) = (Responder::Deadline, "nobody decided in time");
+        let effect = match then {
+            Then::Approve => self.approved(id, account, &Scope::default(), &by, reason, now),
+            Then::Deny => {
+                self.decide(id, Verb::Deny, &by, reason, now).map(|()| Effect::Deny { incident: id, account })
+            }
+        };
+        effect.ok()
+    }
+
+    /// The account of an incident whose calls wait; else why this cannot be decided about it.
+    fn waits_in_calls(&self, id: u64, verb: Verb) -> Result<String, Problem> {
+        let incident = self.incidents.get(&id).ok_or_else(|| no_incident(id))?;
+        if !incident.admits(verb) {
+            return Err(already(incident, &self.facts));
+        }
+        let account = incident.account().filter(|_| incident.then.is_some());
+        let account = account.ok_or_else(|| after_the_fact(id, verb))?;
+        let held = self.facts.account(account).is_some_and(|account| !account.held.is_empty());
+        if !held && incident.stage == Stage::Held {
+            let over = Incident {
+                stage: Stage::Closed { at: self.facts.now, how: Closed::Gone },
+                ..incident.clone()
+            };
+            return Err(already(&over, &self.facts));
+        }
+        Ok(account.to_owned())
+    }
+
+    fn approved(
+        &mut self,
+        id: u64,
+        account: String,
+        scope: &Scope,
+        by: &Responder,
+        reason: &str,
+        now: BootNs,
+    ) -> Result<Effect, Problem> {
+        self.decide(id, Verb::Approve, by, reason, now)?;
+        let until = now.saturating_add(nanoseconds(scope.until.unwrap_or(USUAL)));
+        let arm = self.account_of(id).is_some();
+        let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
+        incident.until = (!scope.once).then_some(until);
+        let whole = scope.trees.iter().map(|tree| Within { tree: tree.clone(), path: Vec::new() });
+        let within: BTreeSet<Within> = shown(incident).chain(whole).collect();
+        let leave =
+            Leave { once: scope.once, until, allowance: scope.budget, within: within.into_iter().collect() };
+        Ok(Effect::Approve { incident: id, account, arm, leave })
+    }
+}
+
+/// The directories of the acts that the incident shows; a path that was cut off does not tell its own.
+fn shown(incident: &Incident) -> impl Iterator<Item = Within> + '_ {
+    incident.acts.iter().filter_map(|act| {
+        let (tree, path) = (act.tree.as_ref()?, act.path.as_bytes());
+        let directory = path.iter().rposition(|byte| *byte == b'/').map_or(&[][..], |end| &path[..end]);
+        let Bytes::Text(tree) = tree else { return None };
+        (path.len() < LONGEST_PATH).then(|| Within { tree: tree.into(), path: directory.to_vec() })
+    })
+}
+
+fn after_the_fact(id: u64, verb: Verb) -> Problem {
+    let message = format!("no call of incident {id} waits, so there is none to {}", verb.word());
+    Problem::new(Code::Invalid, message)
+        .help(format!("what was stopped or frozen goes on after: burstguard thaw {id}"))
+}

@@ -1,0 +1,194 @@
+//! What follows from what the kernel programs report.
+
+use agent_common::rules::{BootNs, Kinds};
+
+use super::{
+    Incidents,
+    incident::{Act, Cause, Decided, Incident, Stage},
+    kinds,
+};
+use crate::{
+    api::{Bytes, Responder, Target, Verb},
+    daemon::Effect,
+    report::{Actor, Destruction, Event},
+    sensor::{self, Record, What},
+};
+
+/// How far a burst looks back if the account's budgets are not known yet.
+const LOOK_BACK: BootNs = 60_000_000_000;
+
+impl Incidents {
+    /// Nothing for the self-test's own account.
+    pub(super) fn on_record(&mut self, record: &Record) -> Vec<Effect> {
+        let Some(account) = self.names.account(record.account).map(str::to_owned) else { return Vec::new() };
+        let actor = actor(record, &account);
+        let event = match &record.what {
+            What::Joined => Event::Joined { actor },
+            What::Blind(reason) => Event::Blind { actor, reason: reason.label(), help: reason.help() },
+            What::Operation(act) => {
+                let approved = self.on_operation(&account, record, act);
+                Event::Operation { actor, act: self.destruction(act), over: act.over, approved }
+            }
+            What::Burst(act) => return self.on_burst(account, actor, record.at, act),
+            What::Held(act) => {
+                let incident = self.current(&account).map(|incident| {
+                    incident.held_at = incident.held_at.max(record.at);
+                    incident.id
+                });
+                Event::Held { incident, actor, act: self.destruction(act) }
+            }
+            What::Denied(act) => {
+                let incident = self.current(&account).map(|incident| {
+                    incident.last = incident.last.max(record.at);
+                    incident.id
+                });
+                Event::Denied { incident, actor, act: self.destruction(act) }
+            }
+            What::Stopped => {
+                let incident = self.current.get(&account).copied();
+                if let Some(incident) = incident.and_then(|id| self.incidents.get_mut(&id)) {
+                    incident.stopped.insert(record.pid, Bytes::from(&record.comm[..]));
+                }
+                Event::Stopped { incident, actor }
+            }
+        };
+        vec![Effect::Report(event)]
+    }
+
+    /// The incident that an account's acts belong to, if it is not over.
+    fn current(&mut self, account: &str) -> Option<&mut Incident> {
+        let incident = self.incidents.get_mut(self.current.get(account)?)?;
+        incident.goes_on().then_some(incident)
+    }
+
+    /// What is approved costs no budget, and no burst looks back on it. The incident whose approval it was.
+    fn on_operation(&mut self, account: &str, record: &Record, act: &sensor::Act) -> Option<u64> {
+        if act.approval != 0 {
+            let approval = self.facts.approvals.iter().find(|facts| facts.index == act.approval)?;
+            let id = approval.approval.incident;
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.approved += 1;
+            }
+            return Some(id);
+        }
+        let act = Act {
+            at: record.at,
+            kinds: act.kinds,
+            path: Bytes::from(&act.path[..]),
+            tree: self.tree(act).map(|tree| Bytes::Text(tree.to_owned())),
+            pid: record.pid,
+            comm: Bytes::from(&record.comm[..]),
+            over: act.over,
+        };
+        let current = self.current.get(account).and_then(|id| self.incidents.get_mut(id));
+        match current.filter(|incident| incident.takes_acts()) {
+            Some(incident) => incident.add(act),
+            None => self.recent.entry(account.to_owned()).or_default().push(act),
+        }
+        None
+    }
+
+    /// An observed account is armed again by itself, so a later burst is another incident.
+    fn on_burst(&mut self, account: String, actor: Actor, at: BootNs, act: &sensor::Act) -> Vec<Effect> {
+        let facts = self.facts.account(&account);
+        let (response, hold, refused_before) =
+            facts.map_or(("observe", None, 0), |facts| (facts.response, Some(facts.hold), facts.refused));
+        let observed = response == "observe" || self.off.is_some();
+        let can_hold = self.facts.can_hold();
+        let stage = match response {
+            _ if observed => Stage::Observed,
+            "deny" if can_hold => Stage::Denied,
+            _ if can_hold => Stage::Held,
+            _ => Stage::Stopped,
+        };
+        let since = at.saturating_sub(self.look_back(&account, act.kinds));
+        let mut recent = self.recent.remove(&account).unwrap_or_default();
+        let whole = act.kinds.is_whole();
+        let cause = Cause::Burst { account: account.clone(), whole };
+        let incident = match self.found(&account) {
+            // The account was found tripped before the records of why were read.
+            Some(found) => {
+                found.cause = cause;
+                found.opened = found.opened.min(at);
+                found
+            }
+            None => {
+                let incident = self.open(cause, at, stage);
+                incident.refused_before = refused_before;
+                if let (Stage::Held, Some(hold)) = (stage, hold) {
+                    incident.hold(at, hold);
+                }
+                if stage == Stage::Denied {
+                    incident.decisions.push(refused(at, Responder::Policy, "the policy's response"));
+                }
+                incident
+            }
+        };
+        recent.move_into(incident, since);
+        let id = incident.id;
+        self.current.insert(account.clone(), id);
+        let burst = Event::Burst { incident: id, actor, act: self.destruction(act), whole };
+        let mut effects = vec![Effect::Report(burst)];
+        if response == "freeze" && !observed {
+            effects.extend(self.freeze(
+                id,
+                Target::Account(account),
+                Responder::Policy,
+                "the policy's response",
+                at,
+            ));
+        }
+        effects
+    }
+
+    /// The incident of an account that was found tripped, if it still waits.
+    fn found(&mut self, account: &str) -> Option<&mut Incident> {
+        let id = self.current.get(account)?;
+        let incident = self.incidents.get_mut(id)?;
+        (matches!(incident.cause, Cause::Found { .. })
+            && matches!(incident.stage, Stage::Stopped | Stage::Held | Stage::Denied))
+        .then_some(incident)
+    }
+
+    /// As far as the windows of the budgets that pay for these kinds.
+    fn look_back(&self, account: &str, kinds: Kinds) -> BootNs {
+        let budgets =
+            self.facts.account(account).map(|account| account.budgets.as_slice()).unwrap_or_default();
+        let windows = budgets.iter().filter(|budget| kinds.has(budget.kind)).map(|budget| budget.window);
+        windows.max().unwrap_or(LOOK_BACK)
+    }
+
+    fn tree(&self, act: &sensor::Act) -> Option<String> {
+        Some(self.names.tree(act.root?)?.display().to_string())
+    }
+
+    fn destruction(&self, act: &sensor::Act) -> Destruction {
+        Destruction { kinds: kinds(act.kinds), tree: self.tree(act), path: text(&act.path) }
+    }
+}
+
+/// That an account's calls fail without a decision on this incident.
+pub(super) fn refused(at: BootNs, by: Responder, reason: &str) -> Decided {
+    Decided {
+        at,
+        verb: Verb::Deny,
+        by,
+        reason: reason.to_owned(),
+        outcome: "what the account destroys is refused".to_owned(),
+    }
+}
+
+fn actor(record: &Record, account: &str) -> Actor {
+    Actor {
+        at_ns: record.at,
+        account: account.to_owned(),
+        pid: record.pid,
+        tid: record.tid,
+        uid: record.uid,
+        comm: text(&record.comm),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,331 @@
+//! Calls that wait for a decision, before anything has happened.
+
+use std::time::Duration;
+
+use agent_common::rules::{
+    NEVER,
+    judge::{Phase, QUIET, Standing},
+};
+
+use super::scene::{NOW, S, Scene, reason, replies};
+use crate::{
+    api::{Answer, Code, Request, Responder, Scope, Standing as Shown, State, Target, Verb},
+    daemon::{Effect, Input, Leave, Outcome, Touched, Within},
+    policy::{Hold, Then},
+    report::Event,
+    sensor::What,
+};
+
+const ID: u64 = 41;
+const ACCOUNT: &str = "deployer";
+const MINUTES: u64 = 60 * S;
+
+/// A burst, and the calls of two processes wait.
+fn waiting() -> Scene {
+    let mut scene = Scene::holding("hold");
+    scene.tell(NOW - S, What::Operation, "d/one", 0);
+    scene.burst(NOW);
+    scene.hold(NOW, &[77, 78]);
+    scene.look();
+    scene
+}
+
+fn approve(scope: Scope) -> Request {
+    Request::Approve { incident: ID, scope, reason: reason() }
+}
+
+fn deny() -> Request {
+    Request::Deny { incident: ID, reason: reason() }
+}
+
+fn done() -> Touched {
+    Touched { began: NOW, ..Touched::default() }
+}
+
+fn leave(effects: &[Effect]) -> &Leave {
+    match effects {
+        [Effect::Approve { incident: ID, account, arm: true, leave }] if account == ACCOUNT => leave,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_burst_waits_with_a_deadline() {
+    let mut scene = waiting();
+    let incident = scene.detail(ID);
+    let summary = incident.summary;
+    assert_eq!((summary.state, summary.done, summary.waiting), (State::Held, 1, 2));
+    assert_eq!((summary.then, incident.held.len()), (Some(Verb::Deny), 2));
+    assert_eq!(scene.incidents.next_due(), Some(NOW + 15 * MINUTES));
+    assert_eq!(
+        incident.next,
+        [
+            "burstguard approve 41   let these processes finish",
+            "burstguard deny 41   the calls fail with EPERM",
+            "burstguard kill 41   end them",
+        ]
+    );
+}
+
+#[test]
+fn an_approval_holds_where_the_incident_was_for_an_hour() {
+    let mut scene = waiting();
+    let effects = scene.ask(approve(Scope::default()));
+    let within = Within { tree: "/srv".into(), path: b"d".to_vec() };
+    let expected = Leave { once: false, until: NOW + 60 * MINUTES, allowance: None, within: vec![within] };
+    assert_eq!(leave(&effects), &expected);
+    assert_eq!(scene.detail(ID).summary.state, State::Held, "until the kernel has judged them again");
+    let effects = scene.on(Input::Outcome(Outcome::Approved { incident: ID, done: done() }));
+    let answers = replies(&effects);
+    let [Ok(Answer::Moved(moved))] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(moved.verb, Verb::Approve);
+    assert!(moved.until.is_some() && moved.confirmed_us.is_some());
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Decided { verb: Verb::Approve, .. })));
+    assert_eq!(scene.detail(ID).summary.state, State::Approved);
+}
+
+#[test]
+fn an_approval_is_as_wide_as_is_said() {
+    let scope = |scope| leave(&waiting().ask(approve(scope))).clone();
+    assert!(scope(Scope { once: true, ..Scope::default() }).once);
+    let minute = scope(Scope { until: Some(Duration::from_mins(1)), budget: Some(7), ..Scope::default() });
+    assert_eq!((minute.until, minute.allowance), (NOW + MINUTES, Some(7)));
+    let whole = scope(Scope { trees: vec!["/srv".into()], ..Scope::default() });
+    assert!(whole.within.contains(&Within { tree: "/srv".into(), path: Vec::new() }));
+    let mut scene = waiting();
+    let unknown = Scope { trees: vec!["/home".into()], ..Scope::default() };
+    assert_eq!(scene.refused(approve(unknown)).code, Code::NotFound);
+    assert_eq!(scene.detail(ID).summary.state, State::Held);
+}
+
+/// Its directory is not known, so it must not widen the approval.
+#[test]
+fn a_path_that_was_cut_off_widens_nothing() {
+    let mut scene = Scene::holding("hold");
+    scene.tell(NOW - S, What::Operation, &format!("e/{}", "x".repeat(200)), 0);
+    scene.burst(NOW);
+    scene.hold(NOW, &[77]);
+    scene.look();
+    let effects = scene.ask(approve(Scope::default()));
+    assert_eq!(leave(&effects).within, []);
+}
+
+#[test]
+fn what_was_denied_stays_so_until_the_account_was_quiet() {
+    let mut scene = waiting();
+    assert_eq!(scene.ask(deny()), [Effect::Deny { incident: ID, account: ACCOUNT.to_owned() }]);
+    let effects = scene.on(Input::Outcome(Outcome::Denied { incident: ID, done: done() }));
+    assert!(matches!(&replies(&effects)[..], [Ok(Answer::Moved(moved))] if moved.verb == Verb::Deny));
+    scene.stand(Phase::Denied, NOW + QUIET);
+    scene.account.refused = 3;
+    scene.tell(NOW + 1, What::Denied, "d/two", 0);
+    scene.look_again();
+    let summary = scene.detail(ID).summary;
+    assert_eq!((summary.state, summary.refused, summary.closed_at), (State::Denied, 3, None));
+    let problem = scene.refused(approve(Scope::default()));
+    assert_eq!(problem.code, Code::AlreadyDecided);
+    assert!(problem.message.contains("denied by oncall (uid 1004)"), "{}", problem.message);
+    scene.stand(Phase::Armed, NEVER);
+    scene.look_again();
+    let summary = scene.detail(ID).summary;
+    assert_eq!((summary.state, summary.closed_at.is_some()), (State::Denied, true));
+}
+
+#[test]
+fn a_denied_account_begins_anew_at_once_when_it_is_thawed() {
+    let mut scene = waiting();
+    scene.ask(deny());
+    scene.on(Input::Outcome(Outcome::Denied { incident: ID, done: done() }));
+    scene.stand(Phase::Denied, NOW + QUIET);
+    let effects = scene.ask(Request::Thaw { incident: Some(ID), reason: reason() });
+    assert_eq!(effects, [Effect::Thaw { incident: ID, account: Some(ACCOUNT.to_owned()) }]);
+    scene.on(Input::Outcome(Outcome::Thawed { incident: ID, done: done() }));
+    assert_eq!(scene.detail(ID).summary.state, State::Thawed);
+}
+
+#[test]
+fn each_is_decided_once() {
+    for first in [approve(Scope::default()), deny(), Request::Kill { incident: ID, reason: reason() }] {
+        let mut scene = waiting();
+        scene.ask(first.clone());
+        for second in [approve(Scope::default()), deny(), first.clone()] {
+            assert_eq!(
+                scene.refused(second.clone()).code,
+                Code::AlreadyDecided,
+                "{second:?} after {first:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nobody_decides_in_time() {
+    for (then, verb) in [(Then::Deny, Verb::Deny), (Then::Approve, Verb::Approve)] {
+        let mut scene = Scene::holding("hold");
+        scene.account.hold = Hold { deadline: Duration::from_mins(4), then };
+        scene.look();
+        scene.burst(NOW);
+        scene.hold(NOW, &[77]);
+        scene.look();
+        scene.now = NOW + 4 * MINUTES;
+        assert_eq!(scene.incidents.next_due(), Some(scene.now));
+        let effects = scene.on(Input::Due);
+        let decided = match &effects[..] {
+            [Effect::Deny { incident: ID, .. }] => Verb::Deny,
+            [Effect::Approve { incident: ID, .. }] => Verb::Approve,
+            other => panic!("{other:?}"),
+        };
+        let decision = &scene.detail(ID).decisions[0];
+        assert_eq!((decided, decision.verb, &decision.by), (verb, verb, &Responder::Deadline));
+        assert_eq!(scene.incidents.next_due(), None);
+    }
+}
+
+#[test]
+fn who_was_ended_by_others_waits_no_more() {
+    let mut scene = waiting();
+    scene.account.held.clear();
+    let problem = scene.refused(approve(Scope::default()));
+    assert_eq!(problem.code, Code::AlreadyDecided);
+    assert!(problem.message.contains("the processes that waited have ended"), "{}", problem.message);
+    assert_eq!(scene.look_again(), [Effect::Arm { account: ACCOUNT.to_owned() }]);
+    assert_eq!(scene.detail(ID).summary.state, State::Gone);
+    assert_eq!(scene.refused(deny()).code, Code::AlreadyDecided);
+}
+
+/// The facts may be a moment older than the burst.
+#[test]
+fn who_has_just_begun_to_wait_is_not_taken_for_gone() {
+    let mut scene = Scene::holding("hold");
+    scene.trip(0);
+    scene.burst(NOW);
+    scene.look();
+    assert_eq!(scene.detail(ID).summary.state, State::Held);
+}
+
+#[test]
+fn an_account_that_is_denied_by_the_policy_waits_for_nobody() {
+    let mut scene = Scene::holding("deny");
+    scene.burst(NOW);
+    scene.stand(Phase::Denied, NOW + QUIET);
+    scene.look();
+    let summary = scene.detail(ID).summary;
+    assert_eq!((summary.state, summary.by), (State::Denied, Some(Responder::Policy)));
+    assert_eq!(scene.incidents.next_due(), None);
+    assert_eq!(scene.refused(deny()).code, Code::AlreadyDecided);
+}
+
+#[test]
+fn a_freeze_over_a_hold_is_decided_like_one() {
+    let mut scene = Scene::holding("freeze");
+    let effects = scene.burst(NOW);
+    assert!(matches!(effects[1..], [Effect::Trip { .. }, Effect::Freeze { incident: ID, .. }]));
+    scene.hold(NOW, &[77]);
+    scene.froze(ID);
+    scene.frozen(ID, 1);
+    assert_eq!(scene.detail(ID).summary.state, State::Frozen);
+    assert_eq!(scene.incidents.next_due(), Some(NOW + 15 * MINUTES));
+    leave(&scene.ask(approve(Scope::default())));
+}
+
+#[test]
+fn the_next_daemon_finds_what_waits_with_its_deadline() {
+    let mut scene = Scene::holding("hold");
+    scene.hold(NOW - 5 * MINUTES, &[77]);
+    scene.look();
+    let summary = scene.detail(ID).summary;
+    assert_eq!((summary.state, summary.waiting), (State::Held, 1));
+    assert_eq!(scene.incidents.next_due(), Some(NOW + 10 * MINUTES));
+    leave(&scene.ask(approve(Scope::default())));
+}
+
+#[test]
+fn the_next_daemon_finds_who_is_denied_and_arms_whom_nobody_waits_for() {
+    let mut scene = Scene::holding("hold");
+    scene.stand(Phase::Denied, NOW + QUIET);
+    scene.look();
+    let summary = scene.detail(ID).summary;
+    assert_eq!((summary.state, summary.by), (State::Denied, Some(Responder::Before)));
+    let mut scene = Scene::holding("hold");
+    scene.trip(0);
+    assert_eq!(scene.look_again(), [Effect::Arm { account: ACCOUNT.to_owned() }]);
+    assert!(scene.incidents.get(ID).is_none());
+}
+
+#[test]
+fn what_is_approved_is_reported_and_costs_no_budget() {
+    let mut scene = waiting();
+    scene.ask(approve(Scope::default()));
+    scene.on(Input::Outcome(Outcome::Approved { incident: ID, done: done() }));
+    scene.stand(Phase::Armed, NEVER);
+    scene.grant(ID, NOW + 60 * MINUTES, 2);
+    assert_eq!(scene.look_again(), []);
+    let effects = scene.tell(NOW + S, What::Operation, "d/two", 5);
+    assert!(
+        matches!(&effects[..], [Effect::Report(Event::Operation { approved: Some(ID), .. })]),
+        "{effects:?}"
+    );
+    let Effect::Reply(_, answer) = &scene.ask(Request::Accounts)[0] else { panic!("no answer") };
+    let Ok(Answer::Accounts(accounts)) = &**answer else { panic!("{answer:?}") };
+    assert_eq!((accounts[0].standing, accounts[0].incident), (Shown::Granted, Some(ID)));
+    let summary = scene.detail(ID).summary;
+    assert_eq!((summary.state, summary.approved, summary.done), (State::Approved, 1, 1));
+    assert!(summary.until.is_some());
+    // A later burst does not look back on it.
+    scene.burst(scene.now);
+    assert_eq!(scene.detail(ID + 1).summary.done, 0);
+}
+
+#[test]
+fn an_approval_ends_with_its_time_or_its_processes() {
+    let mut scene = Scene::holding("hold");
+    scene.grant(7, NOW + 60 * MINUTES, 0);
+    assert_eq!(scene.look_again(), [Effect::Withdraw { approval: 5 }]);
+    scene.grant(7, NOW + MINUTES, 1);
+    assert_eq!(scene.look_again(), []);
+    scene.now = NOW + MINUTES;
+    assert_eq!(scene.look_again(), [Effect::Withdraw { approval: 5 }]);
+}
+
+#[test]
+fn what_was_stopped_after_the_fact_cannot_be_approved() {
+    let mut scene = Scene::new();
+    scene.burst(NOW);
+    for request in [approve(Scope::default()), deny()] {
+        let problem = scene.refused(request);
+        assert_eq!(problem.code, Code::Invalid);
+        assert!(problem.help.is_some_and(|help| help.contains("burstguard thaw 41")));
+    }
+    assert_eq!(scene.incidents.next_due(), None);
+}
+
+#[test]
+fn a_freeze_by_hand_keeps_the_account_when_what_waits_is_approved() {
+    let mut scene = waiting();
+    scene.freeze(Target::Account(ACCOUNT.to_owned()), None);
+    scene.froze(ID + 1);
+    scene.frozen(ID + 1, 1);
+    let effects = scene.ask(approve(Scope::default()));
+    assert!(matches!(&effects[..], [Effect::Approve { arm: false, .. }]), "{effects:?}");
+}
+
+/// Else whoever thaws the freeze would decide about what waits.
+#[test]
+fn a_thaw_decides_nothing_about_what_waits_for_another() {
+    let mut scene = waiting();
+    scene.freeze(Target::Account(ACCOUNT.to_owned()), None);
+    scene.froze(ID + 1);
+    scene.frozen(ID + 1, 1);
+    let effects = scene.ask(Request::Thaw { incident: Some(ID + 1), reason: reason() });
+    let standing = Standing { phase: Phase::Tripped, until: NEVER };
+    let stand = Effect::Stand { account: ACCOUNT.to_owned(), standing };
+    assert_eq!(effects, [stand, Effect::Thaw { incident: ID + 1, account: None }]);
+    assert_eq!(scene.detail(ID).summary.state, State::Held);
+}
+
+#[test]
+fn the_calls_of_an_incident_are_said() {
+    let mut scene = waiting();
+    let effects = scene.tell(NOW + 1, What::Held, "d/waits", 0);
+    assert!(matches!(&effects[..], [Effect::Report(Event::Held { incident: Some(ID), .. })]), "{effects:?}");
+}

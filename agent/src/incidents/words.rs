@@ -1,0 +1,58 @@
+//! An incident in a few words.
+
+use agent_common::rules::{BootNs, Kind};
+
+use super::incident::{Cause, Incident, Stage};
+use crate::api::Verb;
+
+pub(super) fn counted(incident: &Incident) -> impl Iterator<Item = (Kind, u64)> + '_ {
+    Kind::ALL.into_iter().zip(incident.kinds).filter(|(_, count)| *count > 0)
+}
+
+/// What happened.
+pub(super) fn what(incident: &Incident) -> String {
+    match &incident.cause {
+        Cause::Freeze { target } => format!("freeze of {target}"),
+        Cause::Left { target } => format!("freeze of {target} by an earlier daemon"),
+        Cause::Attempt { times, .. } => format!("tried to decide {times} times"),
+        Cause::Found { .. } => "tripped before this daemon started".to_owned(),
+        Cause::Burst { whole, .. } => {
+            let counts: Vec<String> = counted(incident)
+                .map(|(kind, count)| format!("{count} {}{}", kind.word(), if count == 1 { "" } else { "s" }))
+                .collect();
+            let tree = incident.acts.iter().find_map(|act| act.tree.as_ref());
+            let place = tree.map(|tree| format!(" in {tree}")).unwrap_or_default();
+            let whole = if *whole { ", a whole tree at once" } else { "" };
+            format!("{} in {}{place}{whole}", counts.join(", "), span(incident.last - incident.opened))
+        }
+    }
+}
+
+fn span(ns: BootNs) -> String {
+    match ns / 1_000_000 {
+        0 => format!("{} µs", ns / 1000),
+        ms @ 1..1000 => format!("{ms} ms"),
+        ms @ 1000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        ms => format!("{} min", ms / 60_000),
+    }
+}
+
+/// What a responder can type now.
+pub(super) fn next(incident: &Incident) -> Vec<String> {
+    let id = incident.id;
+    let line = |verb: Verb, meaning| format!("burstguard {} {id}   {meaning}", verb.word());
+    if incident.stage == Stage::Denied {
+        return vec![line(Verb::Thaw, "let the account begin anew at once")];
+    }
+    if !incident.is_open() {
+        return Vec::new();
+    }
+    if incident.then.is_some() {
+        return vec![
+            line(Verb::Approve, "let these processes finish"),
+            line(Verb::Deny, "the calls fail with EPERM"),
+            line(Verb::Kill, "end them"),
+        ];
+    }
+    vec![line(Verb::Thaw, "let these processes go on"), line(Verb::Kill, "end them")]
+}
