@@ -1,7 +1,7 @@
 //! Calls that wait for a person. The map of them is the truth: the agent lets go on whom it finds there.
 
 use agent_common::{
-    rules::judge::{Grant, Phase},
+    rules::judge::{Grant, Phase, Response},
     wire::{
         Counter,
         record::{TEXT_LEN, what},
@@ -88,7 +88,8 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
             true
         }
     };
-    if matches!(actor.standing().at(emit::now()).phase, Phase::Armed | Phase::Denied) {
+    let phase = actor.standing().at(emit::now()).phase;
+    if matches!(phase, Phase::Armed | Phase::Denied) || matches!(actor.response(), Response::Observe) {
         return JUDGE_AGAIN;
     }
     // SAFETY: the helper signals the current thread, and with it stops the whole process; it refuses kernel threads and

@@ -11,6 +11,7 @@ mod kernel;
 mod ledger;
 mod load;
 mod manifest;
+mod moved;
 mod pins;
 mod predecessor;
 mod probes;

@@ -99,6 +99,32 @@ impl Approvals {
         Ok(index)
     }
 
+    /// Carries over what another generation knows. `account` and `root` tell the indices of this one.
+    pub(super) fn carry_from(
+        &mut self,
+        old: &Self,
+        account: impl Fn(u32) -> Option<u32>,
+        root: impl Fn(u32) -> Option<u32>,
+    ) -> Result<(), MapError> {
+        for key in old.directories.keys().filter_map(Result::ok) {
+            if let Some(root) = root(key.root) {
+                let key = row::DirectoryKey { root, ..key };
+                self.directories.insert(key, 0, 0).map_err(refused(DIRECTORIES))?;
+            }
+        }
+        for index in after(0) {
+            let row = old.rows.get(&index, 0).map_err(refused(APPROVALS))?;
+            if row.until != 0
+                && let Some(account) = account(row.account)
+            {
+                self.rows.set(index, row::Approval { account, ..row }, 0).map_err(refused(APPROVALS))?;
+                self.known.insert(index);
+            }
+        }
+        self.last = old.last;
+        Ok(())
+    }
+
     /// Ends one.
     pub(crate) fn remove(&mut self, index: u32) -> Result<(), MapError> {
         self.rows.set(index, NONE, 0).map_err(refused(APPROVALS))?;

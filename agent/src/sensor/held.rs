@@ -96,6 +96,27 @@ impl HeldCalls {
         self.0.get(&tid, 0).is_ok()
     }
 
+    /// Carries over the calls that another generation holds and this one does not know. `heir` says who they are here.
+    pub(super) fn carry_from(
+        &mut self,
+        old: &Self,
+        heir: impl Fn(row::Held) -> Option<row::Held>,
+    ) -> Result<(), MapError> {
+        for (tid, row) in old.0.iter().filter_map(Result::ok) {
+            let known = self.0.get(&tid, 0).is_ok_and(|mine| mine.start == row.start);
+            if known {
+                continue;
+            }
+            let Some(mine) = heir(row) else { continue };
+            self.0.insert(tid, mine, 0).map_err(refused(HELD))?;
+            // It may have gone on or ended between the two steps. Then the old entry is gone, and nothing removes the new one.
+            if old.0.get(&tid, 0).is_err() {
+                absent_is_fine(HELD, self.0.remove(&tid))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Exactly this call may happen, once; nothing if it waits no more.
     ///
     /// The row is written as a whole. What a program may have put into it meanwhile is how often the same call was judged, or

@@ -19,6 +19,7 @@ use super::{
     error::{MapError, refused, unpinned},
     held::{HELD, HeldCalls},
     ledger::{LEDGER, Ledger},
+    moved::{MARKS, MOVED, MovedDirectories},
     shared::Shared,
 };
 use crate::processes::proc::ProcessId;
@@ -72,6 +73,7 @@ pub(crate) struct State {
     spared: HashMap<MapData, u32, u64>,
     held: HeldCalls,
     approvals: Approvals,
+    moved: MovedDirectories,
 }
 
 impl State {
@@ -88,6 +90,7 @@ impl State {
             spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
             held: HeldCalls::new(take(HELD)?)?,
             approvals: Approvals::new(take(APPROVALS)?, take(DIRECTORIES)?)?,
+            moved: MovedDirectories::new(take(MARKS)?, take(MOVED)?)?,
         })
     }
 
@@ -98,7 +101,7 @@ impl State {
 
     /// Pins them.
     pub(super) fn pin(&self, directory: &Path) -> Result<(), MapError> {
-        let Self { accounts, slots, lineage, ledger, spared, held, approvals, rows: _ } = self;
+        let Self { accounts, slots, lineage, ledger, spared, held, approvals, moved, rows: _ } = self;
         [
             (ACCOUNTS, accounts.data()),
             (SLOTS, slots.data()),
@@ -109,6 +112,7 @@ impl State {
         ]
         .into_iter()
         .chain(approvals.maps())
+        .chain(moved.maps())
         .try_for_each(|(name, data)| data.pin(directory.join(name)).map_err(unpinned(name)))
     }
 
@@ -284,6 +288,19 @@ impl State {
 
     pub(crate) fn held_mut(&mut self) -> &mut HeldCalls {
         &mut self.held
+    }
+
+    /// Directories that were moved out of their trees.
+    pub(super) fn moved(&self) -> &MovedDirectories {
+        &self.moved
+    }
+
+    pub(super) fn moved_mut(&mut self) -> &mut MovedDirectories {
+        &mut self.moved
+    }
+
+    pub(super) fn approvals(&self) -> &Approvals {
+        &self.approvals
     }
 
     /// What responders have approved.

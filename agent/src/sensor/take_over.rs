@@ -64,6 +64,16 @@ impl Heirs {
         *self.roots.get(old as usize)?
     }
 
+    /// A held call in the numbers of the new generation; none if nobody is held to its account there.
+    fn held(&self, row: row::Held) -> Option<row::Held> {
+        let name = |name: row::HeldName| {
+            let above_all = name.root == u32::MAX;
+            let root = if above_all { name.root } else { self.root(name.root).unwrap_or(u32::MAX) };
+            row::HeldName { root, ..name }
+        };
+        Some(row::Held { account: self.account(row.account)?, names: row.names.map(name), ..row })
+    }
+
     /// A record in the words of the new generation; none if it is about an account that is not in it.
     fn record(&self, record: Record) -> Option<Record> {
         let act = |act: Act| Act { root: act.root.and_then(|root| self.root(root)), ..act };
@@ -108,6 +118,12 @@ impl TakenOver {
             }
             standings.push((from, standing));
         }
+        new.approvals_mut().carry_from(
+            old.approvals(),
+            |account| heirs.account(account),
+            |root| heirs.root(root),
+        )?;
+        new.moved_mut().carry_from(old.moved(), |root| heirs.root(root))?;
         let begun = boot_now();
         carry_names(old, new, &heirs, 0)?;
         carry_members(old, new, &heirs, spared)?;
@@ -121,7 +137,7 @@ impl TakenOver {
         Ok(taken)
     }
 
-    /// Carries over what the old generation has stopped since. May be called again.
+    /// Carries over what the old generation has stopped or holds. May be called again.
     pub(crate) fn catch_up(&self, old: &State, new: &mut State) -> Result<(), MapError> {
         for (from, was) in &self.standings {
             let Some(to) = self.heirs.account(*from) else { continue };
@@ -131,6 +147,7 @@ impl TakenOver {
                 new.move_standing(to, Standing::ARMED, is);
             }
         }
+        new.held_mut().carry_from(old.held(), |row| self.heirs.held(row))?;
         let rows: Vec<_> = old.rows().filter(|(_, row)| row.stopped_at >= self.since).collect();
         for (pid, row) in rows {
             if let Some(mine) = new.row(pid).filter(|mine| mine.start == row.start && mine.stopped_at == 0) {
