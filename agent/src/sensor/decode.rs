@@ -108,11 +108,17 @@ fn act(wire: &record::Record) -> Act {
         kinds: Kinds::from_bits(wire.kinds),
         over: wire.over != 0,
         approval: wire.approval,
-        path: until_nul(&wire.text[..used]),
+        path: path(&wire.text[..used]),
     }
 }
 
-pub(super) fn until_nul(bytes: &[u8]) -> Vec<u8> {
+/// A root itself has no path below it.
+pub(super) fn path(text: &[u8]) -> Vec<u8> {
+    let path = until_nul(text);
+    if path.is_empty() { b".".to_vec() } else { path }
+}
+
+fn until_nul(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().take_while(|byte| *byte != 0).collect()
 }
 

@@ -8,7 +8,7 @@ use agent_common::{
 use aya::maps::{HashMap, IterableMap as _, Map, MapData};
 
 use super::{
-    decode::until_nul,
+    decode::path,
     error::{MapError, refused},
     state::{absent_is_fine, again},
 };
@@ -53,7 +53,7 @@ impl HeldCall {
             at: row.at,
             // The lowest byte holds all kinds there are.
             kinds: Kinds::from_bits(row.kinds.to_le_bytes()[0]),
-            path: until_nul(&row.text[..used]),
+            path: path(&row.text[..used]),
             names: protected
                 .map(|name| HeldName {
                     root: (name.root != u32::MAX).then_some(name.root),

@@ -1,13 +1,20 @@
 //! What keeps the hold whole: nobody of a lineage continues what waits, and a mark does not outlive its inode.
 
-use agent_common::wire::{Counter, row::node};
+use agent_common::{
+    rules::judge::Phase,
+    wire::{
+        Counter,
+        row::{Member, node},
+    },
+};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{number, object};
 use crate::{
+    actor::Actor,
     ask::{ALLOW, EPERM},
     count::count,
-    lineage,
+    emit, lineage,
     maps::{LINEAGE, MARKS, MOVED},
     offsets::{HOOKS, OFFSETS},
 };
@@ -23,14 +30,21 @@ pub fn task_kill(ctx: LsmContext) -> i32 {
     let Ok(tgid) = object(&ctx, HOOKS.task_kill_task()).field::<u32>(OFFSETS.task_tgid()) else {
         return ALLOW;
     };
-    // SAFETY: the value is read at once, while the entry is alive.
-    match LINEAGE.get_ptr(tgid).map(|member| unsafe { (*member).stopped_at }) {
-        None | Some(0) => ALLOW,
-        Some(_) => {
-            count(Counter::ContinueRefused);
-            EPERM
-        }
+    if !waits(tgid) {
+        return ALLOW;
     }
+    count(Counter::ContinueRefused);
+    EPERM
+}
+
+/// Whether a process is stopped and nobody has decided yet. Once somebody has, its wrappers may continue it: sudo does.
+#[inline(always)]
+fn waits(tgid: u32) -> bool {
+    let Some(member) = LINEAGE.get_ptr(tgid) else { return false };
+    // SAFETY: a live map entry, here and below.
+    let Member { stopped_at, account, .. } = unsafe { *member };
+    let Some(actor) = Actor::of(account).filter(|_| stopped_at != 0) else { return false };
+    matches!(actor.standing().at(emit::now()).phase, Phase::Tripped | Phase::Frozen)
 }
 
 /// An inode goes, and its address may be another's next.
