@@ -219,6 +219,32 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// A warning for each account that is held though a person may sit at its terminal. One that cannot be told is passed over.
+    pub(crate) fn advice(&self, host: &impl Host) -> Vec<Problem> {
+        let held = self.wanted.iter().zip(&self.policy.accounts);
+        held.filter(|(wanted, _)| wanted.response == Response::Hold)
+            .filter_map(|(wanted, account)| {
+                let mut uids = account.users.iter().chain(&account.login);
+                let shell = uids.find_map(|uid| host.shell(*uid).ok()?.filter(|shell| is_interactive(shell)))?;
+                let message = format!(
+                    "response \"hold\" of [account.{}], whose login shell is {}: a shell with job control goes on with \
+                     its next line while a call waits; \"deny\" suits it better",
+                    account.name,
+                    shell.display()
+                );
+                Some(Problem::new(wanted.position.clone(), &message))
+            })
+            .collect()
+    }
+}
+
+/// Whether somebody can log in to it.
+fn is_interactive(shell: &Path) -> bool {
+    let name = shell.file_name().unwrap_or_default();
+    !["nologin", "false", "true", "sync", "git-shell"].iter().any(|none| name == *none)
+}
+
 /// All sources laid over each other, and where the first begins. None if one of them could not be read as TOML, since
 /// what it would have said is then missing everywhere.
 fn whole(sources: &Sources, problems: &mut Problems) -> Option<(node::Table, At)> {

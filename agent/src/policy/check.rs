@@ -40,7 +40,9 @@ pub(crate) fn check(path: &Path, host: &impl Host, wish: Wish<'_>) -> Checked {
     let (loaded, errors, warnings) = match Policy::load(path, host) {
         Ok(loaded) => {
             let tier = wish.tier.map(|(tier, why)| loaded.warnings_for(tier, why)).unwrap_or_default();
-            let mut warnings = [&loaded.warnings[..], &tier].concat();
+            let holds = wish.tier.is_some_and(|(tier, _)| tier == Tier::Lsm);
+            let advice = if holds { loaded.advice(host) } else { Vec::new() };
+            let mut warnings = [&loaded.warnings[..], &tier, &advice].concat();
             warnings.sort();
             (Some(loaded), Vec::new(), warnings)
         }

@@ -1,6 +1,10 @@
 //! What a policy asks of the host it is for.
 
-use std::{ffi::OsString, fs, io, path::Path};
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use nix::{
     errno::Errno,
@@ -20,6 +24,12 @@ pub(crate) trait Host {
     /// # Errors
     /// What the host's name service said when it could not tell.
     fn gid(&self, name: &str) -> io::Result<Option<u32>>;
+
+    /// The login shell of a user; None if there is no such user.
+    ///
+    /// # Errors
+    /// What the host's name service said when it could not tell.
+    fn shell(&self, uid: u32) -> io::Result<Option<PathBuf>>;
 
     /// Whether a path is a directory, through symbolic links.
     ///
@@ -44,6 +54,15 @@ impl Host for ThisHost {
 
     fn gid(&self, name: &str) -> io::Result<Option<u32>> {
         found(Group::from_name(name).map(|group| group.map(|group| group.gid.as_raw())))
+    }
+
+    fn shell(&self, uid: u32) -> io::Result<Option<PathBuf>> {
+        match User::from_uid(uid.into()) {
+            Ok(user) => Ok(user.map(|user| user.shell)),
+            // As in `found`.
+            Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn is_dir(&self, path: &Path) -> io::Result<bool> {

@@ -30,6 +30,14 @@ const DIRECTORIES: [&str; 12] = [
 ];
 
 impl Host for TestHost {
+    fn shell(&self, uid: u32) -> io::Result<Option<PathBuf>> {
+        match uid {
+            998 => Ok(Some("/bin/bash".into())),
+            7 => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(Some("/usr/sbin/nologin".into())),
+        }
+    }
+
     fn uid(&self, name: &str) -> io::Result<Option<u32>> {
         let users = BTreeMap::from([("root", 0), ("deploy", 998), ("ci", 1000)]);
         match name {

@@ -180,6 +180,10 @@ fn a_link_that_leads_nowhere_is_not_the_wish_to_have_no_policy() {
 struct QuietHost;
 
 impl Host for QuietHost {
+    fn shell(&self, _: u32) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
     fn uid(&self, _: &str) -> io::Result<Option<u32>> {
         Ok(None)
     }

@@ -75,6 +75,22 @@ fn what_the_tier_cannot_give() {
 }
 
 #[test]
+fn whom_a_hold_does_not_suit() {
+    let lsm = Wish { tier: Some((Tier::Lsm, "")), ..Wish::default() };
+    let text = format!("{GOOD}[account.p]\nusers = ['deploy', 7]\ntrees = ['t']\nresponse = 'hold'");
+    assert_eq!(
+        checked(&text, lsm).complaints,
+        "warning: p.toml:7:12 response \"hold\" of [account.p], whose login shell is /bin/bash: a shell with job control \
+         goes on with its next line while a call waits; \"deny\" suits it better\n\
+         1 warning; 2 accounts and 1 path are ready to be loaded\n"
+    );
+    for suited in [text.replace("'hold'", "'deny'"), text.replace("'deploy', ", "")] {
+        assert!(checked(&suited, lsm).complaints.starts_with("no problems; "));
+    }
+    assert!(!checked(&text, TIER).complaints.contains("login shell"));
+}
+
+#[test]
 fn the_effective_policy() {
     let text = format!("{GOOD}[account.\"x.y\"]\nlogin = ['deploy']\ntrees = ['t']\nhold.deadline = '1m'");
     let Checked { output, complaints, exit } = checked(&text, Wish { effective: true, ..TIER });
