@@ -62,6 +62,8 @@ pub struct Operation {
     pub path: String,
     /// Whether it found no room in a budget.
     pub over: bool,
+    /// The incident under whose approval it happened.
+    pub approved: Option<u64>,
 }
 
 /// One line. The fields that no test looks at are left out.
@@ -85,6 +87,24 @@ pub enum Event {
         pid: u32,
         /// What it runs.
         comm: String,
+    },
+    /// A call waits for a decision.
+    Held {
+        /// Of which incident.
+        incident: Option<u64>,
+        /// The process.
+        pid: u32,
+        /// What it would destroy.
+        path: String,
+    },
+    /// A call was refused.
+    Denied {
+        /// Of which incident.
+        incident: Option<u64>,
+        /// The process.
+        pid: u32,
+        /// What it would have destroyed.
+        path: String,
     },
     /// A process does what this tier cannot see or judge.
     Blind {

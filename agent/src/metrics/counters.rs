@@ -30,6 +30,8 @@ pub(super) struct Counters {
     bursts: IntCounterVec,
     joined: IntCounterVec,
     stopped: IntCounterVec,
+    held: IntCounterVec,
+    approved: IntCounterVec,
     blind: IntCounterVec,
     attempts: IntCounterVec,
     released: IntCounter,
@@ -64,6 +66,12 @@ impl Counters {
             stopped: make.counters(
                 "processes_stopped_total",
                 "Stops of processes by the kernel programs; a process that is stopped twice counts twice.",
+                &["account"],
+            )?,
+            held: make.counters("calls_held_total", "Calls that began to wait for a decision.", &["account"])?,
+            approved: make.counters(
+                "operations_approved_total",
+                "Operations that happened under an approval; they cost no budget, and are among operations_total too.",
                 &["account"],
             )?,
             blind: make.counters(
@@ -111,10 +119,16 @@ impl Counters {
     pub(super) fn event<'a>(&self, event: &Event, response_of: impl Fn(&str) -> Option<&'a str>) {
         let known = |actor: &Actor| response_of(&actor.account);
         match event {
-            Event::Operation { actor, act, .. } if known(actor).is_some() => {
+            Event::Operation { actor, act, approved, .. } if known(actor).is_some() => {
                 for kind in &act.kinds {
                     self.operations.with_label_values(&[&*actor.account, *kind]).inc();
                 }
+                if approved.is_some() {
+                    self.approved.with_label_values(&[&actor.account]).inc();
+                }
+            }
+            Event::Held { actor, .. } if known(actor).is_some() => {
+                self.held.with_label_values(&[&actor.account]).inc();
             }
             Event::Burst { actor, .. } => {
                 if let Some(response) = known(actor) {
@@ -148,14 +162,23 @@ impl Counters {
         self.bursts.with_label_values(&[name, &account.response]);
         self.joined.with_label_values(&[name]);
         self.stopped.with_label_values(&[name]);
+        self.held.with_label_values(&[name]);
+        self.approved.with_label_values(&[name]);
         self.attempts.with_label_values(&[name]);
     }
 
     /// Forgets the accounts that are not to be kept.
     pub(super) fn keep(&self, kept: impl Fn(&str) -> bool) {
-        for counters in
-            [&self.operations, &self.bursts, &self.joined, &self.stopped, &self.blind, &self.attempts]
-        {
+        for counters in [
+            &self.operations,
+            &self.bursts,
+            &self.joined,
+            &self.stopped,
+            &self.held,
+            &self.approved,
+            &self.blind,
+            &self.attempts,
+        ] {
             forget(counters, |account| !kept(account));
         }
     }

@@ -30,8 +30,12 @@ pub(crate) struct MapFill {
 }
 
 const MODES: [(Mode, &str); 3] = [(Mode::Observe, "observe"), (Mode::Enforce, "enforce"), (Mode::Off, "off")];
-const STANDINGS: [(Standing, &str); 3] =
-    [(Standing::Armed, "armed"), (Standing::Tripped, "tripped"), (Standing::Denied, "denied")];
+const STANDINGS: [(Standing, &str); 4] = [
+    (Standing::Armed, "armed"),
+    (Standing::Tripped, "tripped"),
+    (Standing::Denied, "denied"),
+    (Standing::Granted, "granted"),
+];
 
 impl Facts {
     /// The response of an account; none if there is no such account.
@@ -104,6 +108,14 @@ impl Facts {
         let mut stopped =
             Family::gauges("processes_stopped", "Processes of the account that are stopped now.");
         let mut frozen = Family::gauges("processes_frozen", "Processes of the account that are frozen now.");
+        let mut held = Family::gauges(
+            "processes_held",
+            "Processes of the account with a call that waits for a decision.",
+        );
+        let help = "When the call began to wait that has waited longest; not there if none waits.";
+        let mut oldest = Family::gauges("oldest_held_timestamp_seconds", help);
+        let help = "Calls of the account that were refused since the kernel programs were loaded.";
+        let mut refused = Family::counters("calls_refused_total", help);
         for account in &self.status.accounts {
             let name = ("account", account.name.as_str());
             info.add(&[name, ("response", &account.response)], 1);
@@ -113,8 +125,13 @@ impl Facts {
             processes.add(&[name], account.processes);
             stopped.add(&[name], account.stopped);
             frozen.add(&[name], account.frozen);
+            held.add(&[name], account.held);
+            refused.add(&[name], account.refused);
+            if let Some(since) = account.held_since {
+                oldest.add(&[name], seconds(since));
+            }
         }
-        [info, standing, processes, stopped, frozen].map(Family::done).into()
+        [info, standing, processes, stopped, frozen, held, oldest, refused].map(Family::done).into()
     }
 
     fn budgets(&self) -> Vec<MetricFamily> {

@@ -82,7 +82,9 @@ fn all_events(account: &str) -> Vec<Event> {
     let actor = actor(account);
     vec![
         Event::Joined { actor: actor.clone() },
-        Event::Operation { actor: actor.clone(), act: act(), over: true, approved: None },
+        Event::Operation { actor: actor.clone(), act: act(), over: true, approved: Some(1) },
+        Event::Held { incident: Some(1), actor: actor.clone(), act: act() },
+        Event::Denied { incident: Some(1), actor: actor.clone(), act: act() },
         Event::Burst { incident: 1, actor: actor.clone(), act: act(), whole: false },
         Event::Stopped { incident: Some(1), actor: actor.clone() },
         Event::Blind { actor, reason: "io_uring", help: "" },
@@ -98,6 +100,7 @@ fn fed() -> Metrics {
     all_events("deployer").iter().for_each(|event| metrics.event(event));
     metrics.decision(Verb::Thaw, &Responder::Deadline, Some(Duration::from_secs(90)));
     metrics.decision(Verb::Reload, &Responder::Policy, None);
+    metrics.decision(Verb::Deny, &Responder::Deadline, Some(Duration::from_secs(10)));
     metrics.freeze(Duration::from_millis(4), 7);
     metrics.loop_turn(Duration::from_micros(50));
     metrics.effect_failed("freeze");
@@ -121,13 +124,16 @@ fn what_happens_is_counted() {
         ("bursts_total{account=\"deployer\",response=\"hold\"}", 1.),
         ("processes_joined_total{account=\"deployer\"}", 1.),
         ("processes_stopped_total{account=\"deployer\"}", 1.),
+        ("calls_held_total{account=\"deployer\"}", 1.),
+        ("operations_approved_total{account=\"deployer\"}", 1.),
         ("blind_total{account=\"deployer\",reason=\"io_uring\"}", 1.),
         ("attempts_total{account=\"deployer\"}", 1.),
         ("processes_released_total", 2.),
         ("decisions_total{by=\"deadline\",verb=\"thaw\"}", 1.),
         ("decisions_total{by=\"policy\",verb=\"reload\"}", 1.),
-        ("decision_seconds_sum", 90.),
-        ("decision_seconds_count", 1.),
+        ("decisions_total{by=\"deadline\",verb=\"deny\"}", 1.),
+        ("decision_seconds_sum", 100.),
+        ("decision_seconds_count", 2.),
         ("freeze_seconds_bucket{le=\"0.005\"}", 1.),
         ("freeze_seconds_bucket{le=\"0.002\"}", 0.),
         ("processes_frozen_total", 7.),
@@ -148,6 +154,9 @@ fn how_things_stand_is_shown() {
         ("processes{account=\"deployer\"}", 7.),
         ("processes_stopped{account=\"deployer\"}", 2.),
         ("processes_frozen{account=\"deployer\"}", 1.),
+        ("processes_held{account=\"deployer\"}", 3.),
+        ("oldest_held_timestamp_seconds{account=\"deployer\"}", 1_700_000_000.),
+        ("calls_refused_total{account=\"deployer\"}", 6.),
         ("budget_used{account=\"deployer\",kind=\"delete\"}", 3.),
         ("budget_limit{account=\"deployer\",kind=\"delete\"}", 10.),
         ("incidents_open", 1.),
