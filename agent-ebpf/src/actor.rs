@@ -1,10 +1,10 @@
 //! A process of a lineage, and what its account's row says.
 
 use agent_common::{
-    rules::judge::{Grant, Response, Standing},
+    rules::judge::{Alone, Grant, Response, Standing},
     wire::{
         Counter,
-        row::{Account, response},
+        row::{Account, alone, response},
     },
 };
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
@@ -95,6 +95,17 @@ impl Actor {
             ((*self.account).grant_until, (*self.account).grant_allowance, (*self.account).grant_id)
         };
         Grant { until, allowance, id }
+    }
+
+    /// What becomes of its calls that should wait while there is no agent.
+    #[inline(always)]
+    pub fn alone(&self) -> Alone {
+        // SAFETY: as above.
+        match unsafe { (*self.account).alone } {
+            alone::DENY => Alone::Deny,
+            alone::OBSERVE => Alone::Observe,
+            _ => Alone::Wait,
+        }
     }
 
     #[inline(always)]

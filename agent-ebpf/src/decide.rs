@@ -8,7 +8,7 @@ use agent_common::{
     rules::{
         Kinds,
         budget::Room,
-        judge::{Grant, Phase, Standing, Verdict, judge},
+        judge::{Grant, Phase, Standing, Verdict, judge, without_agent},
     },
     wire::{
         Counter,
@@ -25,7 +25,7 @@ use crate::{
     count::count,
     desk::Desk,
     emit, enforce, ledger,
-    maps::PENDING,
+    maps::{HEARTBEAT, PENDING},
     offsets::{OFFSETS, SETTINGS},
     path::{PathArg, Target, form, found},
     place, read,
@@ -224,7 +224,7 @@ pub fn verdict(actor: &Actor, grant: Grant, kinds: Kinds, room: Room, now: u64) 
         let word = actor.standing_word();
         let before = Standing::from_word(word);
         let (after, judged) = judge(before, Some(grant), kinds, room, actor.response(), SETTINGS.tier(), now);
-        verdict = judged;
+        verdict = without_agent(judged, actor.alone(), SETTINGS.tier(), heartbeat(), now);
         if after == before {
             return (false, verdict);
         }
@@ -235,4 +235,11 @@ pub fn verdict(actor: &Actor, grant: Grant, kinds: Kinds, room: Room, now: u64) 
     }
     count(Counter::StandingContended);
     (false, verdict)
+}
+
+/// When the agent was last there.
+#[inline(always)]
+fn heartbeat() -> u64 {
+    // SAFETY: a live entry of an array map; volatile because the agent writes it.
+    HEARTBEAT.get_ptr(0).map_or(0, |beat| unsafe { core::ptr::read_volatile(beat) })
 }

@@ -41,6 +41,10 @@ pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS
 #[map]
 pub static HELD: HashMap<u32, Held> = HashMap::with_max_entries(MAX_HELD, 0);
 
+/// When the agent was last there (ns). Mapped by it.
+#[map]
+pub static HEARTBEAT: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
 /// What responders have approved; the first is none.
 #[map]
 pub static APPROVALS: Array<Approval> = Array::with_max_entries(MAX_APPROVALS, 0);

@@ -108,6 +108,17 @@ pub(crate) struct Hold {
     /// How long it waits: 1 s to 24 h.
     pub(crate) deadline: Duration,
     pub(crate) then: Then,
+    pub(crate) on_agent_loss: OnAgentLoss,
+}
+
+/// What becomes of a call that should wait while no agent is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum OnAgentLoss {
+    /// It waits for the next one.
+    #[default]
+    Wait,
+    Deny,
+    Observe,
 }
 
 /// What is decided in the end by nobody.
@@ -301,7 +312,24 @@ impl Mode {
 
 impl Default for Hold {
     fn default() -> Self {
-        Self { deadline: Duration::from_mins(15), then: Then::default() }
+        Self {
+            deadline: Duration::from_mins(15),
+            then: Then::default(),
+            on_agent_loss: OnAgentLoss::default(),
+        }
+    }
+}
+
+impl OnAgentLoss {
+    pub(crate) const ALL: [Self; 3] = [Self::Wait, Self::Deny, Self::Observe];
+
+    /// The word of the policy file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Deny => "deny",
+            Self::Observe => "observe",
+        }
     }
 }
 

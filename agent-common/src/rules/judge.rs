@@ -108,6 +108,41 @@ pub enum Response {
     Freeze,
 }
 
+/// What becomes of a call that should wait while no agent is there: nobody could decide about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// It waits for the next agent.
+    Wait,
+    /// It fails.
+    Deny,
+    /// It passes, on the record.
+    Observe,
+}
+
+/// An agent that has not been heard of for so long is gone (ns).
+pub const LOST: u64 = 10_000_000_000;
+
+/// The verdict when the agent was last heard of at `heard`; 0 if it never was.
+#[must_use]
+#[inline(always)]
+pub const fn without_agent(
+    verdict: Verdict,
+    alone: Alone,
+    tier: Tier,
+    heard: BootNs,
+    now: BootNs,
+) -> Verdict {
+    let waits = matches!(verdict, Verdict::Hold | Verdict::Stop);
+    if !waits || heard == 0 || now.saturating_sub(heard) <= LOST {
+        return verdict;
+    }
+    match (alone, tier) {
+        (Alone::Wait, _) | (Alone::Deny, Tier::Tracepoint) => verdict,
+        (Alone::Deny, Tier::Lsm) => Verdict::Deny,
+        (Alone::Observe, _) => Verdict::Report,
+    }
+}
+
 /// What the kernel can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {

@@ -55,8 +55,8 @@ pub struct Account {
     pub grant_id: u32,
     /// One of [`response`].
     pub response: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// One of [`alone`].
+    pub alone: u32,
     /// How many calls were refused.
     pub refused: u64,
     /// By [`Kind`].
@@ -73,6 +73,16 @@ pub mod response {
     pub const DENY: u32 = 2;
     /// Hold the call and freeze the lineage.
     pub const FREEZE: u32 = 3;
+}
+
+/// The values of [`Account::alone`].
+pub mod alone {
+    /// A call that should wait waits for the next agent.
+    pub const WAIT: u32 = 0;
+    /// It fails.
+    pub const DENY: u32 = 1;
+    /// It passes.
+    pub const OBSERVE: u32 = 2;
 }
 
 /// A process that acts for an account, by its process id.

@@ -32,6 +32,7 @@ impl Agent {
     /// How things stand now.
     pub(super) fn gather_facts(&mut self) -> Result<Facts> {
         self.in_force.generation.kernel.flush_warnings();
+        self.in_force.generation.kernel.beat(boot_now());
         // First the time: what is later than it may not be seen here.
         let now = boot_now();
         let (accounts, approvals) = self.in_force.accounts().context("cannot read how the accounts stand")?;

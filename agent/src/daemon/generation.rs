@@ -284,7 +284,7 @@ fn prove_best(tables: &Tables, seed: u64, self_test: &Path, wanted: Wanted) -> R
         (Wanted::Lsm, None) => prove(Chosen::lsm()),
         (Wanted::Auto, Some(obstacle)) => prove(Chosen::tracepoint(&obstacle)),
         (Wanted::Auto, None) => prove(Chosen::lsm()).or_else(|error| {
-            let why = format!("not lsm: {error:#}");
+            let why = format!("not lsm: {error} ({})", error.root_cause());
             log::warn!("{why}");
             prove(Chosen::tracepoint(&why))
         }),

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use agent_common::{
     rules::Kind,
-    wire::row::{self, MAX_ROOTS, SELF_TEST, UserKey, by, response},
+    wire::row::{self, MAX_ROOTS, SELF_TEST, UserKey, alone, by, response},
 };
 use anyhow::{Result, ensure};
 
 use super::names::Names;
 use crate::{
-    policy::{Budget, Budgets, Mode, Policy, Response},
+    policy::{Budget, Budgets, Mode, OnAgentLoss, Policy, Response},
     processes::{lineage::Claims, proc::Process},
     sensor::Manifest,
 };
@@ -41,7 +41,7 @@ impl Tables {
             names: Names::default(),
         };
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
-        tables.add_account(1, Response::Hold, &budgets);
+        tables.add_account(1, Response::Hold, OnAgentLoss::Wait, &budgets);
         let masks = tables.add_trees(policy)?;
         let real: Vec<PathBuf> =
             tables.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
@@ -49,7 +49,7 @@ impl Tables {
         for account in &policy.accounts {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
             let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
-            let index = tables.add_account(roots, response, &account.budgets);
+            let index = tables.add_account(roots, response, account.hold.on_agent_loss, &account.budgets);
             tables.names.accounts.push(account.name.clone());
             tables.users.extend(account.users.iter().map(|uid| (UserKey { uid: *uid, by: by::REAL }, index)));
             tables
@@ -89,7 +89,7 @@ impl Tables {
         }
     }
 
-    fn add_account(&mut self, roots: u64, wanted: Response, budgets: &Budgets) -> u32 {
+    fn add_account(&mut self, roots: u64, wanted: Response, loss: OnAgentLoss, budgets: &Budgets) -> u32 {
         let index = SELF_TEST + u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
         let mut account = row::Account {
             roots,
@@ -99,6 +99,11 @@ impl Tables {
                 Response::Hold => response::HOLD,
                 Response::Deny => response::DENY,
                 Response::Freeze => response::FREEZE,
+            },
+            alone: match loss {
+                OnAgentLoss::Wait => alone::WAIT,
+                OnAgentLoss::Deny => alone::DENY,
+                OnAgentLoss::Observe => alone::OBSERVE,
             },
             ..row::Account::default()
         };

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{
-    Budget, Mode, Response, Then,
+    Budget, Mode, OnAgentLoss, Response, Then,
     budget::{Budgets, Slot},
     later::is_later,
     node::{Node, Table, get},
@@ -57,9 +57,16 @@ pub(super) enum Who {
 pub(super) struct Settings {
     pub(super) trees: Option<Vec<Located<String>>>,
     pub(super) response: Option<Located<Response>>,
+    pub(super) hold: HoldKeys,
+    pub(super) budgets: Vec<(Slot, Budget)>,
+}
+
+/// What is said of a hold.
+#[derive(Clone, Copy, Default)]
+pub(super) struct HoldKeys {
     pub(super) deadline: Option<Duration>,
     pub(super) then: Option<Then>,
-    pub(super) budgets: Vec<(Slot, Budget)>,
+    pub(super) on_agent_loss: Option<OnAgentLoss>,
 }
 
 /// What is not said stays as it is without `[roles]`.
@@ -177,24 +184,26 @@ impl Reader<'_> {
             Some(Located { value, at: node.at.clone() })
         });
         let budgets = get(table, "budget").and_then(|node| self.table("budget", node));
-        let (deadline, then) = self.hold(table);
         Settings {
             trees: get(table, "trees").map(|node| self.some("trees", node, "strings", text::any)),
             response,
-            deadline,
-            then,
+            hold: self.hold(table),
             budgets: budgets.map(|budgets| self.budgets(budgets)).unwrap_or_default(),
         }
     }
 
-    fn hold(&mut self, table: &Table) -> (Option<Duration>, Option<Then>) {
+    fn hold(&mut self, table: &Table) -> HoldKeys {
         let Some(hold) = get(table, "hold").and_then(|node| self.table("hold", node)) else {
-            return (None, None);
+            return HoldKeys::default();
         };
-        self.refuse_unknown(hold, "hold.", &["deadline", "then"]);
-        let deadline = get(hold, "deadline").and_then(|node| self.duration("hold.deadline", node, DEADLINE));
-        let then = get(hold, "then").and_then(|node| self.word("hold.then", node, &Then::ALL, Then::as_str));
-        (deadline, then)
+        self.refuse_unknown(hold, "hold.", &["deadline", "then", "on_agent_loss"]);
+        HoldKeys {
+            deadline: get(hold, "deadline").and_then(|node| self.duration("hold.deadline", node, DEADLINE)),
+            then: get(hold, "then").and_then(|node| self.word("hold.then", node, &Then::ALL, Then::as_str)),
+            on_agent_loss: get(hold, "on_agent_loss").and_then(|node| {
+                self.word("hold.on_agent_loss", node, &OnAgentLoss::ALL, OnAgentLoss::as_str)
+            }),
+        }
     }
 
     fn budgets(&mut self, table: &Table) -> Vec<(Slot, Budget)> {

@@ -29,7 +29,14 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
     let mut table = Map::from_iter([
         ("trees".to_owned(), json!(names)),
         ("response".to_owned(), json!(response.as_str())),
-        ("hold".to_owned(), json!({ "deadline": duration::text(hold.deadline), "then": hold.then.as_str() })),
+        (
+            "hold".to_owned(),
+            json!({
+                "deadline": duration::text(hold.deadline),
+                "then": hold.then.as_str(),
+                "on_agent_loss": hold.on_agent_loss.as_str(),
+            }),
+        ),
         ("budget".to_owned(), Value::Object(budgets.into_iter().collect())),
     ]);
     for (key, uids) in [("users", users), ("login", login)] {

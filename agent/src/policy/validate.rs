@@ -159,8 +159,13 @@ impl<H: Host> Validator<'_, H> {
 fn hold(settings: &Settings, default: &Settings) -> Hold {
     let usual = Hold::default();
     Hold {
-        deadline: settings.deadline.or(default.deadline).unwrap_or(usual.deadline),
-        then: settings.then.or(default.then).unwrap_or(usual.then),
+        deadline: settings.hold.deadline.or(default.hold.deadline).unwrap_or(usual.deadline),
+        then: settings.hold.then.or(default.hold.then).unwrap_or(usual.then),
+        on_agent_loss: settings
+            .hold
+            .on_agent_loss
+            .or(default.hold.on_agent_loss)
+            .unwrap_or(usual.on_agent_loss),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) const ABI: u32 = {
     hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
     fold!(hash,
         Account {
-            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, reserved, refused,
+            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, alone, refused,
             budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }

@@ -28,6 +28,7 @@ const ACCOUNTS: &str = "ACCOUNTS";
 const SLOTS: &str = "SLOTS";
 const LINEAGE: &str = "LINEAGE";
 const SPARED: &str = "SPARED";
+const HEARTBEAT: &str = "HEARTBEAT";
 
 /// A process that acts for an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub(crate) struct State {
     held: HeldCalls,
     approvals: Approvals,
     moved: MovedDirectories,
+    heartbeat: Shared,
 }
 
 impl State {
@@ -91,6 +93,7 @@ impl State {
             held: HeldCalls::new(take(HELD)?)?,
             approvals: Approvals::new(take(APPROVALS)?, take(DIRECTORIES)?)?,
             moved: MovedDirectories::new(take(MARKS)?, take(MOVED)?)?,
+            heartbeat: Shared::new(HEARTBEAT, take(HEARTBEAT)?)?,
         })
     }
 
@@ -101,7 +104,8 @@ impl State {
 
     /// Pins them.
     pub(super) fn pin(&self, directory: &Path) -> Result<(), MapError> {
-        let Self { accounts, slots, lineage, ledger, spared, held, approvals, moved, rows: _ } = self;
+        let Self { accounts, slots, lineage, ledger, spared, held, approvals, moved, heartbeat, rows: _ } =
+            self;
         [
             (ACCOUNTS, accounts.data()),
             (SLOTS, slots.data()),
@@ -109,6 +113,7 @@ impl State {
             (LEDGER, ledger),
             (SPARED, spared.map()),
             (HELD, held.map()),
+            (HEARTBEAT, heartbeat.data()),
         ]
         .into_iter()
         .chain(approvals.maps())
@@ -288,6 +293,11 @@ impl State {
 
     pub(crate) fn held_mut(&mut self) -> &mut HeldCalls {
         &mut self.held
+    }
+
+    /// The agent is there.
+    pub(crate) fn beat(&self, now: BootNs) {
+        self.heartbeat.set(0, 0, now);
     }
 
     /// Directories that were moved out of their trees.

@@ -162,7 +162,7 @@ fn each_is_decided_once() {
 fn nobody_decides_in_time() {
     for (then, verb) in [(Then::Deny, Verb::Deny), (Then::Approve, Verb::Approve)] {
         let mut scene = Scene::holding("hold");
-        scene.account.hold = Hold { deadline: Duration::from_mins(4), then };
+        scene.account.hold = Hold { deadline: Duration::from_mins(4), then, ..Hold::default() };
         scene.look();
         scene.burst(NOW);
         scene.hold(NOW, &[77]);

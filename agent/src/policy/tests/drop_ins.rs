@@ -40,13 +40,13 @@ fn a_key_is_replaced_and_its_neighbours_stay() {
 fn what_a_hold_ends_with_is_taken_over_key_by_key() {
     let hold = |text: &str| load_all(&[BASE, text]).unwrap().policy.accounts[0].hold;
     let (minutes, seconds) = (Duration::from_mins, Duration::from_secs);
-    assert_eq!(hold(""), Hold { deadline: minutes(15), then: Then::Deny });
+    assert_eq!(hold(""), Hold { deadline: minutes(15), then: Then::Deny, ..Hold::default() });
     let default = "default.hold = { deadline = '4m', then = 'approve' }\n";
-    assert_eq!(hold(default), Hold { deadline: minutes(4), then: Then::Approve });
+    assert_eq!(hold(default), Hold { deadline: minutes(4), then: Then::Approve, ..Hold::default() });
     let text = format!("{default}account.a.hold.deadline = '9s'");
-    assert_eq!(hold(&text), Hold { deadline: seconds(9), then: Then::Approve });
+    assert_eq!(hold(&text), Hold { deadline: seconds(9), then: Then::Approve, ..Hold::default() });
     let text = format!("{default}account.a.hold.then = 'deny'");
-    assert_eq!(hold(&text), Hold { deadline: minutes(4), then: Then::Deny });
+    assert_eq!(hold(&text), Hold { deadline: minutes(4), then: Then::Deny, ..Hold::default() });
 }
 
 #[test]

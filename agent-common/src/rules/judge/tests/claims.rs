@@ -80,6 +80,27 @@ fn trying_again_at_once_helps_nobody() {
     always(|case, standing, verdict| !refuses(verdict) || refuses(Case { standing, ..case }.judge().1));
 }
 
+/// Nobody is refused more because of a loss of ours than with an agent, but where the policy wants it; nothing that need not
+/// wait is touched.
+#[test]
+fn without_an_agent_only_what_would_wait_is_another() {
+    const HEARD: BootNs = NOW - LOST - 1;
+    let all = [Verdict::Allow, Verdict::Report, Verdict::Stop, Verdict::Hold, Verdict::Deny];
+    for verdict in all {
+        for tier in [Tier::Tracepoint, Tier::Lsm] {
+            let with = |alone, heard| without_agent(verdict, alone, tier, heard, NOW);
+            let waits = matches!(verdict, Verdict::Hold | Verdict::Stop);
+            for alone in [Alone::Wait, Alone::Deny, Alone::Observe] {
+                assert_eq!([with(alone, 0), with(alone, HEARD + 1), with(alone, NOW + 5)], [verdict; 3]);
+            }
+            assert_eq!(with(Alone::Wait, HEARD), verdict);
+            assert_eq!(with(Alone::Observe, HEARD), if waits { Verdict::Report } else { verdict });
+            let denied = waits && tier == Tier::Lsm;
+            assert_eq!(with(Alone::Deny, HEARD), if denied { Verdict::Deny } else { verdict });
+        }
+    }
+}
+
 #[test]
 fn only_what_waits_for_a_person_waits_without_end() {
     always(|case, standing, verdict| {
