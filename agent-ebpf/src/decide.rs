@@ -155,8 +155,12 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
         return;
     }
     read_again(actor, pending);
-    if pending.flags & flag::CREATES != 0 && was_created(result) {
-        pending.flags |= flag::CREATED;
+    if pending.flags & flag::CREATES != 0 {
+        if was_created(result) {
+            pending.flags |= flag::CREATED;
+        } else if pending.verb == verb::CREATE && result > 0 {
+            return; // an open, and of a file that was there; what makes a name otherwise answers 0
+        }
     }
     conclude(actor, pending);
 }

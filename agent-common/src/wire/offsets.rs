@@ -174,7 +174,6 @@ offsets! {
         path_link_old = "bpf_lsm_path_link"("old_dentry"),
         path_link_new_dir = "bpf_lsm_path_link"("new_dir"),
         path_link_new = "bpf_lsm_path_link"("new_dentry"),
-        file_open_file = "bpf_lsm_file_open"("file"),
         inode_unlink_dentry = "bpf_lsm_inode_unlink"("dentry"),
         inode_rmdir_dentry = "bpf_lsm_inode_rmdir"("dentry"),
         inode_rename_old = "bpf_lsm_inode_rename"("old_dentry"),

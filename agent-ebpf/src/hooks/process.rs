@@ -14,7 +14,7 @@ use crate::{
     count::count,
     decide, emit, enforce,
     lineage::{self, Evidence},
-    maps::{LINEAGE, PENDING},
+    maps::{HELD, LINEAGE, PENDING},
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
 };
@@ -81,6 +81,9 @@ pub fn exit(_: RawTracePointContext) -> i32 {
         let _ = PENDING.remove(tid); // it was there a moment ago, and only this thread removes it
     }
     if LINEAGE.get_ptr(tgid).is_some() {
+        if HELD.get_ptr(tid).is_some() {
+            let _ = HELD.remove(tid); // as above
+        }
         lineage::leave(tgid);
     }
     0

@@ -18,8 +18,11 @@ const ATTR_SIZE: u32 = 1 << 3;
 /// Asks about the call that this thread has named, if it is about these entries: a file system that is made of others does
 /// the same again in its layers, and some do things of their own accord.
 #[inline(always)]
-fn about(first: Kernel, second: Option<Kernel>) -> i32 {
+fn about(first: Kernel, second: Option<Kernel>, matters: impl FnOnce() -> bool) -> i32 {
     let Some(pending) = ask::under_way(bpf_get_current_pid_tgid() as u32, stage::NAMED) else { return ALLOW };
+    if !matters() {
+        return ALLOW;
+    }
     let [one, other] = pending.paths;
     let is_it = match second {
         None => one.text == first.0 && other.form == form::ABSENT,
@@ -37,25 +40,25 @@ fn about(first: Kernel, second: Option<Kernel>) -> i32 {
 
 #[lsm(hook = "inode_unlink")]
 pub fn inode_unlink(ctx: LsmContext) -> i32 {
-    about(object(&ctx, HOOKS.inode_unlink_dentry()), None)
+    about(object(&ctx, HOOKS.inode_unlink_dentry()), None, || true)
 }
 
 #[lsm(hook = "inode_rmdir")]
 pub fn inode_rmdir(ctx: LsmContext) -> i32 {
-    about(object(&ctx, HOOKS.inode_rmdir_dentry()), None)
+    about(object(&ctx, HOOKS.inode_rmdir_dentry()), None, || true)
 }
 
 #[lsm(hook = "inode_rename")]
 pub fn inode_rename(ctx: LsmContext) -> i32 {
-    about(object(&ctx, HOOKS.inode_rename_old()), Some(object(&ctx, HOOKS.inode_rename_new())))
+    let renamed = object(&ctx, HOOKS.inode_rename_old());
+    about(renamed, Some(object(&ctx, HOOKS.inode_rename_new())), || true)
 }
 
 /// Of the attributes only the size matters, and only if there is something to lose and a name to lose it under.
 #[lsm(hook = "inode_setattr")]
 pub fn inode_setattr(ctx: LsmContext) -> i32 {
     let dentry = object(&ctx, HOOKS.inode_setattr_dentry());
-    let attr = object(&ctx, HOOKS.inode_setattr_attr());
-    if matches!(is_loss(dentry, attr), Ok(true)) { about(dentry, None) } else { ALLOW }
+    about(dentry, None, || matches!(is_loss(dentry, object(&ctx, HOOKS.inode_setattr_attr())), Ok(true)))
 }
 
 #[inline(always)]

@@ -1,13 +1,13 @@
 //! What a call is about to touch: `path_*`, which comes before the permission check and knows the mount.
 
 use agent_common::wire::{Counter, record::verb};
-use aya_ebpf::{EbpfContext, helpers::bpf_get_current_pid_tgid, macros::lsm, programs::LsmContext};
+use aya_ebpf::{EbpfContext, macros::lsm, programs::LsmContext};
 
 use super::{entry_at, entry_in, object};
 use crate::{
     actor::Actor,
     ask::{self, ALLOW},
-    call::{Call, flag, stage},
+    call::{Call, flag},
     count::count,
     lineage,
     offsets::{HOOKS, OFFSETS},
@@ -82,10 +82,13 @@ pub fn path_mkdir(ctx: LsmContext) -> i32 {
     tracked(ask::announce, || one(&ctx, verb::CREATE, HOOKS.path_mkdir_dir(), HOOKS.path_mkdir_dentry()))
 }
 
-/// `mknod`, and an open that makes a file.
+/// `mknod`, and an open that makes a file, unless somebody else is faster.
 #[lsm(hook = "path_mknod")]
 pub fn path_mknod(ctx: LsmContext) -> i32 {
-    tracked(ask::announce, || one(&ctx, verb::CREATE, HOOKS.path_mknod_dir(), HOOKS.path_mknod_dentry()))
+    tracked(ask::announce, || {
+        let call = one(&ctx, verb::CREATE, HOOKS.path_mknod_dir(), HOOKS.path_mknod_dentry())?;
+        Ok(call.with(flag::CREATES))
+    })
 }
 
 #[lsm(hook = "path_symlink")]
@@ -104,19 +107,4 @@ pub fn path_link(ctx: LsmContext) -> i32 {
         let from = PathArg { text: object(&ctx, HOOKS.path_link_old()).0, ..to };
         Ok(Call::two(verb::LINK, from, to))
     })
-}
-
-/// An open that was to make a file and has found one, which somebody has made meanwhile.
-#[lsm(hook = "file_open")]
-pub fn file_open(ctx: LsmContext) -> i32 {
-    // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L144
-    const FMODE_CREATED: u32 = 0x10_0000;
-    let Some(pending) = ask::under_way(bpf_get_current_pid_tgid() as u32, stage::ANNOUNCED) else {
-        return ALLOW;
-    };
-    let mode = object(&ctx, HOOKS.file_open_file()).field::<u32>(OFFSETS.file_mode());
-    if pending.verb == verb::CREATE && !matches!(mode, Ok(mode) if mode & FMODE_CREATED != 0) {
-        pending.verb = verb::NONE;
-    }
-    ALLOW
 }

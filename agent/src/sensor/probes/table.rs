@@ -75,7 +75,6 @@ const OPERATIONS: &[Probe] = &[
     Probe { program: "inode_rmdir", at: &[Hook("inode_rmdir")] },
     Probe { program: "inode_rename", at: &[Hook("inode_rename")] },
     Probe { program: "inode_setattr", at: &[Hook("inode_setattr")] },
-    Probe { program: "file_open", at: &[Hook("file_open")] },
     Probe { program: "path_unlink", at: &[Hook("path_unlink")] },
     Probe { program: "path_rmdir", at: &[Hook("path_rmdir")] },
     Probe { program: "path_rename", at: &[Hook("path_rename")] },
