@@ -1,4 +1,5 @@
 //! Screens word for word, exit statuses, and JSON.
 
 mod exits;
+mod held;
 mod screens;

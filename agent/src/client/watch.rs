@@ -24,7 +24,7 @@ pub(super) fn text(line: &str) -> String {
     let Ok(Value::Object(event)) = serde_json::from_str(line) else { return clean(line) };
     let name = event.get("event").and_then(Value::as_str).unwrap_or("event");
     let name = match name {
-        "burst" | "stopped" | "cut" => bad(clean(&name.to_uppercase())),
+        "burst" | "stopped" | "held" | "denied" | "cut" => bad(clean(&name.to_uppercase())),
         _ => head(clean(name)),
     };
     format!("{name}{}", fields(&event))

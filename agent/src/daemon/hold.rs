@@ -25,7 +25,7 @@ impl Generation {
             Some(self.names().tree(root)?.to_owned())
         };
         let mut held: Vec<_> =
-            self.kernel.held().all().into_iter().map(|call| HeldFacts { tree: tree(&call), call }).collect();
+            self.kernel.held.all().into_iter().map(|call| HeldFacts { tree: tree(&call), call }).collect();
         held.sort_by_key(|held| (held.call.at, held.call.tid));
         held
     }
@@ -33,12 +33,12 @@ impl Generation {
     /// Those of an account.
     pub(super) fn held_of(&self, account: &str) -> Vec<HeldCall> {
         let index = self.names().index(account);
-        self.kernel.held().all().into_iter().filter(|call| Some(call.account) == index).collect()
+        self.kernel.held.all().into_iter().filter(|call| Some(call.account) == index).collect()
     }
 
     /// What is approved.
     pub(super) fn approvals(&mut self, members: &[Member]) -> Vec<ApprovalFacts> {
-        let all = self.kernel.approvals_mut().all(members.iter().map(|member| member.approval));
+        let all = self.kernel.approvals.all(members.iter().map(|member| member.approval));
         all.into_iter()
             .map(|(index, approval)| {
                 let processes = members.iter().filter(|member| member.approval == index).count() as u64;
@@ -60,12 +60,8 @@ impl Generation {
             directories(self.names(), self.seed(), calls, &leave.within).into_iter().collect();
         let approval = Approval { account, incident, until: leave.until, allowance: leave.allowance };
         let taken: HashSet<u32> = self.kernel.members().iter().map(|member| member.approval).collect();
-        let index = self.kernel.approvals_mut().add(
-            approval,
-            &directories,
-            |index| taken.contains(&index),
-            boot_now(),
-        )?;
+        let index =
+            self.kernel.approvals.add(approval, &directories, |index| taken.contains(&index), boot_now())?;
         let pids: Vec<u32> = calls.iter().map(|call| call.process.pid).collect();
         for process in target::families(&pids) {
             self.kernel.act_under(process.id(), index)?;
@@ -75,7 +71,7 @@ impl Generation {
 
     /// Ends an approval: whoever acted under it acts under none.
     pub(super) fn withdraw(&mut self, approval: u32) -> Result<()> {
-        self.kernel.approvals_mut().remove(approval)?;
+        self.kernel.approvals.remove(approval)?;
         let members = self.kernel.members().into_iter().filter(|member| member.approval == approval);
         for member in members {
             self.kernel.act_under(member.id(), 0)?;

@@ -72,10 +72,12 @@ pub(crate) struct State {
     /// Not mapped: it is large, and wanted only for a take-over.
     ledger: MapData,
     spared: HashMap<MapData, u32, u64>,
-    held: HeldCalls,
-    approvals: Approvals,
-    moved: MovedDirectories,
-    heartbeat: Shared,
+    /// The calls that wait.
+    pub(crate) held: HeldCalls,
+    /// What responders have approved.
+    pub(crate) approvals: Approvals,
+    /// Directories that were moved out of their trees.
+    pub(super) moved: MovedDirectories,
 }
 
 impl State {
@@ -284,38 +286,6 @@ impl State {
             Some(row) => self.rewrite(process.pid, row::Member { approval, ..row }),
             None => Ok(()),
         }
-    }
-
-    /// The calls that wait.
-    pub(crate) fn held(&self) -> &HeldCalls {
-        &self.held
-    }
-
-    pub(crate) fn held_mut(&mut self) -> &mut HeldCalls {
-        &mut self.held
-    }
-
-    /// The agent is there.
-    pub(crate) fn beat(&self, now: BootNs) {
-        self.heartbeat.set(0, 0, now);
-    }
-
-    /// Directories that were moved out of their trees.
-    pub(super) fn moved(&self) -> &MovedDirectories {
-        &self.moved
-    }
-
-    pub(super) fn moved_mut(&mut self) -> &mut MovedDirectories {
-        &mut self.moved
-    }
-
-    pub(super) fn approvals(&self) -> &Approvals {
-        &self.approvals
-    }
-
-    /// What responders have approved.
-    pub(crate) fn approvals_mut(&mut self) -> &mut Approvals {
-        &mut self.approvals
     }
 
     /// Takes a process off the list of members.

@@ -118,12 +118,12 @@ impl TakenOver {
             }
             standings.push((from, standing));
         }
-        new.approvals_mut().carry_from(
-            old.approvals(),
+        new.approvals.carry_from(
+            &old.approvals,
             |account| heirs.account(account),
             |root| heirs.root(root),
         )?;
-        new.moved_mut().carry_from(old.moved(), |root| heirs.root(root))?;
+        new.moved.carry_from(&old.moved, |root| heirs.root(root))?;
         let begun = boot_now();
         carry_names(old, new, &heirs, 0)?;
         carry_members(old, new, &heirs, spared)?;
@@ -147,7 +147,7 @@ impl TakenOver {
                 new.move_standing(to, Standing::ARMED, is);
             }
         }
-        new.held_mut().carry_from(old.held(), |row| self.heirs.held(row))?;
+        new.held.carry_from(&old.held, |row| self.heirs.held(row))?;
         let rows: Vec<_> = old.rows().filter(|(_, row)| row.stopped_at >= self.since).collect();
         for (pid, row) in rows {
             if let Some(mine) = new.row(pid).filter(|mine| mine.start == row.start && mine.stopped_at == 0) {

@@ -5,6 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::held;
 use crate::{
     api::{
         AccountView, Bytes, Code, IncidentDetail, IncidentSummary, Moved, Problem, Reloaded, Status, Tested,
@@ -16,19 +17,19 @@ use crate::{
     },
 };
 
-fn screen() -> Screen {
+pub(super) fn screen() -> Screen {
     Screen { now: at("03:16:41"), zone: TimeZone::UTC }
 }
 
-fn at(time: &str) -> Timestamp {
+pub(super) fn at(time: &str) -> Timestamp {
     format!("2026-11-22T{time}Z").parse().expect("a time")
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> T {
+pub(super) fn read<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("what the daemon sends")
 }
 
-fn account() -> Value {
+pub(super) fn account() -> Value {
     json!({
         "name": "deployer", "response": "hold", "standing": "tripped", "until": at("03:27:41"),
         "budgets": [
@@ -47,14 +48,14 @@ fn quiet_account() -> Value {
     })
 }
 
-fn process(pid: u32, parent: u32, command: &str) -> Value {
+pub(super) fn process(pid: u32, parent: u32, command: &str) -> Value {
     json!({
         "pid": pid, "parent": parent, "comm": "rm", "command": command, "uid": 0, "login": 998,
         "cgroup": "system.slice/runner.service", "stopped": pid == 1379, "held": false, "frozen": false,
     })
 }
 
-fn summary() -> Value {
+pub(super) fn summary() -> Value {
     json!({
         "id": 7, "opened_at": at("03:12:41"), "account": "deployer", "what": "12 deletes in 0.4s in /etc",
         "done": 12, "state": "stopped", "waiting": 1, "refused": 0, "approved": 0,
@@ -62,7 +63,7 @@ fn summary() -> Value {
     })
 }
 
-fn detail() -> Value {
+pub(super) fn detail() -> Value {
     let mut detail = summary();
     let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over });
     detail.as_object_mut().expect("an object").extend([
@@ -92,7 +93,7 @@ fn host() -> Value {
     })
 }
 
-fn confirmation() -> Value {
+pub(super) fn confirmation() -> Value {
     json!({
         "incident": 8, "verb": "freeze", "target": "deployer",
         "by": { "kind": "user", "uid": 0, "name": null, "login": null, "pid": 9 },
@@ -113,7 +114,7 @@ fn why_value() -> Value {
 }
 
 /// What is seen, colour aside.
-fn check(found: &str, expected: &str) {
+pub(super) fn check(found: &str, expected: &str) {
     assert_eq!(strip_str(found).to_string(), expected);
 }
 
@@ -159,121 +160,6 @@ Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41
   decided 03:15:02Z frozen by lead (uid 1007): \"INC-88\"; 2 processes frozen
   next    burstguard thaw 7   let these processes go on
           burstguard kill 7   end them
-",
-    );
-}
-
-fn held_account() -> Value {
-    let mut account = account();
-    account["stopped"] = json!(0);
-    account["held"] = json!(3);
-    account["held_since"] = json!(at("03:12:41"));
-    account["then"] = json!("deny");
-    account
-}
-
-fn held_detail() -> Value {
-    let mut detail = detail();
-    let held = json!([{
-        "at": at("03:12:41.391"), "kinds": ["delete"], "path": "nginx/k.conf", "tree": "/etc", "pid": 1379, "tid": 1379,
-    }]);
-    let fields = [
-        ("state", json!("held")),
-        ("then", json!("deny")),
-        ("held", held),
-        ("decisions", json!([])),
-        ("refused", json!(0)),
-        ("next", json!([])),
-    ];
-    fields.into_iter().for_each(|(key, value)| detail[key] = value);
-    detail["processes"][0]["held"] = json!(true);
-    detail
-}
-
-#[test]
-fn what_waits() {
-    let mut granted = account();
-    for (key, value) in [("standing", json!("granted")), ("stopped", json!(0))] {
-        granted[key] = value;
-    }
-    check(
-        &accounts::text(&screen(), &[read(held_account()), read(granted)]),
-        "\
-ACCOUNT   RESPONSE  STANDING  DELETES  RECREATES  PROCESSES   INCIDENT
-deployer  hold      TRIPPED   10/10    2/3        7 (3 held)  7, denied in 11m unless approved
-deployer  hold      granted   10/10    2/3        7           7, approved until 03:27:41Z
-",
-    );
-    let state = |state: &str, closed: bool| {
-        let mut summary = summary();
-        let by = json!({ "kind": "user", "uid": 1004, "name": "oncall", "login": null, "pid": 9 });
-        let then = if state == "held" { json!("deny") } else { Value::Null };
-        let closed = if closed { json!(at("03:13:41")) } else { Value::Null };
-        for (key, value) in [("state", json!(state)), ("then", then), ("by", by), ("closed_at", closed)] {
-            summary[key] = value;
-        }
-        strip_str(&incidents::state(&screen(), &read(summary))).to_string()
-    };
-    assert_eq!(state("held", false), "HELD, 1 call, denied in 11m");
-    assert_eq!(state("approved", true), "approved by oncall (uid 1004) until 03:27:41Z");
-    assert_eq!(state("denied", false), "DENIED by oncall (uid 1004) until 03:27:41Z");
-    assert_eq!(state("denied", true), "denied by oncall (uid 1004)");
-    check(
-        &incident::text(&screen(), &read(held_detail())),
-        "\
-Incident 7  deployer  HELD, 1 call, denied in 11m  since 03:12:41Z (4m)   if nobody decides: denied at 03:27:41Z
-  what    12 deletes in 0.4s in /etc
-  who     sudo rm -rf /etc/nginx 1377 (uid 0, login 998, system.slice/runner.service)
-            rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [held]
-  when    +0.000 delete /etc/nginx/a by rm 1379
-          +0.391 delete /etc/nginx/b by rm 1379  over the budget
-          … 10 more: --json has those that are kept
-          +0.391 HELD delete nginx/k.conf in /etc by 1379
-",
-    );
-}
-
-fn approval(verb: &str) -> Moved {
-    let mut moved = confirmation();
-    let mut held = process(1379, 1377, "");
-    held["held"] = json!(true);
-    let sudo = json!({ "comm": "sudo" });
-    let mut wrapper = process(1377, 1203, "");
-    wrapper["comm"] = sudo["comm"].clone();
-    let by = json!({ "kind": "user", "uid": 1004, "name": "oncall", "login": null, "pid": 9 });
-    for (key, value) in [
-        ("verb", json!(verb)),
-        ("incident", json!(7)),
-        ("by", by),
-        ("confirmed_us", json!(8000)),
-        ("processes", json!([held, wrapper])),
-        ("left_alone", json!([])),
-    ] {
-        moved[key] = value;
-    }
-    read(moved)
-}
-
-#[test]
-fn what_was_decided_about_it() {
-    let approved = approval("approve");
-    check(
-        &approve::text(&screen(), &approved),
-        "\
-approved 7 as oncall (uid 1004): deployer's held process may finish, at most until 03:31:41Z
-released: rm 1379, sudo 1377 (had stopped with it); all judged again 8 ms later
-",
-    );
-    let once = Moved { until: None, ..approved };
-    assert!(
-        approve::text(&screen(), &once)
-            .contains("the call of deployer's held process may happen, and no other\n")
-    );
-    check(
-        &deny::text(&approval("deny")),
-        "\
-denied 7 as oncall (uid 1004): deployer's calls fail with EPERM, and whatever it destroys next, until it has been quiet for 10 minutes
-released: rm 1379, sudo 1377 (had stopped with it); all judged again 8 ms later
 ",
     );
 }
@@ -373,11 +259,11 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
         status::text(&screen(), &read::<Status>(poisoned(host()))),
         accounts::text(
             &screen(),
-            &[read::<AccountView>(budgets(poisoned(account()))), read(poisoned(held_account()))],
+            &[read::<AccountView>(budgets(poisoned(account()))), read(poisoned(held::account()))],
         ),
         incidents::text(&screen(), &[read(poisoned(summary()))]),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(detail()))),
-        incident::text(&screen(), &read::<IncidentDetail>(poisoned(held_detail()))),
+        incident::text(&screen(), &read::<IncidentDetail>(poisoned(held::detail()))),
         approve::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
         deny::text(&read::<Moved>(poisoned(confirmation()))),
         whois::text(&read::<Whois>(poisoned(whois_value()))),

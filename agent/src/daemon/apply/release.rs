@@ -47,7 +47,7 @@ impl Agent {
             left_alone.push(LeftAlone::group(format!("only the calls that wait may happen: {error:#}")));
         }
         for call in &calls {
-            if let Err(error) = self.in_force.generation.kernel.held_mut().pass(call) {
+            if let Err(error) = self.in_force.generation.kernel.held.pass(call) {
                 log::error!("cannot let the call of thread {} happen, it is judged anew: {error}", call.tid);
             }
         }
@@ -115,7 +115,7 @@ impl Agent {
 
     /// What is to go on at once: processes whose calls wait are woken, see [`Self::wake`].
     fn plan(&self, members: &[Member]) -> Release {
-        let held = self.in_force.generation.kernel.held().all();
+        let held = self.in_force.generation.kernel.held.all();
         let is_stopped = |member: &&Member| !held.iter().any(|call| call.process == member.id());
         Release::plan(&members.iter().filter(is_stopped).copied().collect::<Vec<_>>())
     }
@@ -154,7 +154,7 @@ impl Agent {
         let generation = &self.in_force.generation;
         let calls = match account {
             Some(account) => generation.held_of(account),
-            None => generation.kernel.held().all(),
+            None => generation.kernel.held.all(),
         };
         let say = |sender: &tokio::sync::mpsc::UnboundedSender<Finished>, done| {
             if let Some(outcome) = outcome(done) {
@@ -167,7 +167,7 @@ impl Agent {
         let members: Vec<Member> = calls.iter().map(|call| self.member_of(call)).collect();
         let release = Release::plan(&members);
         done.add(release.processes().map(|process| woken(process, &calls)));
-        let held = match generation.kernel.held().again() {
+        let held = match generation.kernel.held.again() {
             Ok(held) => held,
             Err(error) => {
                 log::error!("calls that wait are woken once, and not again if they do not hear it: {error}");

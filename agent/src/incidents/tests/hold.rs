@@ -198,7 +198,7 @@ fn who_was_ended_by_others_waits_no_more() {
 fn who_has_just_begun_to_wait_is_not_taken_for_gone() {
     let mut scene = Scene::holding("hold");
     scene.trip(0);
-    scene.burst(NOW);
+    scene.burst(NOW - S / 2);
     scene.look();
     assert_eq!(scene.detail(ID).summary.state, State::Held);
 }

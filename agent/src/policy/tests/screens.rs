@@ -1,5 +1,7 @@
 //! What `check` prints.
 
+use agent_common::rules::judge::Tier;
+
 use super::{
     super::check::{Checked, INVALID, Wish, check},
     *,
