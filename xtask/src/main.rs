@@ -6,6 +6,7 @@ mod run;
 mod setup;
 mod tally;
 mod test;
+mod verify;
 mod vm;
 mod workspace;
 
@@ -50,8 +51,15 @@ enum Verb {
     /// Debian's kernel and a minimal Debian are fetched by apt and kept in target/vm; QEMU emulates the processor, so
     /// it needs no KVM and takes its time. Ends with one line a kernel. Needs root.
     Vm(vm::Options),
+    /// Count what the kernel's verifier goes through for each program, in a virtual machine for each kernel
+    ///
+    /// Fails where a program exceeds the limit that is kept for it. Needs root.
+    Verify(verify::Options),
     /// Build everything and run the demonstration; what follows is passed on to it
     Demo {
+        /// In a virtual machine, whose kernel can hold a call: an `rm` waits for an approval. Needs root.
+        #[arg(long, conflicts_with = "args")]
+        vm: bool,
         /// For the demonstration; after `--` also its own --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
@@ -79,7 +87,9 @@ fn obey(verb: Verb) -> Result<ExitCode> {
         Verb::Lint => lint::run(&workspace).map(|()| ExitCode::SUCCESS),
         Verb::Test { all } => Ok(test::run(&workspace, all)),
         Verb::Vm(options) => vm::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
-        Verb::Demo { args } => product::exec(&workspace, "demo", &args),
+        Verb::Verify(options) => verify::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Verb::Demo { vm: true, .. } => vm::demo(&workspace),
+        Verb::Demo { args, .. } => product::exec(&workspace, "demo", &args),
         Verb::Bench { args } => product::exec(&workspace, "bench", &args),
     }
 }

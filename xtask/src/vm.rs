@@ -9,11 +9,13 @@ mod qemu;
 mod selection;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
 pub(crate) use kernel::Series;
+pub(crate) use selection::needs_a_guest;
 
 use crate::tally::Tally;
 use crate::workspace::Workspace;
@@ -38,31 +40,70 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::run(workspace)?;
     let tests = match options {
         Options { all: true, .. } => Vec::new(),
-        Options { filters, .. } if filters.is_empty() => selection::quick(),
+        Options { filters, .. } if filters.is_empty() => selection::each_change(),
         Options { filters, .. } => filters.clone(),
     };
-    let kernels = if options.kernels.is_empty() { &[Series::default()] } else { &options.kernels[..] };
-    let outcomes = kernels.iter().map(|&series| test_on(workspace, series, &tests, &mut Tally::default()));
-    // Every kernel is tried, whatever became of the one before.
-    let failed: Vec<_> = outcomes.filter_map(Result::err).map(|error| format!("{error:#}")).collect();
+    on_each(&options.kernels, |series| test_on(workspace, series, &tests, &mut Tally::default()))
+}
+
+/// Every kernel is tried, whatever became of the one before; without a choice, the one for every day.
+pub(crate) fn on_each(kernels: &[Series], mut attempt: impl FnMut(Series) -> Result<()>) -> Result<()> {
+    let kernels = if kernels.is_empty() { &[Series::default()] } else { kernels };
+    let outcomes: Vec<_> = kernels.iter().map(|&series| attempt(series)).collect();
+    let failed: Vec<_> =
+        outcomes.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())
 }
 
-/// A stage of `cargo xtask test`.
-pub(crate) fn quick(workspace: &Workspace, series: Series, tally: &mut Tally) -> Result<()> {
-    test_on(workspace, series, &selection::quick(), tally)
+/// A stage of `cargo xtask test`: what is worth it on each change.
+pub(crate) fn each_change(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    test_on(workspace, Series::Linux612, &selection::each_change(), tally)
+}
+
+/// The same on the oldest kernel: what may differ there.
+pub(crate) fn oldest(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    test_on(workspace, Series::Linux61, &selection::oldest(), tally)
+}
+
+/// The same: every test.
+pub(crate) fn everything(workspace: &Workspace, series: Series, tally: &mut Tally) -> Result<()> {
+    test_on(workspace, series, &[], tally)
+}
+
+/// Boots the kernel for every day and plays the demonstration of what only a guest's kernel can do.
+pub(crate) fn demo(workspace: &Workspace) -> Result<ExitCode> {
+    setup::run(workspace)?;
+    let guest = Guest::prepare(workspace, Series::default(), &guest::Errand::demo())?;
+    Ok(ExitCode::from(guest.boot(|_| ())?))
+}
+
+/// Runs tests that say something, and shows each line to `see`.
+pub(crate) fn listen(
+    workspace: &Workspace,
+    series: Series,
+    tests: &[String],
+    see: impl FnMut(&str),
+) -> Result<()> {
+    let guest = Guest::prepare(workspace, series, &guest::Errand::talk(tests))?;
+    let status = guest.boot(see)?;
+    ensure!(status == 0, "Linux {}: the tests ended with status {status}", guest.kernel.version);
+    Ok(())
 }
 
 /// Runs the tests with these names on one kernel, all if there are none, and says the verdict.
 fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut Tally) -> Result<()> {
     let begun = Instant::now();
-    let home = Home(workspace.target.join("vm"));
     let mut name = series.to_string();
-    let outcome = prepare(workspace, &home, series, tests).and_then(|(kernel, disk)| {
-        name.clone_from(&kernel.version);
-        qemu::boot(&kernel, &disk, &home.console(series), tally)
+    let outcome = Guest::prepare(workspace, series, &guest::Errand::tests(tests)).and_then(|guest| {
+        name.clone_from(&guest.kernel.version);
+        guest.boot(|line| {
+            if let Some(some) = Tally::parse(line) {
+                *tally += some;
+            }
+        })
     });
+    let outcome = outcome.and_then(|status| judge(status, *tally));
     if outcome.is_err() {
         // So that a machine that never came to its tests does not look as if it had passed them.
         tally.failed = tally.failed.max(1);
@@ -72,20 +113,39 @@ fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut 
     if tally.failed > 0 { Err(anyhow!("Linux {name}: {} tests failed", tally.failed)) } else { Ok(()) }
 }
 
-/// Everything up to the boot: the kernel and a disk with the tests on it.
-fn prepare(
-    workspace: &Workspace,
-    home: &Home,
-    series: Series,
-    tests: &[String],
-) -> Result<(kernel::Kernel, PathBuf)> {
-    // The files on the disk belong to many users, and some only root may read.
-    ensure!(rustix::process::geteuid().is_root(), "only root can make a guest's disk: run this as root");
-    setup::virtual_machine()?;
-    let kernel = kernel::provide(&home.of(series), series)?;
-    run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))?;
-    let disk = guest::disk(workspace, home, &home.disk(series), tests)?;
-    Ok((kernel, disk))
+/// Whether a harness that ended in this way has done its work; failed tests are the tally's business.
+fn judge(status: u8, tally: Tally) -> Result<()> {
+    // A harness that has not counted a failure and fails all the same: it found no test, or was killed.
+    ensure!(tally.failed > 0 || status == 0, "the tests ended with status {status}");
+    ensure!(tally.passed + tally.failed > 0, "no test has these names");
+    Ok(())
+}
+
+/// A machine that is ready to boot.
+struct Guest {
+    kernel: kernel::Kernel,
+    disk: PathBuf,
+    console: PathBuf,
+}
+
+impl Guest {
+    /// Everything up to the boot: the kernel, and a disk with the errand on it.
+    fn prepare(workspace: &Workspace, series: Series, errand: &guest::Errand) -> Result<Self> {
+        // The files on the disk belong to many users, and some only root may read.
+        ensure!(rustix::process::geteuid().is_root(), "only root can make a guest's disk: run this as root");
+        setup::virtual_machine()?;
+        let home = Home(workspace.target.join("vm"));
+        let kernel = kernel::provide(&home.of(series), series)?;
+        run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))?;
+        let disk = home.disk(series);
+        guest::disk(workspace, &home, &kernel, &disk, errand)?;
+        Ok(Self { kernel, disk, console: home.console(series) })
+    }
+
+    /// Boots; each line that it says is printed and shown to `see`. The errand's exit status.
+    fn boot(&self, see: impl FnMut(&str)) -> Result<u8> {
+        qemu::boot(&self.kernel, &self.disk, &self.console, see)
+    }
 }
 
 /// Where all that is made for virtual machines lies.
@@ -109,5 +169,20 @@ impl Home {
     /// What the kernel says.
     fn console(&self, series: Series) -> PathBuf {
         self.0.join(format!("console-{series}.log"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Tally = Tally { passed: 2, failed: 0, skipped: 0 };
+
+    #[test]
+    fn a_harness_that_ends_badly_is_no_success_whatever_it_counted() {
+        assert!(judge(0, GOOD).is_ok() && judge(101, Tally { failed: 1, ..GOOD }).is_ok());
+        let complaint = |status, tally| judge(status, tally).err().map(|error| error.to_string());
+        assert!(complaint(0, Tally::default()).is_some_and(|error| error.contains("no test")));
+        assert!(complaint(127, GOOD).is_some_and(|error| error.contains("status 127")));
     }
 }

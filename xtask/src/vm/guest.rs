@@ -8,40 +8,91 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::Home;
+use super::kernel::Kernel;
 use crate::run;
 use crate::workspace::Workspace;
 
 /// Where the tests are in the guest; init.sh knows it too.
 const TESTS: &str = "opt/tests";
-/// What the guest needs besides what every Debian has, with commas between.
-pub(super) const PACKAGES: &str = "sudo";
+/// What the guest needs besides what every Debian has, with commas between: file systems whose drivers are modules, and
+/// programs that wait for others.
+pub(super) const PACKAGES: &str = "btrfs-progs,kmod,make,sudo";
 /// Nobody reads them there.
 const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
 
-/// Writes the disk: the tests with these names will run, all if there are none.
-pub(super) fn disk(workspace: &Workspace, home: &Home, disk: &Path, tests: &[String]) -> Result<PathBuf> {
+/// What the guest is booted for: a command, in the words of a shell.
+pub(super) struct Errand(String);
+
+impl Errand {
+    /// The tests with these names, all if there are none.
+    pub(super) fn tests(names: &[String]) -> Self {
+        // One at a time: each loads its own kernel programs and judges the whole host.
+        Self(format!("./live --test-threads=1 --color=never {}", quoted(names)))
+    }
+
+    /// The demonstration of what only a guest's kernel can do.
+    pub(super) fn demo() -> Self {
+        Self("./demo --hold".to_owned())
+    }
+
+    /// The tests with these names, which say something on the way.
+    pub(super) fn talk(names: &[String]) -> Self {
+        Self(format!("./live --test-threads=1 --color=never --nocapture {}", quoted(names)))
+    }
+}
+
+fn quoted(words: &[String]) -> String {
+    let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// Writes the disk.
+pub(super) fn disk(
+    workspace: &Workspace,
+    home: &Home,
+    kernel: &Kernel,
+    disk: &Path,
+    errand: &Errand,
+) -> Result<()> {
     let root = home.root();
     if !root.is_dir() {
         debootstrap(&root)?;
     }
+    modules(&root, kernel)?;
     let directory = root.join(TESTS);
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let live = build_tests(workspace)?;
-    let hand = live.with_file_name("../hand");
-    let programs = [("live", live), ("hand", hand), ("burstguard", workspace.release("burstguard"))];
+    // Cargo builds every program of a crate before its tests.
+    let [hand, demo] = ["../hand", "../demo"].map(|name| live.with_file_name(name));
+    let agent = workspace.release("burstguard");
+    let programs = [("live", live), ("hand", hand), ("demo", demo), ("burstguard", agent)];
     for (name, program) in programs {
         // Without debug info: `hand` is copied for each account, by an emulated processor.
         run::to_the_end(Command::new("strip").arg("-o").arg(directory.join(name)).arg(program))?;
     }
-    let init = directory.join("init");
-    fs::write(&init, include_str!("init.sh"))
-        .and_then(|()| fs::set_permissions(&init, fs::Permissions::from_mode(0o755)))
-        .with_context(|| format!("cannot write {}", init.display()))?;
-    let arguments = directory.join("arguments");
-    fs::write(&arguments, tests.join(" "))
-        .with_context(|| format!("cannot write {}", arguments.display()))?;
-    format(&root, disk)?;
-    Ok(disk.to_owned())
+    for (name, text) in [("init", include_str!("init.sh")), ("errand", &errand.0)] {
+        let file = directory.join(name);
+        fs::write(&file, text)
+            .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    format(&root, disk)
+}
+
+/// Puts the kernel's modules where it looks for them, once.
+fn modules(root: &Path, kernel: &Kernel) -> Result<()> {
+    let all = root.join("usr/lib/modules");
+    if all.join(&kernel.version).is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(&all).with_context(|| format!("cannot make {}", all.display()))?;
+    let part = all.join("part");
+    let _ = fs::remove_dir_all(&part); // what an interrupted run left
+    run::to_the_end(Command::new("cp").arg("-a").arg(&kernel.modules).arg(&part))?;
+    let place = all.join(&kernel.version);
+    fs::rename(&part, &place).with_context(|| format!("cannot rename {}", part.display()))?;
+    // Which module needs which: what the package would do once it is installed.
+    run::to_the_end(Command::new("chroot").arg(root).args(["/sbin/depmod", &kernel.version]))
 }
 
 /// Installs Debian into `root`; of the host's release, so that what the host builds finds its C library.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The first process of a guest: mounts what a system has, runs the tests, and says how they ended.
+# The first process of a guest: mounts what a system has, runs what it was booted for, and says how that ended.
 # tracefs and bpffs are left to the agent, as on a host where nobody has mounted them.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/var/tmp BURSTGUARD_BIN=/opt/tests/burstguard
 # An agent starts in 4 s here, in 30 s if the host is busy.
@@ -14,12 +14,10 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 hostname guest
 echo '127.0.0.1 guest localhost' >/etc/hosts # sudo asks for it
 
-# The first line is the kernel's. The tests have the second, which the host reads as it comes.
+# The first line is the kernel's. The errand has the second, which the host reads as it comes.
 stty -F /dev/ttyS1 raw -echo
 cd /opt/tests || exit
-read -r arguments <arguments
-# One at a time: each loads its own kernel programs and judges the whole host. The names are words without blanks.
-./live --test-threads=1 --color=never $arguments </dev/null >/dev/ttyS1 2>&1
-echo "guest: the tests ended with $?" >/dev/ttyS1
+. ./errand </dev/null >/dev/ttyS1 2>&1
+echo "guest: ended with $?" >/dev/ttyS1
 # Closing the line has waited until all of it was sent. QEMU ends instead of booting again.
 echo b >/proc/sysrq-trigger

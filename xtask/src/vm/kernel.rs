@@ -22,6 +22,11 @@ pub(crate) enum Series {
     Linux61,
 }
 
+impl Series {
+    /// Each of them.
+    pub(crate) const ALL: &[Self] = &[Self::Linux612, Self::Linux61];
+}
+
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -36,6 +41,8 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
     /// As `uname -r` says.
     pub(crate) version: String,
+    /// The directory of its modules.
+    pub(crate) modules: PathBuf,
 }
 
 /// The kernel that is in `directory`; else the newest of the series that apt has, put there.
@@ -52,7 +59,8 @@ pub(crate) fn provide(directory: &Path, series: Series) -> Result<Kernel> {
         let image = entry.with_context(|| format!("cannot list {}", boot.display()))?.path();
         let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(version) = name.strip_prefix("vmlinuz-") {
-            return Ok(Kernel { version: version.to_owned(), image });
+            let modules = directory.join("lib/modules").join(version);
+            return Ok(Kernel { version: version.to_owned(), modules, image });
         }
     }
     bail!("there is no kernel in {}: remove {} and try again", boot.display(), directory.display())

@@ -1,7 +1,11 @@
-//! Which tests are worth an emulated machine on each change.
+//! Which tests run where.
 
-/// The families of tests that another kernel may change, and what it changes. The others are of the agent's own making.
-const QUICK: &[(&str, &str)] = &[
+/// The families of tests that need the tier `lsm`. The kernel of a virtual machine has it, another one need not: they
+/// run there and nowhere else.
+const LSM: &[&str] = &["hold::", "deny::", "approve::", "truth::", "directories::", "survival::", "verify::"];
+
+/// The families that another kernel may change, and what it changes. The others are of the agent's own making.
+const TRACEPOINT: &[(&str, &str)] = &[
     ("starting::", "whether its verifier takes every program, and the self-test passes"),
     ("removal::", "offsets and arguments of the calls that remove"),
     ("rename::", "of those that rename and exchange"),
@@ -13,7 +17,24 @@ const QUICK: &[(&str, &str)] = &[
     ("restart::", "what pinned programs and maps do without an agent"),
 ];
 
-/// Their names, as the test harness takes them.
-pub(super) fn quick() -> Vec<String> {
-    QUICK.iter().map(|(family, _)| (*family).to_owned()).collect()
+/// Of those that need the tier `lsm`, where the oldest kernel may differ: hooks, helpers, and their arguments.
+const OLDEST: &[&str] = &["verify::", "hold::", "truth::", "directories::"];
+
+/// What the other kernels' tests leave out, as the harness is told.
+pub(crate) fn needs_a_guest() -> &'static [&'static str] {
+    LSM
+}
+
+/// What is worth an emulated machine on each change, as the harness takes it.
+pub(super) fn each_change() -> Vec<String> {
+    names(LSM.iter().copied())
+}
+
+/// What is worth another with an old kernel.
+pub(super) fn oldest() -> Vec<String> {
+    names(OLDEST.iter().copied().chain(TRACEPOINT.iter().map(|(family, _)| *family)))
+}
+
+fn names<'a>(families: impl Iterator<Item = &'a str>) -> Vec<String> {
+    families.map(str::to_owned).collect()
 }
