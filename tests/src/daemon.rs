@@ -13,7 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::account::end_with_us;
 use crate::ear::Ear;
-use crate::event::{Armed, Operation};
+use crate::event::{Armed, Held, Operation};
+use crate::policy::Tier;
 use crate::{Account, Burst, Counters, Event, Job, Policy, program, wait};
 
 /// An agent that runs and is armed.
@@ -56,7 +57,7 @@ impl Daemon {
     fn start_with(policy: &Policy, directory: &Path, metrics: &str, options: &[&str]) -> Result<Self> {
         wait::go_on()?;
         let complaints = tempfile::tempfile().context("cannot make a temporary file")?;
-        let mut command = command(&policy.write(directory)?, metrics)?;
+        let mut command = command(&policy.write(directory)?, metrics, policy.tier())?;
         command.args(options).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let begun = Instant::now();
         let mut child = command.spawn().context("cannot start the agent")?;
@@ -70,19 +71,20 @@ impl Daemon {
         });
         daemon.until_armed = begun.elapsed();
         daemon.armed = first?;
+        ensure!(daemon.armed.tier == policy.tier().name(), "armed in another tier: {:?}", daemon.armed);
         Ok(daemon)
     }
 
     /// Runs the agent where it should refuse to; `arrange` may change how it is called.
     pub fn refused(policy_file: &Path, arrange: impl FnOnce(&mut Command)) -> Result<Refusal> {
-        let mut command = command(policy_file, "off")?;
+        let mut command = command(policy_file, "off", Tier::default())?;
         arrange(&mut command);
         Self::refuses(command)
     }
 
     /// The same where it should not serve metrics.
     pub fn refused_metrics(policy_file: &Path, metrics: &str) -> Result<Refusal> {
-        Self::refuses(command(policy_file, metrics)?)
+        Self::refuses(command(policy_file, metrics, Tier::default())?)
     }
 
     fn refuses(mut command: Command) -> Result<Refusal> {
@@ -104,7 +106,7 @@ impl Daemon {
         directory: &Path,
         so_far: impl Fn(u32) -> Result<bool>,
     ) -> Result<ExitStatus> {
-        let mut command = command(&policy.write(directory)?, "off")?;
+        let mut command = command(&policy.write(directory)?, "off", policy.tier())?;
         command.arg("--release-on-exit");
         let mut child = command.stdout(Stdio::null()).spawn().context("cannot start the agent")?;
         let pid = child.id();
@@ -175,6 +177,24 @@ impl Daemon {
             Event::Burst(burst) if burst.pid == process => Some(burst.clone()),
             _ => None,
         })
+    }
+
+    /// Waits until it has reported that a call like this one waits.
+    pub fn held(&mut self, like: impl Fn(&Held) -> bool) -> Result<Held> {
+        self.wait_for("a held call", |event| match event {
+            Event::Held(held) if like(held) => Some(held.clone()),
+            _ => None,
+        })
+    }
+
+    /// The same of the first call of this process.
+    pub fn held_by(&mut self, process: u32) -> Result<Held> {
+        self.held(|held| held.pid == process)
+    }
+
+    /// The same of the first call of any process of this account.
+    pub fn held_of(&mut self, account: &str) -> Result<Held> {
+        self.held(|held| held.account == account)
     }
 
     /// Waits until it has reported that this process joined.
@@ -275,9 +295,9 @@ impl Drop for Daemon {
 }
 
 /// How the agent is called.
-fn command(policy_file: &Path, metrics: &str) -> Result<Command> {
+fn command(policy_file: &Path, metrics: &str, tier: Tier) -> Result<Command> {
     let mut command = Command::new(program::agent()?);
-    command.args(["run", "--json", "--metrics", metrics, "--policy"]).arg(policy_file);
+    command.args(["run", "--json", "--tier", tier.name(), "--metrics", metrics, "--policy"]).arg(policy_file);
     // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
     command.process_group(0).stdin(Stdio::null());
     end_with_us(&mut command, Signal::TERM);

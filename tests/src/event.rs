@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use agent_common::wire::Counter;
 use serde::Deserialize;
 
+use crate::Incident;
+
 /// Counts by name.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
@@ -66,6 +68,21 @@ pub struct Operation {
     pub approved: Option<u64>,
 }
 
+/// A call that waits, before anything of it has happened.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Held {
+    /// What a responder decides about.
+    pub incident: Incident,
+    /// Whose process it is.
+    pub account: String,
+    /// The process.
+    pub pid: u32,
+    /// The thread.
+    pub tid: u32,
+    /// What it would destroy.
+    pub path: String,
+}
+
 /// One line. The fields that no test looks at are left out.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -81,6 +98,15 @@ pub enum Event {
     Operation(Operation),
     /// A budget was exceeded.
     Burst(Burst),
+    /// A call waits.
+    Held(Held),
+    /// A call was refused.
+    Denied {
+        /// The process.
+        pid: u32,
+        /// What it would have destroyed.
+        path: String,
+    },
     /// A process was stopped.
     Stopped {
         /// The process.

@@ -110,6 +110,12 @@ impl Job {
             .with_context(|| format!("{} has ended already", self.words))
     }
 
+    /// What has happened to it that was not asked for yet.
+    #[must_use]
+    pub fn try_change(&self) -> Option<Outcome> {
+        self.changes.try_recv().ok().map(|change| change.outcome)
+    }
+
     /// Whether nothing has happened to it that was not asked for yet.
     #[must_use]
     pub fn goes_on(&self) -> bool {
@@ -136,6 +142,11 @@ impl Job {
     /// What it has printed so far.
     pub fn output(&self) -> Result<String> {
         text(&self.output)
+    }
+
+    /// What it has complained about so far.
+    pub fn complaint(&self) -> Result<String> {
+        text(&self.complaints)
     }
 
     fn words_of_its_own(&self) -> String {

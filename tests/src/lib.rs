@@ -3,6 +3,7 @@
 //! the disk, never from the agent.
 //!
 //! - [`Scene`]: an account, its directory with a protected tree, and an agent that watches it
+//! - [`Crowd`]: several accounts with an agent that watches them all
 //! - [`Job`]: a command that the account runs
 //! - [`Daemon`]: the agent, and the events that it prints
 //! - [`wait`]: the only way to wait: for a condition, with a deadline, until Ctrl-C
@@ -18,8 +19,10 @@ mod ear;
 mod event;
 mod generation;
 mod ground;
+mod incident;
 mod job;
 mod mount;
+mod party;
 mod policy;
 pub mod proc;
 mod program;
@@ -34,12 +37,14 @@ pub use account::Account;
 pub use ask::{Said, ask, ask_json, say};
 pub use cgroup::Cgroup;
 pub use daemon::{Daemon, Refusal};
-pub use event::{Armed, Burst, Counters, Event, Operation};
+pub use event::{Armed, Burst, Counters, Event, Held, Operation};
 pub use generation::{Enforcement, generations, release};
 pub use ground::Ground;
+pub use incident::Incident;
 pub use job::{Change, Job, Outcome};
 pub use mount::Tmpfs;
-pub use policy::Policy;
+pub use party::{Crowd, Party, policy_of};
+pub use policy::{Policy, Tier};
 pub use program::{agent, hand};
 pub use scene::Scene;
 pub use socket::{SOCKET, Socket};

@@ -1,4 +1,4 @@
-//! The text of a policy.
+//! The text of a policy, and the tier that it is for.
 
 use std::fmt;
 use std::fs;
@@ -9,11 +9,34 @@ use anyhow::{Context as _, Result};
 /// A policy: accounts, each with a tree of its own and the same budgets.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    tier: Tier,
     mode: &'static str,
     response: &'static str,
     accounts: Vec<Watched>,
     budgets: Vec<(&'static str, String)>,
     roles: Vec<(&'static str, Vec<String>)>,
+    hold: Option<(&'static str, &'static str)>,
+}
+
+/// What the agent is to make use of, whatever else the kernel can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// It sees system calls, and stops the caller when the call is done.
+    #[default]
+    Tracepoint,
+    /// It is asked before each operation, and holds or refuses it.
+    Lsm,
+}
+
+impl Tier {
+    /// Its name, which is also the word for it on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tracepoint => "tracepoint",
+            Self::Lsm => "lsm",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -27,11 +50,44 @@ impl Policy {
     /// This user may destroy a few things in the tree.
     #[must_use]
     pub fn new(user: &str, tree: &Path) -> Self {
+        Self::of_nobody().and(user, tree)
+    }
+
+    /// The same budgets, and nobody who is held to them yet.
+    #[must_use]
+    pub fn of_nobody() -> Self {
         let budgets =
             [("deletes", "10/10s"), ("replaces", "50/10s"), ("truncates", "10/10s"), ("recreates", "3/60s")];
         let budgets = budgets.map(|(kind, budget)| (kind, budget.to_owned())).to_vec();
-        let (accounts, roles) = (Vec::new(), Vec::new());
-        Self { mode: "enforce", response: "hold", accounts, budgets, roles }.and(user, tree)
+        Self {
+            tier: Tier::default(),
+            mode: "enforce",
+            response: "hold",
+            accounts: Vec::new(),
+            budgets,
+            roles: Vec::new(),
+            hold: None,
+        }
+    }
+
+    /// In another tier.
+    #[must_use]
+    pub fn in_tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+
+    /// The tier that it is for.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// What becomes of a held call that nobody decides about, and when, as the policy writes it.
+    #[must_use]
+    pub fn hold(mut self, deadline: &'static str, then: &'static str) -> Self {
+        self.hold = Some((deadline, then));
+        self
     }
 
     /// The same, under this account name.
@@ -97,7 +153,7 @@ impl Policy {
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mode, response, accounts, budgets, roles } = self;
+        let Self { tier: _, mode, response, accounts, budgets, roles, hold } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
         if !roles.is_empty() {
             writeln!(f, "[roles]")?;
@@ -113,6 +169,9 @@ impl fmt::Display for Policy {
                 "[account.{name}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = {response:?}"
             )?;
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
+            if let Some((deadline, then)) = hold {
+                writeln!(f, "hold.deadline = {deadline:?}\nhold.then = {then:?}")?;
+            }
         }
         Ok(())
     }

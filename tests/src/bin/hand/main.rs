@@ -4,6 +4,7 @@
 //! harness made, `f0000` and on. A step that fails ends the program with an error; one that begins with `!` has to fail.
 
 mod calls;
+mod company;
 mod processes;
 mod ring;
 mod steer;
@@ -29,6 +30,16 @@ enum Deed {
     Threads { threads: usize, count: usize },
     /// Unlink the first COUNT files from a thread, after the main thread has exited
     WithoutLeader { count: usize },
+    /// Unlink the first COUNT files while another thread counts in FILE
+    BesideThread { file: String, count: usize },
+    /// Unlink the first COUNT files from a child that the main thread waits for as after vfork
+    VforkChild { count: usize },
+    /// Unlink the first COUNT files while another thread waits for such a child, which waits for a line to read
+    BesideVfork { count: usize },
+    /// Unlink the first COUNT files under a tracer that continues whatever stops, and print why the last failed
+    Traced { count: usize },
+    /// Unlink the first COUNT files, then the path FIRST, which becomes OTHER when there is a line to read
+    Rewrite { count: usize, first: String, other: String },
     /// Execute a program from a thread that is not the main one
     ExecFromThread { program: String, arguments: Vec<String> },
     /// As root: change only the effective user, unlink the first COUNT files, change back
@@ -44,6 +55,11 @@ fn main() -> Result<ExitCode> {
         Deed::Each { count, steps } => steps::each(count, &steps)?,
         Deed::Threads { threads, count } => processes::threads(threads, count)?,
         Deed::WithoutLeader { count } => processes::without_leader(count)?,
+        Deed::BesideThread { file, count } => company::beside_thread(file, count)?,
+        Deed::VforkChild { count } => company::vfork_child(count)?,
+        Deed::BesideVfork { count } => company::beside_vfork(count)?,
+        Deed::Traced { count } => company::traced(count)?,
+        Deed::Rewrite { count, first, other } => company::rewrite(count, &first, &other)?,
         Deed::ExecFromThread { program, arguments } => processes::exec_from_thread(program, arguments)?,
         Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
         Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,

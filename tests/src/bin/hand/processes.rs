@@ -84,7 +84,7 @@ fn cpu_time() -> Duration {
     Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
 }
 
-fn unlink(number: usize) -> Result<()> {
+pub(crate) fn unlink(number: usize) -> Result<()> {
     let name = file_name(number);
     fs::remove_file(&name).with_context(|| format!("cannot unlink {name}"))
 }
@@ -100,6 +100,6 @@ fn wait_for_zombie(status: &str) -> Result<()> {
     }
 }
 
-fn join(thread: thread::JoinHandle<Result<()>>) -> Result<()> {
+pub(crate) fn join(thread: thread::JoinHandle<Result<()>>) -> Result<()> {
     thread.join().map_err(|_| anyhow!("a thread panicked"))?
 }

@@ -48,6 +48,7 @@ fn take(step: &str) -> Result<()> {
         ["int80-unlink", path] => calls::int80_unlink(path)?,
         ["io-uring"] => drop(ring::make()?),
         ["io-uring-unlink", path] => ring::unlink(path)?,
+        ["io-uring-rename", from, to] => ring::rename(from, to)?,
 
         ["rename", from, to] => fs::rename(from, to)?,
         ["rename-new", from, to] => renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?,

@@ -1,0 +1,6 @@
+//! What an approval lets through, and what it does not.
+
+mod bound;
+mod orders;
+mod time;
+mod wrappers;

@@ -1,0 +1,119 @@
+//! Decisions in every order, each once.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use tests::{Incident, Outcome, ask_json, wait};
+
+use crate::commands::decide;
+use crate::holding::{BUDGET, FILES, crowd, each_row, is_stopped, waits};
+
+/// What is decided about an account whose call waits, in this order, and what becomes of the call.
+struct Order {
+    verbs: &'static [&'static str],
+    completes: bool,
+}
+
+const ORDERS: &[Order] = &[
+    Order { verbs: &["freeze", "approve", "thaw"], completes: true },
+    Order { verbs: &["approve", "freeze", "thaw"], completes: true },
+    Order { verbs: &["freeze", "thaw", "approve"], completes: true },
+    Order { verbs: &["freeze", "deny", "thaw"], completes: false },
+    Order { verbs: &["freeze", "thaw", "deny"], completes: false },
+];
+
+#[test]
+fn a_freeze_before_or_after_keeps_the_decision_and_delays_it() -> Result<()> {
+    let mut crowd = crowd(ORDERS.len())?;
+    let rows = ORDERS.iter().enumerate().map(|(at, order)| (order.verbs.join(", "), (at, order)));
+    each_row(rows, |(at, order)| {
+        let (job, held) = waits(&mut crowd, at)?;
+        let mut freeze = None;
+        for &verb in order.verbs {
+            match verb {
+                "freeze" => {
+                    let frozen = decide(&["freeze", "--account", &format!("a{at}")])?;
+                    freeze = frozen["incident"].as_u64().map(Incident);
+                }
+                "thaw" => drop(freeze.map(|freeze| freeze.decide("thaw", &[])).transpose()?),
+                // What is frozen cannot confirm it; that it was decided is seen in the end.
+                _ if freeze.is_some() => drop(held.incident.try_to(verb)?),
+                _ => drop(held.incident.decide(verb, &[])?),
+            }
+        }
+        let outcome = crate::holding::end_of(&job)?;
+        let missing = crowd.parties[at].missing(FILES);
+        let wanted = if order.completes { (Outcome::Exited(0), FILES) } else { (Outcome::Exited(1), BUDGET) };
+        ensure!((outcome, missing) == wanted, "{outcome:?}, {missing} missing");
+        Ok(())
+    })?;
+    crowd.end().map(drop)
+}
+
+#[test]
+fn what_is_frozen_completes_nothing_though_it_was_approved() -> Result<()> {
+    let mut crowd = crowd(1)?;
+    let (job, held) = waits(&mut crowd, 0)?;
+    let frozen = decide(&["freeze", "--account", "a0"])?;
+    let _ = held.incident.try_to("approve")?;
+    wait::keep_distance(std::time::Duration::from_secs(1))?;
+    assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
+    decide(&["thaw", &frozen["incident"].to_string()])?;
+    assert_eq!(crate::holding::end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(crowd.parties[0].missing(FILES), FILES);
+    crowd.end().map(drop)
+}
+
+#[test]
+fn a_kill_ends_the_process_and_its_file_stays() -> Result<()> {
+    let mut crowd = crowd(1)?;
+    let (job, held) = waits(&mut crowd, 0)?;
+    held.incident.decide("kill", &[])?;
+    assert_eq!(job.until_ended()?, Outcome::Killed(libc::SIGKILL));
+    assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
+    assert_eq!(held.incident.show()?["state"], "killed");
+    crowd.end().map(drop)
+}
+
+#[test]
+fn a_thaw_lets_go_and_the_budgets_begin_anew() -> Result<()> {
+    let mut crowd = crowd(1)?;
+    let (job, held) = waits(&mut crowd, 0)?;
+    held.incident.decide("thaw", &[])?;
+    job.until_stopped()?;
+    crowd.daemon.held(|next| next.path.contains("f0020"))?;
+    assert_eq!(crowd.parties[0].missing(FILES), 2 * BUDGET);
+    drop(job);
+    crowd.end().map(drop)
+}
+
+#[test]
+fn a_decision_is_made_once_and_by_nobody_of_the_account() -> Result<()> {
+    let mut crowd = crowd(1)?;
+    let (job, held) = waits(&mut crowd, 0)?;
+    let party = &crowd.parties[0];
+    let own = party.ground.bring(&tests::agent()?)?;
+    for verb in ["approve", "deny"] {
+        let mut command = party.account.command(&own);
+        command.args([verb, &held.incident.0.to_string(), "--reason", "it is mine"]);
+        let said = tests::say(command)?;
+        assert_eq!(said.exit, Some(4), "{verb}: {said:?}");
+    }
+    assert!(job.goes_on() && is_stopped(job.pid()));
+    held.incident.approve(&[])?;
+    job.until_done()?;
+    for verb in ["approve", "deny"] {
+        let said = held.incident.try_to(verb)?;
+        assert_eq!(said.exit, Some(6), "{verb}: {said:?}");
+        assert!(said.complaint.contains("already decided"), "{verb}: {said:?}");
+    }
+    let decision = &held.incident.show()?["decisions"][0];
+    assert_eq!((&decision["verb"], &decision["by"]["uid"]), (&json!("approve"), &json!(0)));
+    armed_again()?;
+    crowd.end().map(drop)
+}
+
+fn armed_again() -> Result<()> {
+    wait::until("the account is armed", || {
+        Ok((ask_json(&["accounts"])?[0]["standing"] != "tripped").then_some(()))
+    })
+}

@@ -1,0 +1,4 @@
+//! Whole directories, what is above a tree, what is mounted, and file systems on which a number is no identity.
+
+mod mounts;
+mod whole;

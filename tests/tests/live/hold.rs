@@ -1,0 +1,6 @@
+//! Calls past the budget wait, and nothing of them happens.
+
+mod calls;
+mod company;
+mod many;
+mod signals;

@@ -1,0 +1,66 @@
+//! However many act at once, exactly the budget is spent.
+
+use anyhow::Result;
+use tests::{Crowd, Job, Party, truth};
+
+use crate::holding::{BUDGET, holds};
+
+#[test]
+fn of_processes_at_once_all_wait_and_exactly_the_budget_is_spent() -> Result<()> {
+    const SHARE: usize = 20; // more than the budget: nobody can finish within it
+    const CROWDS: [usize; 3] = [1, 8, 64];
+    let parties = CROWDS.iter().map(|count| Party::new(count * SHARE)).collect::<Result<_>>()?;
+    let mut crowd = Crowd::watched(parties, holds)?;
+    for (at, count) in CROWDS.into_iter().enumerate() {
+        let (party, files) = (&crowd.parties[at], count * SHARE);
+        let share = |first: usize| {
+            let mut command = party.account.shell("read go; exec rm -f \"$@\"");
+            command.arg("sh").args((first..files).step_by(count).map(truth::file_name));
+            Job::start({
+                command.current_dir(party.ground.tree());
+                command
+            })
+        };
+        let mut jobs: Vec<Job> = (0..count).map(share).collect::<Result<_>>()?;
+        jobs.iter_mut().try_for_each(|job| job.tell("go"))?;
+        jobs.iter().try_for_each(|job| job.until_stopped().map(drop))?;
+        let held = crowd.daemon.held_of(&format!("a{at}"))?;
+        held.incident.until_waiting(count)?;
+        assert_eq!(party.destroyed(files), BUDGET, "{count} processes");
+        held.incident.approve(&[])?;
+        jobs.iter().try_for_each(Job::until_done)?;
+        assert_eq!(party.missing(files), files, "{count} processes");
+    }
+    crowd.end().map(drop)
+}
+
+#[test]
+fn of_sixteen_threads_none_gets_past_the_budget() -> Result<()> {
+    const MANY: usize = 800;
+    let mut crowd = Crowd::watched(vec![Party::new(MANY)?], holds)?;
+    let party = &crowd.parties[0];
+    let job = party.hand(&["threads", "16", &MANY.to_string()])?;
+    job.until_stopped()?;
+    let held = crowd.daemon.held_by(job.pid())?;
+    assert_eq!(party.destroyed(MANY), BUDGET);
+    held.incident.approve(&[])?;
+    job.until_done()?;
+    assert_eq!(party.missing(MANY), MANY);
+    crowd.end().map(drop)
+}
+
+#[test]
+fn of_a_fork_storm_every_child_past_the_budget_waits() -> Result<()> {
+    const STORM: usize = 100;
+    let mut crowd = Crowd::watched(vec![Party::new(STORM)?], holds)?;
+    let party = &crowd.parties[0];
+    let job = party.shell("for f in *; do rm $f & done; wait")?;
+    let held = crowd.daemon.held_of("a0")?;
+    held.incident.until_waiting(STORM - BUDGET)?;
+    assert_eq!(party.destroyed(STORM), BUDGET);
+    assert!(job.goes_on(), "the shell is not held");
+    held.incident.approve(&[])?;
+    job.until_done()?;
+    assert_eq!(party.missing(STORM), STORM);
+    crowd.end().map(drop)
+}

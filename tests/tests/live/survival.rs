@@ -1,0 +1,168 @@
+//! What waits goes on waiting without an agent, and the next one decides about it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use tests::{
+    Daemon, Enforcement, Held, Incident, Job, Outcome, Party, Policy, ask_json, policy_of, say, wait,
+};
+
+use crate::holding::{BUDGET, FILES, end_of, holds, is_stopped};
+
+/// An account that is watched by agents that come and go.
+struct Stage {
+    // Dropped in this order: whatever holds the account's processes goes first.
+    _enforcement: Enforcement,
+    parties: Vec<Party>,
+}
+
+impl Stage {
+    fn new() -> Result<Self> {
+        Ok(Self { _enforcement: Enforcement, parties: vec![Party::new(FILES)?] })
+    }
+
+    fn party(&self) -> &Party {
+        &self.parties[0]
+    }
+
+    fn start_with(&self, change: impl FnOnce(Policy) -> Policy) -> Result<Daemon> {
+        Daemon::start_to_stay(&change(holds(policy_of(&self.parties))), self.party().ground.base())
+    }
+
+    fn start(&self) -> Result<Daemon> {
+        self.start_with(|policy| policy)
+    }
+
+    fn missing(&self) -> usize {
+        self.party().missing(FILES)
+    }
+
+    /// A call that waits, and then the agent is killed as a crash would.
+    fn held_and_alone(&self) -> Result<(Job, Held)> {
+        let mut daemon = self.start()?;
+        let job = self.party().each(FILES, &["unlink {}"])?;
+        job.until_stopped()?;
+        let held = daemon.held_by(job.pid())?;
+        daemon.kill()?;
+        ensure!(self.missing() == BUDGET && is_stopped(job.pid()), "{} are missing", self.missing());
+        Ok((job, held))
+    }
+}
+
+/// The next agent's incident about what waits.
+fn found() -> Result<Incident> {
+    wait::until("an incident is held", || {
+        let open = ask_json(&["incidents", "--open"])?;
+        let held = open.as_array().and_then(|open| open.iter().find(|one| one["state"] == "held"));
+        Ok(held.and_then(|one| one["id"].as_u64()).map(Incident))
+    })
+}
+
+#[test]
+fn without_an_agent_a_call_waits_on_and_so_does_the_next() -> Result<()> {
+    let stage = Stage::new()?;
+    let (job, _) = stage.held_and_alone()?;
+    let other = stage.party().hand(&["each", "1", "unlink f0029"])?;
+    other.until_stopped()?;
+    assert_eq!(stage.missing(), BUDGET);
+    job.continue_it()?;
+    job.until_stopped()?;
+    assert_eq!(stage.missing(), BUDGET);
+
+    let _daemon = stage.start()?;
+    let found = found()?;
+    found.until_waiting(2)?;
+    found.approve(&[])?;
+    assert_eq!((end_of(&job)?, end_of(&other)?), (Outcome::Exited(0), Outcome::Exited(0)));
+    assert_eq!(stage.missing(), FILES);
+    Ok(())
+}
+
+#[test]
+fn without_an_agent_a_budget_is_held_to() -> Result<()> {
+    let stage = Stage::new()?;
+    stage.start()?.kill()?;
+    let job = stage.party().shell("exec rm -f *")?;
+    job.until_stopped()?;
+    assert_eq!(stage.missing(), BUDGET);
+    let _daemon = stage.start()?;
+    found()?.approve(&[])?;
+    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(stage.missing(), FILES);
+    Ok(())
+}
+
+#[test]
+fn the_next_agent_denies() -> Result<()> {
+    let stage = Stage::new()?;
+    let (job, _) = stage.held_and_alone()?;
+    let mut daemon = stage.start()?;
+    let found = found()?;
+    found.decide("deny", &[])?;
+    assert_eq!(end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(stage.missing(), BUDGET);
+    // And so does the one after that.
+    daemon.kill()?;
+    let _next = stage.start()?;
+    assert_eq!(ask_json(&["accounts"])?[0]["standing"], "denied");
+    let job = stage.party().hand(&["each", "1", "!unlink f0029"])?;
+    job.until_done()
+}
+
+#[test]
+fn the_next_agent_holds_to_the_deadline() -> Result<()> {
+    let stage = Stage::new()?;
+    let (job, _) = stage.held_and_alone()?;
+    let _daemon = stage.start_with(|policy| policy.hold("1s", "deny"))?;
+    assert_eq!(end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(stage.missing(), BUDGET);
+    let denied = &ask_json(&["incidents"])?[0];
+    assert_eq!(denied["state"], json!("denied"));
+    Ok(())
+}
+
+#[test]
+fn without_an_agent_everything_can_be_let_go() -> Result<()> {
+    let stage = Stage::new()?;
+    let (job, _) = stage.held_and_alone()?;
+    let other = stage.party().hand(&["each", "1", "unlink f0029"])?;
+    other.until_stopped()?;
+    tests::release()?;
+    assert_eq!((end_of(&job)?, end_of(&other)?), (Outcome::Exited(0), Outcome::Exited(0)));
+    assert_eq!(stage.missing(), FILES);
+    assert_eq!(tests::generations()?, [] as [&Path; 0]);
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_lets_go_at_its_end_lets_held_calls_complete() -> Result<()> {
+    let mut crowd = crate::holding::crowd(1)?;
+    let (job, _) = crate::holding::waits(&mut crowd, 0)?;
+    crowd.daemon.end()?;
+    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(crowd.parties[0].missing(FILES), FILES);
+    Ok(())
+}
+
+/// Pins are names: whoever takes away the file system that they are in takes away nothing that an agent holds.
+#[test]
+fn without_its_pins_an_agent_holds_all_the_same() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let pinned = tests::generations()?;
+    assert_eq!(pinned.len(), 1);
+    let mut umount = Command::new("umount");
+    umount.args(["--lazy", "/sys/fs/bpf"]);
+    assert_eq!(say(umount)?.exit, Some(0));
+    assert_eq!(tests::generations()?, [] as [&Path; 0]);
+    let job = stage.party().each(FILES, &["unlink {}"])?;
+    job.until_stopped()?;
+    assert_eq!(stage.missing(), BUDGET);
+    let held = daemon.held_by(job.pid())?;
+    held.incident.approve(&[])?;
+    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(stage.missing(), FILES);
+    daemon.end().map(drop)
+}
