@@ -93,14 +93,22 @@ impl Job {
         }
     }
 
-    /// The same, however often it is stopped on the way: sudo, when it goes on before its child does, stops itself anew.
-    pub fn until_done_in_the_end(&self) -> Result<()> {
+    /// Waits until it ends, however often it is stopped on the way: sudo, when it goes on before its child does, stops
+    /// itself anew.
+    pub fn until_ended_at_last(&self) -> Result<Outcome> {
         loop {
             match self.next_change()?.outcome {
                 Outcome::Stopped(_) => {}
-                Outcome::Exited(0) => return Ok(()),
-                other => bail!("{}: {other:?}; {}", self.words, self.words_of_its_own()),
+                ended => return Ok(ended),
             }
+        }
+    }
+
+    /// The same, and is content with success only.
+    pub fn until_done_in_the_end(&self) -> Result<()> {
+        match self.until_ended_at_last()? {
+            Outcome::Exited(0) => Ok(()),
+            other => bail!("{}: {other:?}; {}", self.words, self.words_of_its_own()),
         }
     }
 

@@ -35,16 +35,6 @@ pub(crate) fn burst_is_known(scene: &mut Scene, job: &Job) -> Result<()> {
     })
 }
 
-/// How a job ends, however often it is stopped on the way.
-fn end_of(job: &Job) -> Result<Outcome> {
-    loop {
-        match job.next_change()?.outcome {
-            Outcome::Stopped(_) => {}
-            ended => return Ok(ended),
-        }
-    }
-}
-
 #[test]
 fn what_is_shown_of_a_burst_is_what_the_disk_says() -> Result<()> {
     let mut scene = filled()?;
@@ -181,7 +171,7 @@ fn sudo_does_not_stay_stopped_when_its_child_is_killed() -> Result<()> {
         matches!(event, Event::Stopped { pid, .. } if *pid == burst.pid).then_some(())
     })?;
     decide(&["kill", "1"])?;
-    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
     let status = fs::read_to_string(scene.ground.outside().join("status"))?;
     assert_ne!(status.trim(), "0", "rm was killed");
     assert_eq!((scene.destroyed(FILES), scene.all_stopped()?), (11, 0));

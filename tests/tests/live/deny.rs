@@ -55,7 +55,7 @@ fn a_denied_call_fails_and_so_does_every_other_until_it_is_thawed() -> Result<()
     let mut crowd = crowd(1)?;
     let (job, held) = waits(&mut crowd, 0)?;
     held.incident.decide("deny", &[])?;
-    assert_eq!(crate::holding::end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
     assert!(job.complaint()?.contains("os error 1)"), "{}", job.complaint()?);
     let party = &crowd.parties[0];
     assert_eq!(party.missing(FILES), BUDGET);
@@ -82,7 +82,7 @@ fn a_denied_rm_goes_on_and_destroys_nothing_more() -> Result<()> {
     let job = party.shell("exec rm -f *")?;
     let held = crowd.daemon.held_by(job.pid())?;
     held.incident.decide("deny", &[])?;
-    assert_eq!(crate::holding::end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
     let complaint = job.complaint()?;
     assert_eq!(complaint.matches("Operation not permitted").count(), FILES - BUDGET, "{complaint}");
     assert_eq!(party.missing(FILES), BUDGET);
@@ -101,7 +101,7 @@ fn several_held_calls_are_denied_together() -> Result<()> {
     held.incident.until_waiting(JOBS)?;
     held.incident.decide("deny", &[])?;
     for job in &jobs {
-        assert_eq!(crate::holding::end_of(job)?, Outcome::Exited(1));
+        assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
     }
     assert_eq!(party.missing(FILES), 0);
     crowd.end().map(drop)

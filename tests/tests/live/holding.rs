@@ -1,7 +1,7 @@
 //! What the tests of the tier lsm begin with, and the ways to look at what waits.
 
 use anyhow::{Result, ensure};
-use tests::{Crowd, Held, Job, Outcome, Party, Policy, Tier, proc, wait};
+use tests::{Crowd, Held, Job, Party, Policy, Tier, proc, wait};
 
 /// How many files there are to destroy, unless a test says otherwise.
 pub(crate) const FILES: usize = 30;
@@ -45,16 +45,6 @@ pub(crate) fn until_stopped(pid: u32) -> Result<()> {
 
 pub(crate) fn is_stopped(pid: u32) -> bool {
     proc::Process::look(pid).is_some_and(|process| process.is_stopped())
-}
-
-/// How a job ends, however often it is stopped on the way.
-pub(crate) fn end_of(job: &Job) -> Result<Outcome> {
-    loop {
-        match job.next_change()?.outcome {
-            Outcome::Stopped(_) => {}
-            ended => return Ok(ended),
-        }
-    }
 }
 
 /// Every row is tried, whatever became of the one before.

@@ -9,7 +9,7 @@ use tests::{
     Daemon, Enforcement, Held, Incident, Job, Outcome, Party, Policy, ask_json, policy_of, say, wait,
 };
 
-use crate::holding::{BUDGET, FILES, end_of, holds, is_stopped};
+use crate::holding::{BUDGET, FILES, holds, is_stopped};
 
 /// An account that is watched by agents that come and go.
 struct Stage {
@@ -75,7 +75,10 @@ fn without_an_agent_a_call_waits_on_and_so_does_the_next() -> Result<()> {
     let found = found()?;
     found.until_waiting(2)?;
     found.approve(&[])?;
-    assert_eq!((end_of(&job)?, end_of(&other)?), (Outcome::Exited(0), Outcome::Exited(0)));
+    assert_eq!(
+        (job.until_ended_at_last()?, other.until_ended_at_last()?),
+        (Outcome::Exited(0), Outcome::Exited(0))
+    );
     assert_eq!(stage.missing(), FILES);
     Ok(())
 }
@@ -89,7 +92,7 @@ fn without_an_agent_a_budget_is_held_to() -> Result<()> {
     assert_eq!(stage.missing(), BUDGET);
     let _daemon = stage.start()?;
     found()?.approve(&[])?;
-    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
     assert_eq!(stage.missing(), FILES);
     Ok(())
 }
@@ -101,7 +104,7 @@ fn the_next_agent_denies() -> Result<()> {
     let mut daemon = stage.start()?;
     let found = found()?;
     found.decide("deny", &[])?;
-    assert_eq!(end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
     assert_eq!(stage.missing(), BUDGET);
     // And so does the one after that.
     daemon.kill()?;
@@ -116,7 +119,7 @@ fn the_next_agent_holds_to_the_deadline() -> Result<()> {
     let stage = Stage::new()?;
     let (job, _) = stage.held_and_alone()?;
     let _daemon = stage.start_with(|policy| policy.hold("1s", "deny"))?;
-    assert_eq!(end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
     assert_eq!(stage.missing(), BUDGET);
     let denied = &ask_json(&["incidents"])?[0];
     assert_eq!(denied["state"], json!("denied"));
@@ -130,7 +133,10 @@ fn without_an_agent_everything_can_be_let_go() -> Result<()> {
     let other = stage.party().hand(&["each", "1", "unlink f0029"])?;
     other.until_stopped()?;
     tests::release()?;
-    assert_eq!((end_of(&job)?, end_of(&other)?), (Outcome::Exited(0), Outcome::Exited(0)));
+    assert_eq!(
+        (job.until_ended_at_last()?, other.until_ended_at_last()?),
+        (Outcome::Exited(0), Outcome::Exited(0))
+    );
     assert_eq!(stage.missing(), FILES);
     assert_eq!(tests::generations()?, [] as [&Path; 0]);
     Ok(())
@@ -141,7 +147,7 @@ fn an_agent_that_lets_go_at_its_end_lets_held_calls_complete() -> Result<()> {
     let mut crowd = crate::holding::crowd(1)?;
     let (job, _) = crate::holding::waits(&mut crowd, 0)?;
     crowd.daemon.end()?;
-    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
     assert_eq!(crowd.parties[0].missing(FILES), FILES);
     Ok(())
 }
@@ -162,7 +168,7 @@ fn without_its_pins_an_agent_holds_all_the_same() -> Result<()> {
     assert_eq!(stage.missing(), BUDGET);
     let held = daemon.held_by(job.pid())?;
     held.incident.approve(&[])?;
-    assert_eq!(end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
     assert_eq!(stage.missing(), FILES);
     daemon.end().map(drop)
 }

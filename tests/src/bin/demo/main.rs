@@ -1,6 +1,7 @@
 //! The demonstration: real programs destroy things as a throwaway user, a person sees what becomes of it, and the last
 //! line says it all as JSON. It touches nothing that it did not make, and leaves nothing behind, also when interrupted.
 
+mod hold;
 mod play;
 mod scenario;
 mod show;
@@ -22,6 +23,9 @@ struct Cli {
     /// Only these scenarios
     #[arg(value_parser = scenario::names())]
     scenario: Vec<String>,
+    /// Instead, a call that waits for an approval, which takes a kernel with BPF LSM
+    #[arg(long, conflicts_with = "scenario")]
+    hold: bool,
 }
 
 /// The last line.
@@ -50,6 +54,10 @@ fn run(cli: &Cli) -> Result<bool> {
         "it makes a user and loads kernel programs, so it has to be run as root"
     );
     wait::catch_signals()?;
+    if cli.hold {
+        println!("burstguard on kernel {}", proc::kernel());
+        return hold::play();
+    }
     let mut report = Report { tier: String::new(), kernel: proc::kernel(), scenarios: Vec::new() };
     show::beginning(&report.kernel);
     let chosen = |name: &str| cli.scenario.is_empty() || cli.scenario.iter().any(|one| one == name);

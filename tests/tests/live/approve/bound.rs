@@ -194,7 +194,7 @@ fn no_approval_is_lost_however_often() -> Result<()> {
     last.until_waiting(PROCESSES)?;
     last.approve(&[])?;
     jobs.iter().try_for_each(|job| {
-        let outcome = crate::holding::end_of(job)?;
+        let outcome = job.until_ended_at_last()?;
         ensure!(outcome == tests::Outcome::Exited(0), "{outcome:?}");
         Ok(())
     })?;

@@ -40,7 +40,7 @@ fn a_freeze_before_or_after_keeps_the_decision_and_delays_it() -> Result<()> {
                 _ => drop(held.incident.decide(verb, &[])?),
             }
         }
-        let outcome = crate::holding::end_of(&job)?;
+        let outcome = job.until_ended_at_last()?;
         let missing = crowd.parties[at].missing(FILES);
         let wanted = if order.completes { (Outcome::Exited(0), FILES) } else { (Outcome::Exited(1), BUDGET) };
         ensure!((outcome, missing) == wanted, "{outcome:?}, {missing} missing");
@@ -58,7 +58,7 @@ fn what_is_frozen_completes_nothing_though_it_was_approved() -> Result<()> {
     wait::keep_distance(std::time::Duration::from_secs(1))?;
     assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
     decide(&["thaw", &frozen["incident"].to_string()])?;
-    assert_eq!(crate::holding::end_of(&job)?, Outcome::Exited(0));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
     assert_eq!(crowd.parties[0].missing(FILES), FILES);
     crowd.end().map(drop)
 }

@@ -11,7 +11,7 @@ fn at_its_deadline_a_call_is_refused() -> Result<()> {
     let mut crowd = crowd_with(1, |policy| policy.hold("3s", "deny"))?;
     let (job, held) = waits(&mut crowd, 0)?;
     assert!(held.incident.show()?["until"].is_string());
-    assert_eq!(crate::holding::end_of(&job)?, Outcome::Exited(1));
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
     assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
     let decided = &held.incident.until("denied")?["decisions"][0];
     assert_eq!((&decided["verb"], &decided["by"]), (&json!("deny"), &json!({"kind": "deadline"})));

@@ -56,7 +56,7 @@ fn a_mount_over_a_tree_or_above_it_is_a_burst_by_itself() -> Result<()> {
         ensure!(fs::read_to_string("/proc/self/mounts")? == before, "it happened");
         ensure!(party.missing(FILES) == 0, "{} are missing", party.missing(FILES));
         held.incident.decide("deny", &[])?;
-        let outcome = crate::holding::end_of(&job)?;
+        let outcome = job.until_ended_at_last()?;
         ensure!(outcome != tests::Outcome::Exited(0), "it was denied and succeeded");
         ensure!(fs::read_to_string("/proc/self/mounts")? == before, "it happened in the end");
         Ok(())

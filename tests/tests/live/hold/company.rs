@@ -37,7 +37,7 @@ fn a_thread_whose_leader_has_ended_waits_and_completes() -> Result<()> {
     assert_eq!(party.missing(FILES), BUDGET);
     held.incident.until_waiting(1)?;
     held.incident.approve(&[])?;
-    assert_eq!(crate::holding::end_of(&job)?, tests::Outcome::Exited(0));
+    assert_eq!(job.until_ended_at_last()?, tests::Outcome::Exited(0));
     assert_eq!(party.missing(FILES), FILES);
     crowd.end().map(drop)
 }
@@ -63,7 +63,7 @@ fn on_either_side_of_a_vfork_a_call_waits_and_completes() -> Result<()> {
     beside.until_says("unlinked")?;
     assert_eq!(crowd.parties[1].missing(FILES), FILES);
     beside.tell("go")?;
-    assert_eq!(crate::holding::end_of(&beside)?, tests::Outcome::Exited(0));
+    assert_eq!(beside.until_ended_at_last()?, tests::Outcome::Exited(0));
     crowd.end().map(drop)
 }
 
