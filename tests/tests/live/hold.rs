@@ -3,4 +3,5 @@
 mod calls;
 mod company;
 mod many;
+mod names;
 mod signals;

@@ -27,14 +27,7 @@ pub(crate) fn play() -> Result<bool> {
     println!("   agent: {}", waits(&held));
     screen(&["incident", &held.incident.0.to_string()])?;
 
-    screen(&[
-        "approve",
-        &held.incident.0.to_string(),
-        "--tree",
-        &scene.tree().to_string_lossy(),
-        "--reason",
-        WHY,
-    ])?;
+    screen(&["approve", &held.incident.0.to_string(), "--reason", WHY])?;
     let outcome = job.until_ended_at_last()?;
     let left = FILES - truth::missing(&scene.tree(), FILES);
     println!("   disk:  {left} of {FILES} files are left; sudo ended: {outcome:?}");
