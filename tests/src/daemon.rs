@@ -1,5 +1,7 @@
 //! The agent under test: the real binary, its policy and the events it prints.
 
+mod refused;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -17,6 +19,8 @@ use crate::event::{Armed, Held, Operation};
 use crate::policy::Tier;
 use crate::{Account, Burst, Counters, Event, Job, Policy, program, wait};
 
+pub use refused::Refusal;
+
 /// An agent that runs and is armed.
 pub struct Daemon {
     child: Child,
@@ -25,16 +29,6 @@ pub struct Daemon {
     complaints: File,
     armed: Armed,
     until_armed: Duration,
-}
-
-/// How an agent ended that would not start.
-pub struct Refusal {
-    /// Its exit status.
-    pub status: ExitStatus,
-    /// What it wrote to standard error.
-    pub complaint: String,
-    /// What it wrote to standard output.
-    pub output: String,
 }
 
 impl Daemon {
@@ -73,31 +67,6 @@ impl Daemon {
         daemon.armed = first?;
         ensure!(daemon.armed.tier == policy.tier().name(), "armed in another tier: {:?}", daemon.armed);
         Ok(daemon)
-    }
-
-    /// Runs the agent where it should refuse to; `arrange` may change how it is called.
-    pub fn refused(policy_file: &Path, arrange: impl FnOnce(&mut Command)) -> Result<Refusal> {
-        let mut command = command(policy_file, "off", Tier::default())?;
-        arrange(&mut command);
-        Self::refuses(command)
-    }
-
-    /// The same where it should not serve metrics.
-    pub fn refused_metrics(policy_file: &Path, metrics: &str) -> Result<Refusal> {
-        Self::refuses(command(policy_file, metrics, Tier::default())?)
-    }
-
-    fn refuses(mut command: Command) -> Result<Refusal> {
-        command.arg("--release-on-exit");
-        let (complaints, output) = (tempfile::tempfile()?, tempfile::tempfile()?);
-        command.stdout(output.try_clone()?).stderr(complaints.try_clone()?);
-        let mut child = command.spawn().context("cannot start the agent")?;
-        let status = wait::until("the agent refuses and ends", || Ok(child.try_wait()?));
-        if status.is_err() {
-            // It runs instead of refusing: it must not go on.
-            end(&mut child);
-        }
-        Ok(Refusal { status: status?, complaint: read_all(&complaints)?, output: read_all(&output)? })
     }
 
     /// Starts it, tells it to end as soon as it is so far, and waits until it has ended.
