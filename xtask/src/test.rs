@@ -113,14 +113,16 @@ fn release(workspace: &Workspace, _: &mut Tally) -> Result<()> {
 }
 
 fn kernel(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let elsewhere = vm::needs_a_guest();
+    let mut list = workspace.cargo(["test", "--quiet", "-p", "tests", "--test", "live", "--", "--list"]);
+    let listed = run::for_output(list.args(elsewhere))?;
+    let count_elsewhere = listed.lines().filter(|line| line.ends_with(": test")).count();
+    println!("{count_elsewhere} tests run in virtual machines only: {}", elsewhere.join(" "));
     let mut tests = workspace.cargo(["test", "--no-fail-fast", "-p", "tests"]);
     tests.env(BINARY_VARIABLE, workspace.release("burstguard"));
     // One at a time: each loads its own kernel programs and judges the whole host.
     tests.args(["--", "--test-threads=1"]);
-    let elsewhere = vm::needs_a_guest();
-    tests.args(elsewhere.iter().flat_map(|family| ["--skip", family]));
-    println!("{} run in virtual machines only", elsewhere.join(" "));
-    count(&mut tests, tally)
+    count(tests.args(elsewhere.iter().flat_map(|family| ["--skip", family])), tally)
 }
 
 /// Runs a test command and adds up the summaries it prints.
