@@ -82,7 +82,7 @@ fn waits_and_completes(crowd: &mut Crowd, at: usize, row: &Row) -> Result<()> {
     let destroyed = (row.destroyed)(party);
     ensure!(destroyed == row.at, "{destroyed} are destroyed, not {}", row.at);
     let incident = held.incident.until_waiting(1)?;
-    ensure!(incident["state"] == "held" && incident["done"] == BUDGET, "{incident}");
+    ensure!(incident["state"] == "held" && incident["done"] == row.at, "{incident}");
     ensure!(held.path.contains(&truth::file_name(row.at)), "{held:?}");
     held.incident.approve(&[])?;
     job.until_done()?;
