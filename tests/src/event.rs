@@ -102,6 +102,8 @@ pub enum Event {
     Held(Held),
     /// A call was refused.
     Denied {
+        /// Of which incident.
+        incident: Option<Incident>,
         /// The process.
         pid: u32,
         /// What it would have destroyed.
@@ -113,24 +115,6 @@ pub enum Event {
         pid: u32,
         /// What it runs.
         comm: String,
-    },
-    /// A call waits for a decision.
-    Held {
-        /// Of which incident.
-        incident: Option<u64>,
-        /// The process.
-        pid: u32,
-        /// What it would destroy.
-        path: String,
-    },
-    /// A call was refused.
-    Denied {
-        /// Of which incident.
-        incident: Option<u64>,
-        /// The process.
-        pid: u32,
-        /// What it would have destroyed.
-        path: String,
     },
     /// A process does what this tier cannot see or judge.
     Blind {
