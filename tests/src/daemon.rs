@@ -17,7 +17,7 @@ use crate::account::end_with_us;
 use crate::ear::Ear;
 use crate::event::{Armed, Held, Operation};
 use crate::policy::Tier;
-use crate::{Account, Burst, Counters, Event, Job, Policy, program, wait};
+use crate::{Account, Burst, Counters, Event, Incident, Job, Policy, program, wait};
 
 pub use refused::Refusal;
 
@@ -151,7 +151,7 @@ impl Daemon {
     /// Waits until it has reported that a call like this one waits.
     pub fn held(&mut self, like: impl Fn(&Held) -> bool) -> Result<Held> {
         self.wait_for("a held call", |event| match event {
-            Event::Held(held) if like(held) => Some(held.clone()),
+            Event::Held(held) if held.incident != Incident::NONE && like(held) => Some(held.clone()),
             _ => None,
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent_common::wire::Counter;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::Incident;
 
@@ -71,7 +71,8 @@ pub struct Operation {
 /// A call that waits, before anything of it has happened.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Held {
-    /// What a responder decides about.
+    /// What a responder decides about; [`Incident::NONE`] if it was reported while the last one was being ended.
+    #[serde(deserialize_with = "incident_or_none")]
     pub incident: Incident,
     /// Whose process it is.
     pub account: String,
@@ -81,6 +82,10 @@ pub struct Held {
     pub tid: u32,
     /// What it would destroy.
     pub path: String,
+}
+
+fn incident_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Incident, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(Incident::NONE))
 }
 
 /// One line. The fields that no test looks at are left out.

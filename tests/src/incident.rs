@@ -14,6 +14,9 @@ const WHY: [&str; 2] = ["--reason", "CHG-123, a test"];
 pub struct Incident(pub u64);
 
 impl Incident {
+    /// No incident has this number.
+    pub const NONE: Self = Self(0);
+
     /// All that is known of it.
     pub fn show(self) -> Result<Value> {
         ask_json(&["incident", &self.0.to_string()])

@@ -288,6 +288,11 @@ impl State {
         }
     }
 
+    /// The agent is there.
+    pub(crate) fn beat(&self, now: BootNs) {
+        self.heartbeat.set(0, 0, now);
+    }
+
     /// Takes a process off the list of members.
     pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
         absent_is_fine(LINEAGE, self.lineage.remove(&pid))

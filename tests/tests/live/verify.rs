@@ -21,6 +21,7 @@ fn every_program_is_taken(tier: Tier, change: impl FnOnce(Policy) -> Policy) -> 
     let before: HashSet<u32> = programs().into_iter().map(|(id, ..)| id).collect();
     let crowd = Crowd::watched(vec![Party::new(0)?], change)?;
     let own: Vec<_> = programs().into_iter().filter(|(id, ..)| !before.contains(id)).collect();
+    println!("armed in {:.0} ms", crowd.daemon.until_armed().as_millis());
     for (_, name, instructions) in &own {
         println!("verified: {} {name} {instructions}", tier.name());
     }

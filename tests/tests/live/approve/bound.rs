@@ -125,7 +125,7 @@ fn another_directory_than_was_shown_is_another_hold_unless_the_tree_is_approved(
             next_of(&mut crowd, "unseen/")?;
             assert_eq!(truth::missing(&tree.join("unseen"), FILES), BUDGET);
         } else {
-            job.until_done()?;
+            job.until_done_in_the_end()?;
             assert_eq!(truth::missing(&tree.join("unseen"), FILES), FILES);
         }
         assert_eq!(truth::missing(&tree.join("seen"), FILES), FILES);

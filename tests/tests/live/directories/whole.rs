@@ -52,7 +52,7 @@ fn what_is_in_a_directory_that_was_moved_out_stays_protected() -> Result<()> {
     let moving = party.each(1, &["rename sub {outside}/sub"])?;
     let held = crowd.daemon.held_by(moving.pid())?;
     held.incident.approve(&[])?;
-    moving.until_done()?;
+    moving.until_done_in_the_end()?;
     let moved = party.ground.outside().join("sub");
     assert_eq!(truth::missing(&moved, FILES), 0);
     let job = party.each(FILES, &["unlink {outside}/sub/{}"])?;
@@ -85,7 +85,7 @@ fn a_root_that_its_account_removed_and_made_again_is_protected() -> Result<()> {
     let job = party.each(1, &["rmdir {tree}", "mkdir {tree}", "chdir {tree}", "mkdir sub"])?;
     let held = crowd.daemon.held_by(job.pid())?;
     held.incident.approve(&["--tree", &party.ground.tree().to_string_lossy()])?;
-    job.until_done()?;
+    job.until_done_in_the_end()?;
     party.ground.fill(&party.ground.tree(), FILES)?;
     let job = party.each(FILES, &["unlink {}"])?;
     job.until_stopped()?;
