@@ -115,6 +115,7 @@ truncates = \"10/10s\"
 
 [account.a.hold]
 deadline = \"15m\"
+on_agent_loss = \"wait\"
 then = \"deny\"
 
 [account.\"x.y\"]
@@ -130,6 +131,7 @@ truncates = \"10/10s\"
 
 [account.\"x.y\".hold]
 deadline = \"1m\"
+on_agent_loss = \"wait\"
 then = \"deny\"
 
 [roles]
