@@ -33,7 +33,7 @@ impl Agent {
         let mut members = self.begin_anew(account);
         let thawed = self.thaw(incident, &mut members);
         let done = self.go_on(account, self.plan(&members), thawed);
-        self.wake(account, done, move |done| Some(Outcome::Thawed { incident, done }));
+        self.wake(Whose::of(account), done, move |done| Some(Outcome::Thawed { incident, done }));
     }
 
     /// What is approved is written down before the account is armed, so that nobody is judged in between.
@@ -61,7 +61,7 @@ impl Agent {
         done.left_alone.extend(left_alone);
         let done = self.go_on(Some(account), self.plan(&members), done);
         self.stale = true;
-        self.wake(Some(account), done, move |done| Some(Outcome::Approved { incident, done }));
+        self.wake(Whose::Account(account), done, move |done| Some(Outcome::Approved { incident, done }));
     }
 
     pub(super) fn deny(&mut self, incident: u64, account: &str) {
@@ -70,7 +70,7 @@ impl Agent {
         let thawed = self.thaw(incident, &mut members);
         let done = self.go_on(None, self.plan(&members), thawed);
         self.stale = true;
-        self.wake(Some(account), done, move |done| Some(Outcome::Denied { incident, done }));
+        self.wake(Whose::Account(account), done, move |done| Some(Outcome::Denied { incident, done }));
     }
 
     /// What waits goes on waiting: it is for another decision.
@@ -83,7 +83,7 @@ impl Agent {
     /// Nobody of the account waits any more; should a call have begun to wait just now, it is judged anew.
     pub(super) fn arm_again(&mut self, account: &str) {
         self.stands(account, Standing::ARMED);
-        self.wake(Some(account), Touched { began: boot_now(), ..Touched::default() }, |_| None);
+        self.wake(Whose::Account(account), Touched { began: boot_now(), ..Touched::default() }, |_| None);
     }
 
     /// Sets where an account stands; its members. Those that were stopped do not count as such any more, but for those with a
@@ -143,18 +143,18 @@ impl Agent {
         }
     }
 
-    /// Wakes the calls of an account that wait (none: of all), which are then judged again; on a thread, which says the
-    /// outcome when all were. Those that began to wait after it was decided are among them: they know nothing of it.
+    /// Wakes calls that wait, which are then judged again; on a thread, which says the outcome when all were. Those that began to wait after it was decided are among them: they know nothing of it.
     fn wake(
         &self,
-        account: Option<&str>,
+        whose: Whose<'_>,
         mut done: Touched,
         outcome: impl FnOnce(Touched) -> Option<Outcome> + Send + 'static,
     ) {
         let generation = &self.in_force.generation;
-        let calls = match account {
-            Some(account) => generation.held_of(account),
-            None => generation.kernel.held.all(),
+        let calls = match whose {
+            Whose::Nobody => Vec::new(),
+            Whose::Account(account) => generation.held_of(account),
+            Whose::Everybody => generation.kernel.held.all(),
         };
         let say = |sender: &tokio::sync::mpsc::UnboundedSender<Finished>, done| {
             if let Some(outcome) = outcome(done) {
@@ -221,7 +221,7 @@ impl Agent {
         members.clear();
         let thawed = self.thaw(incident, &mut members);
         let done = Touched { processes: killed, ..self.go_on(account, before, thawed) };
-        self.wake(account, done, move |done| Some(Outcome::Killed { incident, done }));
+        self.wake(Whose::of(account), done, move |done| Some(Outcome::Killed { incident, done }));
     }
 
     /// Everything goes on.
@@ -237,7 +237,7 @@ impl Agent {
         }
         self.begin_all_anew();
         let done = self.go_on(None, self.plan(&members), all);
-        self.wake(None, done, move |done| Some(Outcome::Off { call, done }));
+        self.wake(Whose::Everybody, done, move |done| Some(Outcome::Off { call, done }));
     }
 
     /// Everything goes on and the programs are detached.
@@ -253,6 +253,22 @@ impl Agent {
         pids.extend(release(&members));
         self.memory.forget();
         self.output.say(&Event::Released { pids });
+    }
+}
+
+/// Whose calls that wait are to be judged again.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// What a freeze kept is let go on, and its account, if it has one, waits for another decision.
+    Nobody,
+    Account(&'a str),
+    Everybody,
+}
+
+impl<'a> Whose<'a> {
+    /// Those of the account that begins anew, if one does.
+    fn of(account: Option<&'a str>) -> Self {
+        account.map_or(Self::Nobody, Self::Account)
     }
 }
 
