@@ -9,10 +9,7 @@
 
 mod wake;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use rustix::process::Signal;
 
@@ -89,39 +86,37 @@ fn is_stopped(process: &Process) -> bool {
     proc::process(process.pid).is_some_and(|now| now.start == process.start && now.stopped)
 }
 
-/// The processes to continue, outermost first: the members that were stopped, and those of their ancestors that are now.
+/// The processes to continue, outermost first: the members that were stopped, and those of their ancestors that are now. One
+/// that runs is no end of it: the middle one of sudo's three processes does not stop.
+///
 /// Whether a member is stopped does not matter: one that was frozen, or waits for a CPU, stops only when it runs next. The
 /// signal to go on takes back one that is still to come.
 fn order(members: &[Member], now: impl Fn(u32) -> Option<Process>) -> Vec<Process> {
-    let mut found: BTreeMap<u32, Process> = BTreeMap::new();
+    // How far above a member it is, at most.
+    let mut found: BTreeMap<u32, (u32, Process)> = BTreeMap::new();
+    let mut add = |above: u32, process: Process| {
+        let known = found.entry(process.pid).or_insert((above, process));
+        known.0 = known.0.max(above);
+    };
     for member in members.iter().filter(|member| member.stopped) {
         let Some(process) = now(member.pid).filter(|process| process.start == member.start) else {
             continue;
         };
         let mut parent = process.parent;
-        found.insert(process.pid, process);
+        add(0, process);
         for generation in 0..u32::BITS {
             if parent <= 1 || member.stopped_ancestors >> generation & 1 == 1 {
                 break;
             }
-            let Some(ancestor) = now(parent).filter(|ancestor| ancestor.stopped) else { break };
+            let Some(ancestor) = now(parent) else { break };
             parent = ancestor.parent;
-            found.insert(ancestor.pid, ancestor);
+            if ancestor.stopped {
+                add(generation + 1, ancestor);
+            }
         }
     }
-    outermost_first(&found)
-}
-
-fn outermost_first(found: &BTreeMap<u32, Process>) -> Vec<Process> {
-    let depth = |process: &Process| {
-        let mut seen = BTreeSet::new();
-        std::iter::successors(Some(process), |process| found.get(&process.parent))
-            .take_while(|process| seen.insert(process.pid))
-            .count()
-    };
-    let mut ordered: Vec<(usize, Process)> =
-        found.values().map(|process| (depth(process), *process)).collect();
-    ordered.sort_by_key(|(depth, process)| (*depth, process.pid));
+    let mut ordered: Vec<(u32, Process)> = found.into_values().collect();
+    ordered.sort_by_key(|(above, process)| (Reverse(*above), process.pid));
     ordered.into_iter().map(|(_, process)| process).collect()
 }
 
@@ -161,10 +156,11 @@ mod tests {
         check(&[member(50, 0b01)], &[process(50, 60), process(60, 70)], &[50]);
     }
 
+    /// As under script: sudo, which has stopped itself, its monitor, which has not, and rm.
     #[test]
-    fn a_running_parent_ends_the_walk() {
+    fn a_wrapper_behind_one_that_runs_goes_on_first() {
         let running = Process { stopped: false, ..process(60, 70) };
-        check(&[member(50, 0)], &[process(50, 60), running, process(70, 10)], &[50]);
+        check(&[member(50, 0)], &[process(50, 60), running, process(70, 80), process(80, 10)], &[80, 70, 50]);
     }
 
     #[test]
