@@ -29,6 +29,9 @@ const ENTRIES: u32 = 1024;
 pub fn look(pending: &mut Pending) -> bool {
     let entries = [Kernel(pending.paths[0].text), Kernel(pending.paths[1].text)];
     let moves = pending.verb == verb::RENAME || pending.verb == verb::EXCHANGE;
+    if pending.verb == verb::MOUNT {
+        mark_whole(&mut pending.ends[0]);
+    }
     if moves && is_directory(entries[0]) {
         pending.flags |= flag::DIRECTORY;
         mark_whole(&mut pending.ends[0]);

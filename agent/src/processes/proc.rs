@@ -46,6 +46,7 @@ pub(crate) struct Stat {
     pub(crate) start: u64,
     /// A thread of the kernel's own, which runs no program.
     pub(crate) kernel_thread: bool,
+    threads: u32,
 }
 
 impl Stat {
@@ -54,9 +55,10 @@ impl Stat {
         self.state == 'T'
     }
 
-    /// Whether the process has ended, though its parent has not asked for its status yet.
+    /// Whether the process has ended, though its parent has not asked for its status yet. The line tells the state of the first
+    /// thread, which may have ended before the others.
     pub(crate) fn ended(self) -> bool {
-        matches!(self.state, 'Z' | 'X')
+        matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 }
 
@@ -100,8 +102,9 @@ fn parse(line: &str) -> Option<Stat> {
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let flags: u32 = fields.nth(4)?.parse().ok()?;
-    let start = fields.nth(12)?.parse().ok()?;
-    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0 })
+    let threads = fields.nth(10)?.parse().ok()?;
+    let start = fields.nth(1)?.parse().ok()?;
+    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0, threads })
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -115,7 +118,10 @@ mod tests {
     #[test]
     fn a_name_may_hold_anything() {
         let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1000 10";
-        assert_eq!(parse(line), Some(Stat { state: 'T', parent: 7, start: 12345, kernel_thread: false }));
+        assert_eq!(
+            parse(line),
+            Some(Stat { state: 'T', parent: 7, start: 12345, kernel_thread: false, threads: 1 })
+        );
     }
 
     #[test]
