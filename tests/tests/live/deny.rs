@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use tests::{Incident, Outcome, Party, ask_json};
+use tests::{Crowd, Incident, Outcome, Party, ask_json};
 
-use crate::holding::{BUDGET, FILES, crowd, crowd_with, each_row, waits};
+use crate::holding::{BUDGET, FILES, all, cases, crowd_with, each_row, waits};
 
 /// Every step of these, with each file, fails with EPERM.
 const REFUSED: &[&str] = &[
@@ -51,42 +51,49 @@ fn has_a_budget(party: &Party) -> Result<()> {
 }
 
 #[test]
-fn a_denied_call_fails_and_so_does_every_other_until_it_is_thawed() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
+fn what_is_denied_fails_until_it_is_thawed() -> Result<()> {
+    all(cases![
+        a_denied_call_fails_and_so_does_every_other_until_it_is_thawed,
+        a_denied_rm_goes_on_and_destroys_nothing_more,
+    ])
+}
+
+fn a_denied_call_fails_and_so_does_every_other_until_it_is_thawed(
+    crowd: &mut Crowd,
+    at: usize,
+) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
     held.incident.decide("deny", &[])?;
-    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
-    assert!(job.complaint()?.contains("os error 1)"), "{}", job.complaint()?);
-    let party = &crowd.parties[0];
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(job.until_ended_at_last()? == Outcome::Exited(1));
+    ensure!(job.complaint()?.contains("os error 1)"), "{}", job.complaint()?);
+    let party = &crowd.parties[at];
+    ensure!(party.missing(FILES) == BUDGET);
     everything_is_refused(party)?;
     let shown = held.incident.show()?;
-    assert_eq!((&shown["state"], &shown["waiting"]), (&json!("denied"), &json!(0)));
-    let account = &ask_json(&["accounts"])?[0];
-    assert_eq!((&account["standing"], &account["incident"]), (&json!("denied"), &json!(held.incident.0)));
+    ensure!((&shown["state"], &shown["waiting"]) == (&json!("denied"), &json!(0)));
+    let account = &ask_json(&["accounts"])?[at];
+    ensure!((&account["standing"], &account["incident"]) == (&json!("denied"), &json!(held.incident.0)));
     held.incident.decide("thaw", &[])?;
-    assert_eq!(ask_json(&["accounts"])?[0]["standing"], "armed");
+    ensure!(ask_json(&["accounts"])?[at]["standing"] == "armed");
     has_a_budget(party)?;
     // It was one incident, and the next one is another.
     let next = party.hand(&["each", "1", "unlink f0029"])?;
     next.until_stopped()?;
-    assert_ne!(crowd.daemon.held_by(next.pid())?.incident, held.incident);
+    ensure!(crowd.daemon.held_by(next.pid())?.incident != held.incident);
     drop(next);
-    crowd.end().map(drop)
+    Ok(())
 }
 
-#[test]
-fn a_denied_rm_goes_on_and_destroys_nothing_more() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let party = &crowd.parties[0];
+fn a_denied_rm_goes_on_and_destroys_nothing_more(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
     let job = party.shell("exec rm -f *")?;
     let held = crowd.daemon.held_by(job.pid())?;
     held.incident.decide("deny", &[])?;
-    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
+    ensure!(job.until_ended_at_last()? == Outcome::Exited(1));
     let complaint = job.complaint()?;
-    assert_eq!(complaint.matches("Operation not permitted").count(), FILES - BUDGET, "{complaint}");
-    assert_eq!(party.missing(FILES), BUDGET);
-    crowd.end().map(drop)
+    ensure!(complaint.matches("Operation not permitted").count() == FILES - BUDGET, "{complaint}");
+    ensure!(party.missing(FILES) == BUDGET);
+    Ok(())
 }
 
 #[test]

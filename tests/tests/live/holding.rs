@@ -29,6 +29,23 @@ pub(crate) fn crowd_with(parties: usize, change: impl FnOnce(Policy) -> Policy) 
     Crowd::watched(parties, |policy| change(holds(policy)))
 }
 
+/// What is tried with an account of its own, and its name.
+pub(crate) type Case = (&'static str, fn(&mut Crowd, usize) -> Result<()>);
+
+/// Functions as cases, by their names.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => { &[$((stringify!($case), $case)),*] };
+}
+pub(crate) use cases;
+
+/// Every case, under one agent: its start takes seconds on an emulated processor.
+pub(crate) fn all(cases: &[Case]) -> Result<()> {
+    let mut crowd = crowd(cases.len())?;
+    let rows = cases.iter().enumerate().map(|(at, (name, case))| ((*name).to_owned(), (at, case)));
+    each_row(rows, |(at, case)| case(&mut crowd, at))?;
+    crowd.end().map(drop)
+}
+
 /// What unlinking all files comes to: a process that waits with exactly the budget spent.
 pub(crate) fn waits(crowd: &mut Crowd, at: usize) -> Result<(Job, Held)> {
     let job = crowd.parties[at].each(FILES, &["unlink {}"])?;

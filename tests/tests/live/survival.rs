@@ -39,10 +39,10 @@ impl Stage {
         self.party().missing(FILES)
     }
 
-    /// A call that waits, and then the agent is killed as a crash would.
+    /// A call that waits, of a process that leaves the last file alone; and then the agent is killed as a crash would.
     fn held_and_alone(&self) -> Result<(Job, Held)> {
         let mut daemon = self.start()?;
-        let job = self.party().each(FILES, &["unlink {}"])?;
+        let job = self.party().each(FILES - 1, &["unlink {}"])?;
         job.until_stopped()?;
         let held = daemon.held_by(job.pid())?;
         daemon.kill()?;

@@ -4,35 +4,46 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use anyhow::{Result, ensure};
-use tests::{Held, Job, Party, truth, wait};
+use tests::{Crowd, Held, Job, Party, truth, wait};
 
-use crate::holding::{BUDGET, FILES, crowd, each_row, until_stopped, waits};
+use crate::holding::{BUDGET, FILES, all, cases, until_stopped, waits};
 
-/// Both ways to approve one call.
-const WAYS: [&[&str]; 2] = [&[], &["--once"]];
+#[test]
+fn what_was_seen_is_what_happens() -> Result<()> {
+    all(cases![
+        once_is_exactly_the_calls_that_waited,
+        a_link_that_leads_elsewhere_meanwhile_leads_to_another_hold,
+        though_it_was_approved_only_once,
+        a_path_that_is_rewritten_meanwhile_leads_to_another_hold,
+        though_that_was_approved_only_once,
+        another_directory_than_was_shown_is_judged_as_ever,
+        of_an_approved_tree_every_directory_is_admitted,
+        an_approval_with_a_budget_admits_so_many,
+        an_approval_is_for_the_processes_that_waited_and_no_others,
+    ])
+}
 
 /// Waits until another call than this one waits.
-fn next(crowd: &mut tests::Crowd, before: &Held) -> Result<Held> {
+fn next(crowd: &mut Crowd, before: &Held) -> Result<Held> {
     let held = crowd.daemon.held(|held| held.account == before.account && held != before)?;
     until_stopped(held.pid)?;
     Ok(held)
 }
 
-#[test]
-fn once_is_exactly_the_calls_that_waited() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, mut held) = waits(&mut crowd, 0)?;
+fn once_is_exactly_the_calls_that_waited(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, mut held) = waits(crowd, at)?;
     for more in 1..=3 {
         held.incident.approve(&["--once"])?;
-        held = next_of(&mut crowd, &format!("f{:04}", BUDGET + more))?;
-        assert_eq!(crowd.parties[0].missing(FILES), BUDGET + more);
+        held = next_of(crowd, at, &format!("f{:04}", BUDGET + more))?;
+        ensure!(crowd.parties[at].missing(FILES) == BUDGET + more);
     }
     drop(job);
-    crowd.end().map(drop)
+    Ok(())
 }
 
-fn next_of(crowd: &mut tests::Crowd, name: &str) -> Result<Held> {
-    let held = crowd.daemon.held(|held| held.path.contains(name))?;
+fn next_of(crowd: &mut Crowd, at: usize, name: &str) -> Result<Held> {
+    let account = format!("a{at}");
+    let held = crowd.daemon.held(|held| held.account == account && held.path.contains(name))?;
     until_stopped(held.pid)?;
     Ok(held)
 }
@@ -46,120 +57,120 @@ fn with_a_link(party: &Party) -> Result<()> {
     symlink("seen", party.file("link")).map_err(Into::into)
 }
 
-#[test]
-fn a_link_that_leads_elsewhere_meanwhile_leads_to_another_hold() -> Result<()> {
-    let mut crowd = crowd(WAYS.len())?;
-    each_row(
-        WAYS.iter().enumerate().map(|(at, way)| (format!("approve {way:?}"), (at, *way))),
-        |(at, way)| {
-            with_a_link(&crowd.parties[at])?;
-            let job = crowd.parties[at].each(FILES, &["unlink link/{}"])?;
-            let held = crowd.daemon.held_by(job.pid())?;
-            job.until_stopped()?;
-            let link = crowd.parties[at].file("link");
-            fs::remove_file(&link)?;
-            symlink("unseen", &link)?;
-            another_hold(&mut crowd, &held, way)?;
-            let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
-            ensure!(
-                (missing("seen"), missing("unseen")) == (BUDGET, 0),
-                "{} {}",
-                missing("seen"),
-                missing("unseen")
-            );
-            drop(job);
-            Ok(())
-        },
-    )?;
-    crowd.end().map(drop)
+fn a_link_that_leads_elsewhere_meanwhile_leads_to_another_hold(crowd: &mut Crowd, at: usize) -> Result<()> {
+    link_leads_elsewhere(crowd, at, &[])
+}
+
+fn though_it_was_approved_only_once(crowd: &mut Crowd, at: usize) -> Result<()> {
+    link_leads_elsewhere(crowd, at, &["--once"])
+}
+
+fn link_leads_elsewhere(crowd: &mut Crowd, at: usize, way: &[&str]) -> Result<()> {
+    with_a_link(&crowd.parties[at])?;
+    let job = crowd.parties[at].each(FILES, &["unlink link/{}"])?;
+    let held = crowd.daemon.held_by(job.pid())?;
+    job.until_stopped()?;
+    let link = crowd.parties[at].file("link");
+    fs::remove_file(&link)?;
+    symlink("unseen", &link)?;
+    another_hold(crowd, &held, way)?;
+    let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
+    ensure!((missing("seen"), missing("unseen")) == (BUDGET, 0), "{} {}", missing("seen"), missing("unseen"));
+    drop(job);
+    Ok(())
 }
 
 /// An approval that the call, as it is now, is not what was approved: it waits anew.
-fn another_hold(crowd: &mut tests::Crowd, held: &Held, way: &[&str]) -> Result<()> {
+fn another_hold(crowd: &mut Crowd, held: &Held, way: &[&str]) -> Result<()> {
     // That it does not complete may take the decision's time for being confirmed, or not.
     let _ = held.incident.approve(way);
     next(crowd, held).map(drop)
 }
 
-#[test]
-fn a_path_that_is_rewritten_meanwhile_leads_to_another_hold() -> Result<()> {
-    let mut crowd = crowd(WAYS.len())?;
-    each_row(
-        WAYS.iter().enumerate().map(|(at, way)| (format!("approve {way:?}"), (at, *way))),
-        |(at, way)| {
-            with_a_link(&crowd.parties[at])?;
-            let mut job =
-                crowd.parties[at].hand(&["rewrite", &BUDGET.to_string(), "seen/f0000", "unseen/f0000"])?;
-            let held = crowd.daemon.held_of(&format!("a{at}"))?;
-            until_stopped(held.pid)?;
-            job.tell("go")?;
-            job.until_says("rewritten")?;
-            another_hold(&mut crowd, &held, way)?;
-            let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
-            ensure!(
-                (missing("seen"), missing("unseen")) == (0, 0),
-                "{} {}",
-                missing("seen"),
-                missing("unseen")
-            );
-            drop(job);
-            Ok(())
-        },
-    )?;
-    crowd.end().map(drop)
+fn a_path_that_is_rewritten_meanwhile_leads_to_another_hold(crowd: &mut Crowd, at: usize) -> Result<()> {
+    path_is_rewritten(crowd, at, &[])
 }
 
-#[test]
-fn another_directory_than_was_shown_is_another_hold_unless_the_tree_is_approved() -> Result<()> {
-    let mut crowd = crowd(2)?;
-    for at in 0..2 {
-        with_a_link(&crowd.parties[at])?;
-        let tree = crowd.parties[at].ground.tree();
-        let options: &[&str] = if at == 0 { &[] } else { &["--tree", &tree.to_string_lossy()] };
-        let job = crowd.parties[at].shell("exec rm -f seen/* unseen/*")?;
-        let held = crowd.daemon.held_of(&format!("a{at}"))?;
-        until_stopped(held.pid)?;
-        held.incident.approve(options)?;
-        if at == 0 {
-            // What is outside of the approval is judged as ever, by a budget that begins anew.
-            next_of(&mut crowd, "unseen/")?;
-            assert_eq!(truth::missing(&tree.join("unseen"), FILES), BUDGET);
-        } else {
-            job.until_done_in_the_end()?;
-            assert_eq!(truth::missing(&tree.join("unseen"), FILES), FILES);
-        }
-        assert_eq!(truth::missing(&tree.join("seen"), FILES), FILES);
-    }
-    crowd.end().map(drop)
+fn though_that_was_approved_only_once(crowd: &mut Crowd, at: usize) -> Result<()> {
+    path_is_rewritten(crowd, at, &["--once"])
 }
 
-#[test]
-fn an_approval_with_a_budget_admits_so_many() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
+fn path_is_rewritten(crowd: &mut Crowd, at: usize, way: &[&str]) -> Result<()> {
+    with_a_link(&crowd.parties[at])?;
+    let mut job = crowd.parties[at].hand(&["rewrite", &BUDGET.to_string(), "seen/f0000", "unseen/f0000"])?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
+    until_stopped(held.pid)?;
+    job.tell("go")?;
+    job.until_says("rewritten")?;
+    another_hold(crowd, &held, way)?;
+    let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
+    ensure!((missing("seen"), missing("unseen")) == (0, 0), "{} {}", missing("seen"), missing("unseen"));
+    drop(job);
+    Ok(())
+}
+
+/// One process that empties two directories, and is held in the first.
+fn in_the_first_of_two(crowd: &mut Crowd, at: usize) -> Result<(Job, Held)> {
+    with_a_link(&crowd.parties[at])?;
+    let job = crowd.parties[at].shell("exec rm -f seen/* unseen/*")?;
+    let held = crowd.daemon.held_by(job.pid())?;
+    job.until_stopped()?;
+    Ok((job, held))
+}
+
+/// What is outside of the approval is judged by a budget that begins anew.
+fn another_directory_than_was_shown_is_judged_as_ever(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = in_the_first_of_two(crowd, at)?;
+    held.incident.approve(&[])?;
+    next(crowd, &held)?;
+    let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
+    ensure!(
+        (missing("seen"), missing("unseen")) == (FILES, BUDGET),
+        "{} {}",
+        missing("seen"),
+        missing("unseen")
+    );
+    drop(job);
+    Ok(())
+}
+
+fn of_an_approved_tree_every_directory_is_admitted(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = in_the_first_of_two(crowd, at)?;
+    held.incident.approve(&["--tree", &crowd.parties[at].ground.tree().to_string_lossy()])?;
+    job.until_done()?;
+    let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
+    ensure!(
+        (missing("seen"), missing("unseen")) == (FILES, FILES),
+        "{} {}",
+        missing("seen"),
+        missing("unseen")
+    );
+    Ok(())
+}
+
+fn an_approval_with_a_budget_admits_so_many(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
     held.incident.approve(&["--budget", "5"])?;
     job.until_stopped()?;
     // What it admits, and then the account's own budget, which begins anew.
-    let missing = crowd.parties[0].missing(FILES);
-    assert!(missing == BUDGET + 5 || missing == 2 * BUDGET + 5, "{missing}");
+    let missing = crowd.parties[at].missing(FILES);
+    ensure!(missing == BUDGET + 5 || missing == 2 * BUDGET + 5, "{missing}");
     drop(job);
-    crowd.end().map(drop)
+    Ok(())
 }
 
-#[test]
-fn an_approval_is_for_the_processes_that_waited_and_no_others() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
+fn an_approval_is_for_the_processes_that_waited_and_no_others(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
     held.incident.approve(&[])?;
     job.until_done()?;
-    let party = &crowd.parties[0];
+    let party = &crowd.parties[at];
     party.ground.fill(&party.ground.tree(), FILES)?;
     let other = party.each(FILES, &["unlink {}"])?;
     other.until_stopped()?;
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(party.missing(FILES) == BUDGET);
     crowd.daemon.held_by(other.pid())?;
     drop(other);
-    crowd.end().map(drop)
+    Ok(())
 }
 
 /// A release that came between the verdict and the stop would leave a process stopped for ever.
@@ -168,7 +179,7 @@ fn no_approval_is_lost_however_often() -> Result<()> {
     const PROCESSES: usize = 8;
     const ROUNDS: usize = 50;
     const MANY: usize = 1000;
-    let mut crowd = tests::Crowd::watched(vec![Party::new(MANY)?], |policy| {
+    let mut crowd = Crowd::watched(vec![Party::new(MANY)?], |policy| {
         crate::holding::holds(policy).budget("deletes", "1/1h")
     })?;
     let party = &crowd.parties[0];

@@ -2,10 +2,10 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use tests::{Incident, Outcome, ask_json, wait};
+use tests::{Crowd, Incident, Outcome, ask_json, wait};
 
 use crate::commands::decide;
-use crate::holding::{BUDGET, FILES, crowd, each_row, is_stopped, waits};
+use crate::holding::{BUDGET, FILES, all, cases, crowd, each_row, is_stopped, waits};
 
 /// What is decided about an account whose call waits, in this order, and what becomes of the call.
 struct Order {
@@ -50,70 +50,72 @@ fn a_freeze_before_or_after_keeps_the_decision_and_delays_it() -> Result<()> {
 }
 
 #[test]
-fn what_is_frozen_completes_nothing_though_it_was_approved() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
-    let frozen = decide(&["freeze", "--account", "a0"])?;
+fn every_other_decision_ends_it_once() -> Result<()> {
+    all(cases![
+        what_is_frozen_completes_nothing_though_it_was_approved,
+        a_kill_ends_the_process_and_its_file_stays,
+        a_thaw_lets_go_and_the_budgets_begin_anew,
+        a_decision_is_made_once_and_by_nobody_of_the_account,
+    ])
+}
+
+fn what_is_frozen_completes_nothing_though_it_was_approved(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
+    let frozen = decide(&["freeze", "--account", &format!("a{at}")])?;
     let _ = held.incident.try_to("approve")?;
     wait::keep_distance(std::time::Duration::from_secs(1))?;
-    assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
+    ensure!(crowd.parties[at].missing(FILES) == BUDGET);
     decide(&["thaw", &frozen["incident"].to_string()])?;
-    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
-    assert_eq!(crowd.parties[0].missing(FILES), FILES);
-    crowd.end().map(drop)
+    ensure!(job.until_ended_at_last()? == Outcome::Exited(0));
+    ensure!(crowd.parties[at].missing(FILES) == FILES);
+    Ok(())
 }
 
-#[test]
-fn a_kill_ends_the_process_and_its_file_stays() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
+fn a_kill_ends_the_process_and_its_file_stays(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
     held.incident.decide("kill", &[])?;
-    assert_eq!(job.until_ended()?, Outcome::Killed(libc::SIGKILL));
-    assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
-    assert_eq!(held.incident.show()?["state"], "killed");
-    crowd.end().map(drop)
+    ensure!(job.until_ended()? == Outcome::Killed(libc::SIGKILL));
+    ensure!(crowd.parties[at].missing(FILES) == BUDGET);
+    ensure!(held.incident.show()?["state"] == "killed");
+    Ok(())
 }
 
-#[test]
-fn a_thaw_lets_go_and_the_budgets_begin_anew() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
+fn a_thaw_lets_go_and_the_budgets_begin_anew(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
     held.incident.decide("thaw", &[])?;
     job.until_stopped()?;
-    crowd.daemon.held(|next| next.path.contains("f0020"))?;
-    assert_eq!(crowd.parties[0].missing(FILES), 2 * BUDGET);
+    crowd.daemon.held(|next| next.pid == job.pid() && next.path.contains("f0020"))?;
+    ensure!(crowd.parties[at].missing(FILES) == 2 * BUDGET);
     drop(job);
-    crowd.end().map(drop)
+    Ok(())
 }
 
-#[test]
-fn a_decision_is_made_once_and_by_nobody_of_the_account() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
-    let party = &crowd.parties[0];
+fn a_decision_is_made_once_and_by_nobody_of_the_account(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
+    let party = &crowd.parties[at];
     let own = party.ground.bring(&tests::agent()?)?;
     for verb in ["approve", "deny"] {
         let mut command = party.account.command(&own);
         command.args([verb, &held.incident.0.to_string(), "--reason", "it is mine"]);
         let said = tests::say(command)?;
-        assert_eq!(said.exit, Some(4), "{verb}: {said:?}");
+        ensure!(said.exit == Some(4), "{verb}: {said:?}");
     }
-    assert!(job.goes_on() && is_stopped(job.pid()));
+    ensure!(job.goes_on() && is_stopped(job.pid()));
     held.incident.approve(&[])?;
     job.until_done()?;
     for verb in ["approve", "deny"] {
         let said = held.incident.try_to(verb)?;
-        assert_eq!(said.exit, Some(6), "{verb}: {said:?}");
-        assert!(said.complaint.contains("already decided"), "{verb}: {said:?}");
+        ensure!(said.exit == Some(6), "{verb}: {said:?}");
+        ensure!(said.complaint.contains("already decided"), "{verb}: {said:?}");
     }
     let decision = &held.incident.show()?["decisions"][0];
-    assert_eq!((&decision["verb"], &decision["by"]["uid"]), (&json!("approve"), &json!(0)));
-    armed_again()?;
-    crowd.end().map(drop)
+    ensure!((&decision["verb"], &decision["by"]["uid"]) == (&json!("approve"), &json!(0)));
+    armed_again(at)?;
+    Ok(())
 }
 
-fn armed_again() -> Result<()> {
+fn armed_again(at: usize) -> Result<()> {
     wait::until("the account is armed", || {
-        Ok((ask_json(&["accounts"])?[0]["standing"] != "tripped").then_some(()))
+        Ok((ask_json(&["accounts"])?[at]["standing"] != "tripped").then_some(()))
     })
 }

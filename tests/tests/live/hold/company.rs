@@ -4,113 +4,123 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
-use tests::{Job, proc, wait};
+use anyhow::{Context as _, Result, ensure};
+use tests::{Crowd, Job, Outcome, proc, wait};
 
-use crate::holding::{BUDGET, FILES, crowd, until_stopped, waits};
+use crate::holding::{BUDGET, FILES, all, cases, is_stopped, until_stopped, waits};
 
 #[test]
-fn the_other_threads_stand_still_and_go_on() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let party = &crowd.parties[0];
+fn whatever_it_consists_of_a_process_waits_and_completes() -> Result<()> {
+    all(cases![
+        the_other_threads_stand_still_and_go_on,
+        a_thread_whose_leader_has_ended_waits_and_completes,
+        the_child_of_a_vfork_waits_and_completes,
+        a_thread_beside_a_vfork_waits_and_completes,
+        the_init_of_a_container_waits_and_completes,
+        when_its_session_ends_the_process_ends_and_the_incident_with_it,
+        when_its_parent_is_killed_the_call_waits_on,
+        reading_and_making_files_goes_on_beside_a_held_call,
+    ])
+}
+
+fn the_other_threads_stand_still_and_go_on(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
     let file = party.ground.outside().join("count");
     let job = party.hand(&["beside-thread", "{outside}/count", &FILES.to_string()])?;
     job.until_stopped()?;
     let held = crowd.daemon.held_by(job.pid())?;
     let before = fs::read_to_string(&file)?;
     wait::keep_distance(Duration::from_millis(500))?;
-    assert_eq!(fs::read_to_string(&file)?, before, "another thread goes on");
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(fs::read_to_string(&file)? == before, "another thread goes on");
+    ensure!(party.missing(FILES) == BUDGET);
     held.incident.approve(&[])?;
     job.until_done()?;
-    assert_eq!(party.missing(FILES), FILES);
-    crowd.end().map(drop)
+    ensure!(party.missing(FILES) == FILES);
+    Ok(())
 }
 
-#[test]
-fn a_thread_whose_leader_has_ended_waits_and_completes() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let party = &crowd.parties[0];
+fn a_thread_whose_leader_has_ended_waits_and_completes(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
     let job = party.hand(&["without-leader", &FILES.to_string()])?;
     let held = crowd.daemon.held_by(job.pid())?;
-    assert_ne!(held.tid, held.pid);
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(held.tid != held.pid);
+    ensure!(party.missing(FILES) == BUDGET);
     held.incident.until_waiting(1)?;
     held.incident.approve(&[])?;
-    assert_eq!(job.until_ended_at_last()?, tests::Outcome::Exited(0));
-    assert_eq!(party.missing(FILES), FILES);
-    crowd.end().map(drop)
+    ensure!(job.until_ended_at_last()? == Outcome::Exited(0));
+    ensure!(party.missing(FILES) == FILES);
+    Ok(())
 }
 
-#[test]
-fn on_either_side_of_a_vfork_a_call_waits_and_completes() -> Result<()> {
-    let mut crowd = crowd(2)?;
-    let child = crowd.parties[0].hand(&["vfork-child", &FILES.to_string()])?;
-    let held = crowd.daemon.held_of("a0")?;
-    assert_ne!(held.pid, child.pid());
+fn the_child_of_a_vfork_waits_and_completes(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
+    let job = party.hand(&["vfork-child", &FILES.to_string()])?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
+    ensure!(held.pid != job.pid());
     until_stopped(held.pid)?;
-    assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
+    ensure!(party.missing(FILES) == BUDGET);
     held.incident.approve(&[])?;
-    child.until_done()?;
-    assert_eq!(crowd.parties[0].missing(FILES), FILES);
-
-    // As long as one thread waits for its child, the kernel does not report the process as stopped.
-    let mut beside = crowd.parties[1].hand(&["beside-vfork", &FILES.to_string()])?;
-    let held = crowd.daemon.held_of("a1")?;
-    assert_eq!(held.pid, beside.pid());
-    assert_eq!(crowd.parties[1].missing(FILES), BUDGET);
-    held.incident.approve(&[])?;
-    beside.until_says("unlinked")?;
-    assert_eq!(crowd.parties[1].missing(FILES), FILES);
-    beside.tell("go")?;
-    assert_eq!(beside.until_ended_at_last()?, tests::Outcome::Exited(0));
-    crowd.end().map(drop)
+    job.until_done()?;
+    ensure!(party.missing(FILES) == FILES);
+    Ok(())
 }
 
-#[test]
-fn the_init_of_a_container_waits_and_completes() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let party = &crowd.parties[0];
+/// As long as one thread waits for its child, the kernel does not report the process as stopped.
+fn a_thread_beside_a_vfork_waits_and_completes(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
+    let mut job = party.hand(&["beside-vfork", &FILES.to_string()])?;
+    let held = crowd.daemon.held_by(job.pid())?;
+    ensure!(party.missing(FILES) == BUDGET);
+    held.incident.approve(&[])?;
+    job.until_says("unlinked")?;
+    ensure!(party.missing(FILES) == FILES);
+    job.tell("go")?;
+    job.until_done_in_the_end()
+}
+
+fn the_init_of_a_container_waits_and_completes(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
     let mut command = party.as_root("unshare");
     command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--", "setpriv", "--clear-groups"]);
     command.args(["--reuid", party.account.name(), "--regid", &party.account.gid().to_string(), "--"]);
     command.arg(party.ground.hand()?).args(["each", "30", "unlink {}"]);
     let job = Job::start(command)?;
-    let held = crowd.daemon.held_of("a0")?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
     until_stopped(held.pid)?;
     let status = fs::read_to_string(format!("/proc/{}/status", held.pid))?;
-    assert!(status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "{status}");
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "{status}");
+    ensure!(party.missing(FILES) == BUDGET);
     held.incident.approve(&[])?;
     job.until_done()?;
-    assert_eq!(party.missing(FILES), FILES);
-    crowd.end().map(drop)
+    ensure!(party.missing(FILES) == FILES);
+    Ok(())
 }
 
 /// The kernel ends stopped processes that nobody of their session is left to continue.
-#[test]
-fn when_its_session_ends_the_process_ends_and_the_incident_with_it() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let party = &crowd.parties[0];
+fn when_its_session_ends_the_process_ends_and_the_incident_with_it(
+    crowd: &mut Crowd,
+    at: usize,
+) -> Result<()> {
+    let party = &crowd.parties[at];
     let script = "set -m; {base}/hand each 30 'unlink {}' & echo started; read go";
     party.ground.hand()?;
     let mut command = party.account.command("setsid");
     command.args(["--wait", "bash", "-c", &party.ground.expand(script)]).current_dir(party.ground.tree());
     let job = Job::start(command)?;
-    let held = crowd.daemon.held_of("a0")?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
     until_stopped(held.pid)?;
     let shell = parent_of(held.pid).and_then(proc::Process::look);
-    shell.expect("it has a parent").kill();
+    shell.context("it has a parent")?.kill();
     wait::until("the held process ends", || {
         Ok(proc::Process::look(held.pid).is_none_or(|process| process.is_zombie()).then_some(()))
     })?;
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(party.missing(FILES) == BUDGET);
     held.incident.until("gone")?;
     let said = held.incident.try_to("approve")?;
-    assert!(said.exit != Some(0) && !said.complaint.is_empty(), "{said:?}");
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(said.exit != Some(0) && !said.complaint.is_empty(), "{said:?}");
+    ensure!(party.missing(FILES) == BUDGET);
     drop(job);
-    crowd.end().map(drop)
+    Ok(())
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
@@ -118,29 +128,25 @@ fn parent_of(pid: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
-#[test]
-fn when_its_parent_is_killed_the_call_waits_on() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let job = crowd.parties[0].hand(&["vfork-child", &FILES.to_string()])?;
-    let held = crowd.daemon.held_of("a0")?;
+fn when_its_parent_is_killed_the_call_waits_on(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let job = crowd.parties[at].hand(&["vfork-child", &FILES.to_string()])?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
     until_stopped(held.pid)?;
     let parent = proc::Process::look(job.pid());
-    parent.expect("it waits for its child").kill();
+    parent.context("it waits for its child")?.kill();
     job.until_ended()?;
-    assert!(crate::holding::is_stopped(held.pid));
+    ensure!(is_stopped(held.pid));
     held.incident.approve(&[])?;
-    wait::until("the call completes", || Ok((crowd.parties[0].missing(FILES) == FILES).then_some(())))?;
-    crowd.end().map(drop)
+    wait::until("the call completes", || Ok((crowd.parties[at].missing(FILES) == FILES).then_some(())))?;
+    Ok(())
 }
 
-#[test]
-fn reading_and_making_files_goes_on_beside_a_held_call() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (held_job, _) = waits(&mut crowd, 0)?;
-    let party = &crowd.parties[0];
+fn reading_and_making_files_goes_on_beside_a_held_call(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (held_job, _) = waits(crowd, at)?;
+    let party = &crowd.parties[at];
     // The directory is not locked, and what destroys nothing is nobody's business.
     party.shell("cat f0029 && ls && echo new > new && echo more >> f0029")?.until_done()?;
-    assert!(party.file("new").exists() && held_job.goes_on());
+    ensure!(party.file("new").exists() && held_job.goes_on());
     drop(held_job);
-    crowd.end().map(drop)
+    Ok(())
 }

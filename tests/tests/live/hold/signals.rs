@@ -1,14 +1,24 @@
 //! Whoever continues a held process lets nothing through.
 
-use anyhow::Result;
-use tests::{Outcome, wait};
+use anyhow::{Result, ensure};
+use tests::{Crowd, Outcome, wait};
 
-use crate::holding::{BUDGET, FILES, crowd, is_stopped, waits};
+use crate::holding::{BUDGET, FILES, all, cases, is_stopped, waits};
 
 #[test]
-fn a_storm_of_continues_lets_nothing_through_and_ends_in_a_refusal() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, _) = waits(&mut crowd, 0)?;
+fn nothing_gets_through() -> Result<()> {
+    all(cases![
+        a_storm_of_continues_lets_nothing_through_and_ends_in_a_refusal,
+        a_single_continue_is_held_again,
+        its_own_account_may_not_continue_it,
+    ])
+}
+
+fn a_storm_of_continues_lets_nothing_through_and_ends_in_a_refusal(
+    crowd: &mut Crowd,
+    at: usize,
+) -> Result<()> {
+    let (job, _) = waits(crowd, at)?;
     let outcome = wait::until("the call is refused", || {
         // It may just have ended.
         let _ = job.continue_it();
@@ -17,39 +27,35 @@ fn a_storm_of_continues_lets_nothing_through_and_ends_in_a_refusal() -> Result<(
             ended => Ok(ended),
         }
     })?;
-    assert_eq!(outcome, Outcome::Exited(1));
+    ensure!(outcome == Outcome::Exited(1));
     let complaint = job.complaint()?;
-    assert!(complaint.contains("os error 1)"), "{complaint}");
-    assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
-    crowd.end().map(drop)
+    ensure!(complaint.contains("os error 1)"), "{complaint}");
+    ensure!(crowd.parties[at].missing(FILES) == BUDGET);
+    Ok(())
 }
 
-#[test]
-fn a_single_continue_is_held_again() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, held) = waits(&mut crowd, 0)?;
+fn a_single_continue_is_held_again(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, held) = waits(crowd, at)?;
     for _ in 0..3 {
         job.continue_it()?;
         job.until_stopped()?;
-        assert_eq!(crowd.parties[0].missing(FILES), BUDGET);
+        ensure!(crowd.parties[at].missing(FILES) == BUDGET);
     }
     let incident = held.incident.until_waiting(1)?;
-    assert_eq!((&incident["state"], &incident["done"]), (&"held".into(), &BUDGET.into()));
+    ensure!((&incident["state"], &incident["done"]) == (&"held".into(), &BUDGET.into()));
     drop(job);
-    crowd.end().map(drop)
+    Ok(())
 }
 
-#[test]
-fn its_own_account_may_not_continue_it() -> Result<()> {
-    let mut crowd = crowd(1)?;
-    let (job, _) = waits(&mut crowd, 0)?;
-    let party = &crowd.parties[0];
+fn its_own_account_may_not_continue_it(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (job, _) = waits(crowd, at)?;
+    let party = &crowd.parties[at];
     let calls = ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"];
     let steps: Vec<_> = calls.iter().map(|call| format!("!continue {call} {}", job.pid())).collect();
     let steps: Vec<_> = steps.iter().map(String::as_str).collect();
     party.each(1, &steps)?.until_done()?;
-    assert!(job.goes_on() && is_stopped(job.pid()));
-    assert_eq!(party.missing(FILES), BUDGET);
+    ensure!(job.goes_on() && is_stopped(job.pid()));
+    ensure!(party.missing(FILES) == BUDGET);
     drop(job);
-    crowd.end().map(drop)
+    Ok(())
 }
