@@ -15,7 +15,6 @@ struct Order {
 
 const ORDERS: &[Order] = &[
     Order { verbs: &["freeze", "approve", "thaw"], completes: true },
-    Order { verbs: &["approve", "freeze", "thaw"], completes: true },
     Order { verbs: &["freeze", "thaw", "approve"], completes: true },
     Order { verbs: &["freeze", "deny", "thaw"], completes: false },
     Order { verbs: &["freeze", "thaw", "deny"], completes: false },
