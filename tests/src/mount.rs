@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 /// A mounted tmpfs, which is taken away again.
@@ -22,7 +23,10 @@ impl Tmpfs {
 impl Drop for Tmpfs {
     fn drop(&mut self) {
         // Detached, because a process of ours that is just ending may still be in there.
-        if let Err(error) = unmount(&self.at, UnmountFlags::DETACH) {
+        // An account may have done it before us.
+        if let Err(error) = unmount(&self.at, UnmountFlags::DETACH)
+            && error != Errno::INVAL
+        {
             eprintln!("the tmpfs on {} is left behind: {error}", self.at.display());
         }
     }

@@ -34,10 +34,11 @@ const BY_SUDO: &[&str] = &[
     "mount -t tmpfs none {tree}",
     "mount --bind {outside} {tree}",
     "mount -t tmpfs none {home}",
-    "mount -t tmpfs none {tree}/sub",
     "mount --move {base}/mounted {tree}",
-    "umount {tree}/mounted",
 ];
+
+/// What is mounted on a directory in a tree, and taken away again, replaces what is to be seen there.
+const INSIDE: &[&str] = &["mount -t tmpfs none {tree}/sub", "umount {tree}/mounted"];
 
 #[test]
 fn a_mount_over_a_tree_or_above_it_is_a_burst_by_itself() -> Result<()> {
@@ -62,6 +63,30 @@ fn a_mount_over_a_tree_or_above_it_is_a_burst_by_itself() -> Result<()> {
         Ok(())
     });
     drop(mounts);
+    outcome?;
+    crowd.end().map(drop)
+}
+
+#[test]
+fn a_mount_inside_of_a_tree_is_a_replace() -> Result<()> {
+    let parties = INSIDE.iter().map(|_| mounting_party()).collect::<Result<Vec<_>>>()?;
+    let mounts: Vec<_> = parties.iter().map(|party| mounted_in(&party.ground)).collect::<Result<_>>()?;
+    let subs: Vec<_> = parties.iter().map(|party| Mounted(party.file("sub"))).collect();
+    let mut crowd = Crowd::watched(parties, holds)?;
+    let rows = INSIDE.iter().enumerate().map(|(at, line)| ((*line).to_owned(), (at, *line)));
+    let outcome = each_row(rows, |(at, line)| {
+        let party = &crowd.parties[at];
+        let programs = [Path::new("/usr/bin/mount"), Path::new("/usr/bin/umount")];
+        let _rule = SudoRule::allow(&party.account, &programs)?.context("there is no sudo")?;
+        let before = crowd.daemon.operations()?.len();
+        party.shell(&format!("exec sudo -n {line}"))?.until_done()?;
+        crowd.daemon.catch_up(&party.account)?;
+        let operations = crowd.daemon.operations()?.split_off(before);
+        let kinds: Vec<_> = operations.iter().flat_map(|operation| operation.kinds.clone()).collect();
+        ensure!(kinds == ["replace"], "{operations:?}");
+        Ok(())
+    });
+    drop((mounts, subs));
     outcome?;
     crowd.end().map(drop)
 }
@@ -164,6 +189,7 @@ fn on_a_subvolume_of_btrfs_too() -> Result<()> {
         let (image, home) = (ground.base().join("image"), ground.home());
         fs::File::create(&image)?.set_len(256 << 20)?;
         run("mkfs.btrfs", &["--quiet", &image.to_string_lossy()])?;
+        run("modprobe", &["--all", "loop", "btrfs"])?;
         run("mount", &["-o", "loop", &image.to_string_lossy(), &home.to_string_lossy()])?;
         let mounted = Mounted(home);
         run("btrfs", &["--quiet", "subvolume", "create", &ground.tree().to_string_lossy()])?;

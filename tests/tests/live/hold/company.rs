@@ -128,16 +128,20 @@ fn parent_of(pid: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
+/// The shell that lives on keeps the kernel from taking the process group for one that nobody is left to continue.
 fn when_its_parent_is_killed_the_call_waits_on(crowd: &mut Crowd, at: usize) -> Result<()> {
-    let job = crowd.parties[at].hand(&["vfork-child", &FILES.to_string()])?;
+    let party = &crowd.parties[at];
+    party.ground.hand()?;
+    let job = party.shell("{base}/hand vfork-child 30 & read go; true")?;
     let held = crowd.daemon.held_of(&format!("a{at}"))?;
     until_stopped(held.pid)?;
-    let parent = proc::Process::look(job.pid());
-    parent.context("it waits for its child")?.kill();
-    job.until_ended()?;
+    let parent = parent_of(held.pid).context("it has a parent")?;
+    proc::Process::look(parent).context("it waits for its child")?.kill();
+    wait::until("its parent is gone", || Ok((parent_of(held.pid) != Some(parent)).then_some(())))?;
     ensure!(is_stopped(held.pid));
     held.incident.approve(&[])?;
-    wait::until("the call completes", || Ok((crowd.parties[at].missing(FILES) == FILES).then_some(())))?;
+    wait::until("the call completes", || Ok((party.missing(FILES) == FILES).then_some(())))?;
+    drop(job);
     Ok(())
 }
 
