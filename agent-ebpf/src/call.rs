@@ -31,6 +31,8 @@ pub mod flag {
     pub const REDIRECTS: u32 = 16;
     /// The first name leads to a directory.
     pub const DIRECTORY: u32 = 32;
+    /// It has begun a burst: should it wait, then for a decision of its own.
+    pub const BEGINS: u32 = 64;
 }
 
 /// How far a call has come; the values of [`Pending::stage`].

@@ -15,7 +15,7 @@ use aya_ebpf::{
 
 use crate::{
     actor::Actor,
-    call::Pending,
+    call::{Pending, flag},
     count::count,
     desk::Desk,
     emit, enforce, ledger, lineage,
@@ -77,7 +77,8 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
         return REFUSED;
     }
     let Some(draft) = describe(actor, pending, desk) else { return REFUSED };
-    let new = match again(actor, draft) {
+    let known = if pending.flags & flag::BEGINS != 0 { None } else { again(actor, draft) };
+    let new = match known {
         Some(true) => false,
         Some(false) => return REFUSED,
         None => {

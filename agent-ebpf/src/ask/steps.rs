@@ -15,7 +15,7 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use crate::{
     act::{self, Ledger, outcome, redirects},
     actor::Actor,
-    call::Pending,
+    call::{Pending, flag},
     charge, decide, directory, emit, held,
     maps::PENDING,
 };
@@ -101,6 +101,7 @@ extern "C" fn step_verdict(account: u32, granted: u32) -> u32 {
         let room = if pending.over == 0 { Room::Within } else { Room::Over };
         let (burst, verdict) = decide::verdict(actor, grant, pending.kinds(), room, pending.at);
         if burst {
+            pending.flags |= flag::BEGINS;
             emit::call_of_thread(actor, what::BURST);
         }
         match verdict {
