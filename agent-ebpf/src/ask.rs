@@ -151,9 +151,14 @@ fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
 
 #[inline(never)]
 fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
-    let grant = held::grant(actor, pending, desk);
-    let granted = grant.admits(pending.at);
-    pending.over = if granted { 0 } else { steps::claim(actor) };
+    let known = held::compare(actor, desk);
+    let granted = held::grant(actor, pending, known).admits(pending.at);
+    pending.over = match known {
+        _ if granted => 0,
+        // Whatever the budgets say by now: nobody has seen what it would do, and whoever has decided meant something else.
+        held::OTHER => 1,
+        _ => steps::claim(actor),
+    };
     match steps::verdict(actor, granted) {
         Verdict::Hold => {
             steps::give_back(actor);

@@ -145,8 +145,8 @@ pub fn forget(actor: &Actor) {
 /// What lets this call pass: exactly what was approved to happen once, or an approval that holds for all it touches, or the
 /// account's own grant.
 #[inline(always)]
-pub fn grant(actor: &Actor, pending: &Pending, desk: Desk) -> Grant {
-    if may_once(actor, desk) {
+pub fn grant(actor: &Actor, pending: &Pending, known: u32) -> Grant {
+    if known == SAME && may_once(actor) {
         return Grant { until: u64::MAX, allowance: 1, id: 0 };
     }
     if let Some(approval) = approval(actor.approval)
@@ -174,23 +174,36 @@ fn approval(index: u32) -> Option<&'static mut Approval> {
     APPROVALS.get_ptr_mut(index).map(|approval| unsafe { &mut *approval })
 }
 
+/// The thread has no call that waits.
+pub const NONE: u32 = 0;
+/// Its call waits already, and was continued.
+pub const SAME: u32 = 1;
+/// Its call waited and leads elsewhere now: its path means something else than when it was held.
+pub const OTHER: u32 = 2;
+
+/// What the thread's call is to the one that it has in `HELD`.
 #[inline(always)]
-fn may_once(actor: &Actor, desk: Desk) -> bool {
+pub fn compare(actor: &Actor, desk: Desk) -> u32 {
+    if HELD.get_ptr(actor.tid()).is_none() { NONE } else { compare_of(actor.index, desk.0) }
+}
+
+/// See `wait_of`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn compare_of(account: u32, desk: u32) -> u32 {
+    let (Some(actor), Some(pending)) = (Actor::of(account), own_pending()) else { return NONE };
     // SAFETY: as in `again`.
-    match HELD.get_ptr(actor.tid()).map(|known| unsafe { (*known).pass }) {
-        None | Some(0) => false,
-        Some(_) => is_as_held(actor.index, desk.0) != 0,
+    let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return NONE };
+    match describe(&actor, pending, Desk(desk)) {
+        Some(draft) if is_same(known, draft) => SAME,
+        _ => OTHER,
     }
 }
 
-/// Whether the thread's call in `PENDING` is the one that it has in `HELD`. See `wait_of`.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn is_as_held(account: u32, desk: u32) -> u32 {
-    let (Some(actor), Some(pending)) = (Actor::of(account), own_pending()) else { return 0 };
+#[inline(always)]
+fn may_once(actor: &Actor) -> bool {
     // SAFETY: as in `again`.
-    let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return 0 };
-    describe(&actor, pending, Desk(desk)).map_or(0, |draft| u32::from(is_same(known, draft)))
+    HELD.get_ptr(actor.tid()).is_some_and(|known| unsafe { (*known).pass } != 0)
 }
 
 /// An operation happens under the approval of the process, whose index is answered; 0 for none.

@@ -68,12 +68,3 @@ fn nothing_precious_becomes_an_own_file() -> Result<()> {
     ];
     each_waits(ROWS, |policy| policy.budget("replaces", "100/1h"))
 }
-
-#[test]
-fn a_second_name_outside_of_the_tree_leads_to_a_protected_file() -> Result<()> {
-    const ROWS: &[Row] = &[
-        Row(10, &["link {} {outside}/{}", "truncate {outside}/{} 0"]),
-        Row(10, &["link {} {outside}/{}", "creat {outside}/{}"]),
-    ];
-    each_waits(ROWS, |policy| policy)
-}
