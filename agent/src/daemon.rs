@@ -10,6 +10,7 @@ mod generation;
 mod hold;
 mod in_force;
 mod input;
+mod keep_pinned;
 mod memory;
 mod names;
 mod runtime_dir;

@@ -126,6 +126,9 @@ impl Metrics {
         match &self.now().facts {
             None => Err("nothing is armed yet".to_owned()),
             Some(Facts { self_test_failure: Some(why), .. }) => Err(format!("the self-test failed: {why}")),
+            Some(Facts { unpinned: Some(why), .. }) => {
+                Err(format!("enforcement would end with the daemon: {why}"))
+            }
             Some(_) => Ok(()),
         }
     }

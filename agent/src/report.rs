@@ -124,6 +124,10 @@ pub(crate) enum Event {
     Reloaded { before: String, after: String, freed: Vec<String> },
     /// The policy that is in force stays so: what should take its place is no good.
     NotReloaded { kept: String, error: String },
+    /// The pins were taken away that keep enforcement up without a daemon; why they could not be made again, if so.
+    PinsLost { error: Option<String> },
+    /// Pinned again, some time after the pins were lost.
+    PinnedAgain,
     /// Stopped processes go on.
     Released { pids: Vec<u32> },
     /// Watching has ended.
@@ -204,6 +208,13 @@ impl fmt::Display for Event {
                 if freed.is_empty() { Ok(()) } else { write!(f, "; no longer held: {}", freed.join(", ")) }
             }
             Self::NotReloaded { kept, error } => write!(f, "policy NOT reloaded, {kept:.12} stays: {error}"),
+            Self::PinsLost { error: None } => {
+                write!(f, "PINS LOST, which keep enforcement up without a daemon; pinned again")
+            }
+            Self::PinsLost { error: Some(error) } => {
+                write!(f, "PINS LOST, and cannot pin again: without this daemon enforcement ends: {error}")
+            }
+            Self::PinnedAgain => write!(f, "pinned again: enforcement stays without the daemon"),
             Self::Released { pids } if pids.is_empty() => write!(f, "detached; nothing was stopped"),
             Self::Released { pids } => write!(f, "detached; continued {pids:?}"),
             Self::Ended { counters } => {

@@ -201,6 +201,13 @@ pub enum Event {
         /// What is wrong with the other.
         error: String,
     },
+    /// What keeps enforcement up without an agent was taken away.
+    PinsLost {
+        /// Why it is not there again.
+        error: Option<String>,
+    },
+    /// It is there again.
+    PinnedAgain,
     /// The agent has continued what it had stopped.
     Released {
         /// The processes.

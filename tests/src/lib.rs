@@ -42,7 +42,7 @@ pub use generation::{Enforcement, generations, release};
 pub use ground::Ground;
 pub use incident::Incident;
 pub use job::{Change, Job, Outcome};
-pub use mount::Tmpfs;
+pub use mount::{BpfFs, Tmpfs};
 pub use party::{Crowd, Party, policy_of};
 pub use policy::{Policy, Tier};
 pub use program::{agent, hand};

@@ -1,10 +1,11 @@
-//! A file system in memory, of our own.
+//! File systems of our own, and mounts that nobody else sees.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// A mounted tmpfs, which is taken away again.
 pub struct Tmpfs {
@@ -12,7 +13,7 @@ pub struct Tmpfs {
 }
 
 impl Tmpfs {
-    /// Mounts one on an empty directory of ours.
+    /// Mounts one on a directory: an empty one of ours, or one that only we see.
     pub fn mount(at: &Path) -> Result<Self> {
         mount("tmpfs", at, "tmpfs", MountFlags::empty(), c"size=1g,nr_inodes=1m,mode=0755")
             .with_context(|| format!("cannot mount a tmpfs on {}", at.display()))?;
@@ -29,5 +30,31 @@ impl Drop for Tmpfs {
         {
             eprintln!("the tmpfs on {} is left behind: {error}", self.at.display());
         }
+    }
+}
+
+/// The BPF file system as this thread and what it starts see it: another one than the host's, which goes with them. It may
+/// be unmounted.
+pub struct BpfFs;
+
+impl BpfFs {
+    const AT: &str = "/sys/fs/bpf";
+
+    /// From now on this thread has mounts of its own.
+    pub fn of_our_own() -> Result<Self> {
+        // SAFETY: it changes what paths mean to this thread alone; the flag does not concern memory or descriptors.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.context("cannot make mounts of our own")?;
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).context("cannot keep our mounts to ourselves")?;
+        mount("bpf", Self::AT, "bpf", MountFlags::empty(), c"mode=0700")
+            .context("cannot mount a BPF file system")?;
+        Ok(Self)
+    }
+
+    /// As an administrator does who does not know what is in it. The host's, if there is one, is unmounted too: for us.
+    pub fn unmount(&self) -> Result<()> {
+        unmount(Self::AT, UnmountFlags::DETACH).context("cannot unmount the BPF file system")?;
+        while unmount(Self::AT, UnmountFlags::DETACH).is_ok() {}
+        Ok(())
     }
 }

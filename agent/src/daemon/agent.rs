@@ -79,6 +79,8 @@ pub(super) struct Agent {
     pub(super) policy_changed: bool,
     /// Why the last self-test failed, if it did.
     pub(super) self_test_failure: Option<String>,
+    /// Why the generation in force is not pinned, if it is not.
+    pub(super) unpinned: Option<String>,
     control: Control,
     last_call: CallId,
     records: AsyncFd<OwnedFd>,
@@ -123,6 +125,7 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
         stale: false,
         policy_changed: false,
         self_test_failure: None,
+        unpinned: None,
         control,
         last_call: 0,
         records,
@@ -167,6 +170,7 @@ impl Agent {
                 // While another generation comes, nothing is taken of what this one reports: it is told apart afterwards
                 // from what both report.
                 _ = self.facts.tick(), if !self.reloading => {
+                    self.keep_pinned();
                     let facts = self.gather_facts()?;
                     // First what led to these facts: an incident is opened by its burst, not by a standing that is found.
                     let records = self.take(LAST_BATCHES * BATCH);
@@ -233,7 +237,7 @@ impl Agent {
         self.handle(Input::Records(first));
         let ending = loop {
             match self.next_input().await {
-                Ok(Input::End(ending)) => break ending,
+                Ok(Input::End(ending)) => break self.ending(ending),
                 Ok(input) => self.handle(input),
                 // Nothing can be seen any more: whatever is stopped must not stay so.
                 Err(error) => {

@@ -73,7 +73,7 @@ impl Agent {
         }
     }
 
-    fn report(&mut self, event: &Event) {
+    pub(super) fn report(&mut self, event: &Event) {
         self.metrics.event(event);
         if let Event::EffectFailed { effect, .. } = event {
             self.metrics.effect_failed(effect);

@@ -54,6 +54,7 @@ impl Agent {
         metrics::Facts {
             status: self.incidents.status(facts),
             self_test_failure: self.self_test_failure.clone(),
+            unpinned: self.unpinned.clone(),
             maps: vec![MapFill { map: "lineage", entries: members, capacity: MAX_MEMBERS.into() }],
             counters: facts.counters.clone(),
         }

@@ -23,7 +23,7 @@ use crate::{
     clock::boot_now,
     enforcer::release::release,
     policy::Hold,
-    sensor::{Directory, Heirs, Kernel, Member, Predecessor, Record, State, TakenOver, clean_up},
+    sensor::{Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up},
     trees::{Trees, hold::hold},
 };
 
@@ -34,10 +34,12 @@ pub(crate) struct Generation {
     names: Names,
     /// By account index.
     responses: Vec<u32>,
-    directory: Directory,
+    pub(super) directory: Directory,
+    /// Keep it in force when its pins are taken away.
+    pub(super) objects: Objects,
     /// What names are hashed with.
     seed: u64,
-    _trees: Trees,
+    pub(super) trees: Trees,
 }
 
 /// A generation that was just armed.
@@ -88,19 +90,20 @@ impl Generation {
         let directory = Directory::next()?;
         let pinned = hold(&directory.trees(), trees.innermost())
             .map_err(anyhow::Error::from)
-            .and_then(|()| Ok(kernel.pin(&directory, &manifest)?));
-        if let Err(error) = pinned {
-            drop(kernel);
+            .and_then(|()| Ok(kernel.pin(&directory, &manifest)?))
+            .and_then(|()| Ok(Objects::open(&directory)?));
+        let objects = pinned.inspect_err(|_| {
+            kernel.detach();
             undo(&directory);
-            return Err(error);
-        }
+        })?;
         let new = State::open(directory.path())?;
         let old = old.zip(taken);
         let first = std::mem::take(&mut proof.records);
         let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
         let responses = tables.accounts.iter().map(|account| account.response).collect();
-        let generation = Self { kernel, names: tables.names, responses, directory, seed, _trees: trees };
+        let names = tables.names;
+        let generation = Self { kernel, names, responses, directory, objects, seed, trees };
         Ok(Armed { generation, tier, proof, carried, retirement })
     }
 
@@ -190,6 +193,7 @@ impl Generation {
         // First our descriptors, which end nothing as long as the pins are there; then the pins. The other way round we
         // would wait for the kernel to detach each of them.
         self.kernel.detach();
+        self.objects = Objects::default();
         let removed = self.directory.remove();
         clean_up();
         released.extend(release_again(&self.kernel));
@@ -291,7 +295,7 @@ fn prove_best(tables: &Tables, seed: u64, self_test: &Path, wanted: Wanted) -> R
     }
 }
 
-fn say(what: &str, error: impl Into<anyhow::Error>) {
+pub(super) fn say(what: &str, error: impl Into<anyhow::Error>) {
     log::error!("{what}: {:#}", error.into());
 }
 
@@ -321,7 +325,7 @@ fn take_over(old: &Predecessor, new: &mut Kernel, heirs: Heirs) -> Result<TakenO
     Ok(TakenOver::from(&old.state, new, heirs, spared)?)
 }
 
-fn undo(directory: &Directory) {
+pub(super) fn undo(directory: &Directory) {
     directory.remove().unwrap_or_else(|error| say("a generation that was half made stays", error));
     clean_up();
 }

@@ -36,7 +36,9 @@ pub(crate) fn event(event: &Event) {
 /// What a person should look at warns; what comes by the thousand is for whoever asks for it.
 fn level(event: &Event) -> Level {
     match event {
-        Event::Counter { fault: true, .. } | Event::EffectFailed { .. } => Level::ERROR,
+        Event::Counter { fault: true, .. } | Event::EffectFailed { .. } | Event::PinsLost { .. } => {
+            Level::ERROR
+        }
         Event::Burst { .. }
         | Event::Stopped { .. }
         | Event::Held { .. }
@@ -47,6 +49,7 @@ fn level(event: &Event) -> Level {
         | Event::Attempt { .. }
         | Event::Off { .. }
         | Event::NotReloaded { .. }
+        | Event::PinnedAgain
         | Event::On => Level::WARN,
         Event::Armed { .. }
         | Event::Blind { .. }
@@ -104,6 +107,8 @@ impl<'a> Fields<'a> {
             Event::On => named("on"),
             Event::Reloaded { .. } => named("reloaded"),
             Event::NotReloaded { .. } => named("not_reloaded"),
+            Event::PinsLost { .. } => named("pins_lost"),
+            Event::PinnedAgain => named("pinned_again"),
             Event::Released { .. } => named("released"),
             Event::Ended { .. } => named("ended"),
         }

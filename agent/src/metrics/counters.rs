@@ -41,6 +41,7 @@ pub(super) struct Counters {
     frozen: IntCounter,
     turn_seconds: Histogram,
     effects_failed: IntCounterVec,
+    pins_lost: IntCounter,
 }
 
 impl Counters {
@@ -112,6 +113,10 @@ impl Counters {
                 "What the daemon meant to do and could not.",
                 &["effect"],
             )?,
+            pins_lost: make.counter(
+                "pins_lost_total",
+                "Times that pins were found lost, or could not be made again for another reason than before.",
+            )?,
         })
     }
 
@@ -148,6 +153,7 @@ impl Counters {
                 self.attempts.with_label_values(&[account]).inc();
             }
             Event::Released { pids } => self.released.inc_by(pids.len() as u64),
+            Event::PinsLost { .. } => self.pins_lost.inc(),
             // Somebody who has left, or what facts say.
             _ => {}
         }

@@ -15,6 +15,8 @@ pub(crate) struct Facts {
     pub(crate) status: Status,
     /// Why the last self-test failed, if it did.
     pub(crate) self_test_failure: Option<String>,
+    /// Why the generation in force is not pinned, if it is not.
+    pub(crate) unpinned: Option<String>,
     /// By map of the kernel programs; only those that can fill up.
     pub(crate) maps: Vec<MapFill>,
     /// The kernel programs' counters.
@@ -80,6 +82,11 @@ impl Facts {
                 seconds(status.self_test_at),
             ),
             one("armed_timestamp_seconds", "When watching began.", seconds(status.armed_at)),
+            one(
+                "pinned",
+                "Whether enforcement stays when the daemon is killed.",
+                self.unpinned.is_none().into(),
+            ),
             one("incidents_open", "Incidents that wait for a decision.", status.open_incidents),
         ]
     }

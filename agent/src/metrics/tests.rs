@@ -60,6 +60,7 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
     Facts {
         status,
         self_test_failure: None,
+        unpinned: None,
         maps: vec![MapFill { map: "lineage", entries: 7, capacity: 100_000 }],
         counters: Counter::ALL.iter().map(|counter| (*counter, 5)).collect(),
     }
@@ -220,6 +221,8 @@ fn ready_is_what_is_armed_and_proved() {
     assert_eq!(metrics.ready(), Ok(()));
     metrics.facts(Facts { self_test_failure: Some("it went on".to_owned()), ..facts([]) });
     assert_eq!(metrics.ready(), Err("the self-test failed: it went on".to_owned()));
+    metrics.facts(Facts { unpinned: Some("read-only".to_owned()), ..facts([]) });
+    assert_eq!(metrics.ready(), Err("enforcement would end with the daemon: read-only".to_owned()));
     let long_ago = Instant::now().checked_sub(HANGS + Duration::from_secs(1));
     metrics.now().turned = long_ago;
     assert!(metrics.healthy().is_err_and(|why| why.contains("has not turned for 11 s")));

@@ -43,6 +43,10 @@ pub(crate) enum PinsError {
     List(#[source] io::Error),
     #[error("cannot make {path}")]
     Make { path: PathBuf, source: io::Error },
+    #[error("cannot open {path}, which was just pinned")]
+    Open { path: PathBuf, source: io::Error },
+    #[error("cannot pin {path}, which keeps enforcement up when there is no agent")]
+    Pin { path: PathBuf, source: io::Error },
     #[error("cannot remove {path}, which keeps kernel programs attached; remove it by hand")]
     Remove { path: PathBuf, source: io::Error },
 }
@@ -79,11 +83,10 @@ impl Directory {
     pub(crate) fn next() -> Result<Self, PinsError> {
         mount_bpffs()?;
         let number = Self::all()?.last().map_or(1, |last| last.number + 1);
-        let path = Path::new(HOME).join(format!("{ABI:08x}-{number}"));
-        match fs::create_dir_all(&path) {
-            Ok(()) => Ok(Self { path, abi: ABI, number }),
-            Err(source) => Err(PinsError::Make { path, source }),
-        }
+        let directory = Self { path: Path::new(HOME).join(format!("{ABI:08x}-{number}")), abi: ABI, number };
+        fs::create_dir_all(directory.path())
+            .map_err(|source| PinsError::Make { path: directory.path.clone(), source })?;
+        Ok(directory)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -118,14 +121,24 @@ impl Directory {
         links.into_iter().map(take).collect()
     }
 
-    /// Removes it. What nobody else holds ends: the kernel detaches programs in the background.
+    /// Removes it, if it is there. What nobody else holds ends: the kernel detaches programs in the background.
     pub(crate) fn remove(&self) -> Result<(), PinsError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
         while unmount(self.trees(), UnmountFlags::DETACH).is_ok() {}
         for path in self.list()? {
             let done = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
             done.map_err(|source| PinsError::Remove { path, source })?;
         }
         fs::remove_dir(&self.path).map_err(|source| PinsError::Remove { path: self.path.clone(), source })
+    }
+
+    /// What is pinned in it.
+    pub(super) fn pins(&self) -> Result<Vec<PathBuf>, PinsError> {
+        let mut pins = self.list()?;
+        pins.retain(|path| !path.is_dir());
+        Ok(pins)
     }
 
     /// What is in it, by name.

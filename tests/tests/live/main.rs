@@ -18,6 +18,7 @@ mod lineage;
 mod maps;
 mod metrics;
 mod off;
+mod pins;
 mod recreate;
 mod reloading;
 mod removal;

@@ -14,49 +14,49 @@ use crate::check::FILES;
 use crate::maps::Loaded;
 
 /// An account and its ground, watched by agents that come and go.
-struct Stage {
+pub(crate) struct Stage {
     // Dropped in this order: whatever holds the account's processes goes first.
     _enforcement: Enforcement,
-    ground: Ground,
-    account: Account,
+    pub(crate) ground: Ground,
+    pub(crate) account: Account,
 }
 
 impl Stage {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Self::with(FILES)
     }
 
-    fn with(files: usize) -> Result<Self> {
+    pub(crate) fn with(files: usize) -> Result<Self> {
         let account = Account::new()?;
         let ground = Ground::new(&account)?;
         ground.fill(&ground.tree(), files)?;
         Ok(Self { _enforcement: Enforcement, ground, account })
     }
 
-    fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         Policy::new(self.account.name(), &self.ground.tree())
     }
 
-    fn start(&self) -> Result<Daemon> {
+    pub(crate) fn start(&self) -> Result<Daemon> {
         Daemon::start_to_stay(&self.policy(), self.ground.base())
     }
 
-    fn shell(&self, script: &str) -> Result<Job> {
+    pub(crate) fn shell(&self, script: &str) -> Result<Job> {
         let mut command = self.account.shell(script);
         command.current_dir(self.ground.tree());
         Job::start(command)
     }
 
-    fn hand(&self, words: &[&str]) -> Result<Job> {
+    pub(crate) fn hand(&self, words: &[&str]) -> Result<Job> {
         Job::start(self.ground.hand_command(&self.account, words)?)
     }
 
-    fn missing(&self) -> usize {
+    pub(crate) fn missing(&self) -> usize {
         truth::missing(&self.ground.tree(), FILES)
     }
 }
 
-fn is_stopped(pid: u32) -> bool {
+pub(crate) fn is_stopped(pid: u32) -> bool {
     proc::Process::look(pid).is_some_and(|process| process.is_stopped())
 }
 
