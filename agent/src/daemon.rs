@@ -41,6 +41,7 @@ use crate::{
     metrics::{self, Metrics},
     output::{Form, Output},
     report::Event,
+    sensor,
 };
 pub(crate) use effect::{Effect, Leave, Within};
 #[cfg(test)]
@@ -81,6 +82,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
     let host = boot::prepare_host()?;
+    sensor::restore();
     let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
     let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
     let (events, _) = broadcast::channel(WATCHED);
@@ -113,7 +115,7 @@ fn begin(
     host: &HostReady,
     started: Instant,
     output: &mut Output,
-) -> (in_force::InForce, Vec<crate::sensor::Record>) {
+) -> (in_force::InForce, Vec<sensor::Record>) {
     let Come { mut in_force, proof, carried, mut retirement } = come;
     let records = retirement.records(None, &mut in_force.generation);
     retirement.carry_out(None);

@@ -18,6 +18,7 @@ mod predecessor;
 mod probes;
 mod shared;
 mod state;
+mod store;
 mod take_over;
 
 pub(crate) use approvals::{Approval, Directory as ApprovedDirectory};
@@ -32,4 +33,5 @@ pub(crate) use objects::Objects;
 pub(crate) use pins::{Directory, clean_up};
 pub(crate) use predecessor::Predecessor;
 pub(crate) use state::{BudgetUse, Member, State};
+pub(crate) use store::{hand_over, restore, take_back};
 pub(crate) use take_over::{Heirs, TakenOver};

@@ -17,7 +17,7 @@ use crate::account::end_with_us;
 use crate::ear::Ear;
 use crate::event::{Armed, Held, Operation};
 use crate::policy::Tier;
-use crate::{Account, Burst, Counters, Event, Incident, Job, Policy, program, wait};
+use crate::{Account, Burst, Counters, Event, Incident, Job, Manager, Policy, program, wait};
 
 pub use refused::Refusal;
 
@@ -48,11 +48,22 @@ impl Daemon {
         Self::start_with(policy, directory, &metrics.to_string(), &["--release-on-exit"])
     }
 
+    /// As [`Self::start_to_stay`], as the service of this manager.
+    pub fn start_as_service(policy: &Policy, directory: &Path, manager: &Manager) -> Result<Self> {
+        let (program, _passed) = manager.service(&program::agent()?)?;
+        Self::begin(as_agent(program, &policy.write(directory)?, "off", policy.tier()), policy.tier())
+    }
+
     fn start_with(policy: &Policy, directory: &Path, metrics: &str, options: &[&str]) -> Result<Self> {
+        let mut command = command(&policy.write(directory)?, metrics, policy.tier())?;
+        command.args(options);
+        Self::begin(command, policy.tier())
+    }
+
+    fn begin(mut command: Command, tier: Tier) -> Result<Self> {
         wait::go_on()?;
         let complaints = tempfile::tempfile().context("cannot make a temporary file")?;
-        let mut command = command(&policy.write(directory)?, metrics, policy.tier())?;
-        command.args(options).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
+        command.stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let begun = Instant::now();
         let mut child = command.spawn().context("cannot start the agent")?;
         let ear = Ear::to(child.stdout.take().context("the agent's output was piped just above")?);
@@ -65,7 +76,7 @@ impl Daemon {
         });
         daemon.until_armed = begun.elapsed();
         daemon.armed = first?;
-        ensure!(daemon.armed.tier == policy.tier().name(), "armed in another tier: {:?}", daemon.armed);
+        ensure!(daemon.armed.tier == tier.name(), "armed in another tier: {:?}", daemon.armed);
         Ok(daemon)
     }
 
@@ -265,12 +276,15 @@ impl Drop for Daemon {
 
 /// How the agent is called.
 fn command(policy_file: &Path, metrics: &str, tier: Tier) -> Result<Command> {
-    let mut command = Command::new(program::agent()?);
+    Ok(as_agent(Command::new(program::agent()?), policy_file, metrics, tier))
+}
+
+fn as_agent(mut command: Command, policy_file: &Path, metrics: &str, tier: Tier) -> Command {
     command.args(["run", "--json", "--tier", tier.name(), "--metrics", metrics, "--policy"]).arg(policy_file);
     // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
     command.process_group(0).stdin(Stdio::null());
     end_with_us(&mut command, Signal::TERM);
-    Ok(command)
+    command
 }
 
 fn signal(child: &Child, signal: Signal) -> Result<()> {

@@ -23,7 +23,10 @@ use crate::{
     clock::boot_now,
     enforcer::release::release,
     policy::Hold,
-    sensor::{Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up},
+    sensor::{
+        Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up,
+        hand_over, take_back,
+    },
     trees::{Trees, hold::hold},
 };
 
@@ -102,6 +105,7 @@ impl Generation {
         let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
         let responses = tables.accounts.iter().map(|account| account.response).collect();
+        hand_over(&directory, &objects);
         let names = tables.names;
         let generation = Self { kernel, names, responses, directory, objects, seed, trees };
         Ok(Armed { generation, tier, proof, carried, retirement })
@@ -193,6 +197,7 @@ impl Generation {
         // First our descriptors, which end nothing as long as the pins are there; then the pins. The other way round we
         // would wait for the kernel to detach each of them.
         self.kernel.detach();
+        take_back(&self.directory, self.objects.names());
         self.objects = Objects::default();
         let removed = self.directory.remove();
         clean_up();

@@ -9,7 +9,11 @@ use super::{
     agent::Agent,
     generation::{Generation, say, undo},
 };
-use crate::{report::Event, sensor::Directory, trees::hold::hold};
+use crate::{
+    report::Event,
+    sensor::{Directory, hand_over, take_back},
+    trees::hold::hold,
+};
 
 /// Whether a generation was still pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,10 @@ impl Generation {
         let held = hold(&again.trees(), self.trees.innermost()).map_err(anyhow::Error::from);
         held.and_then(|()| Ok(self.objects.pin(&again)?)).inspect_err(|_| undo(&again))?;
         let lost = std::mem::replace(&mut self.directory, again);
+        // Else both are one and the same to the service manager.
         if lost != self.directory {
+            hand_over(&self.directory, &self.objects);
+            take_back(&lost, self.objects.names());
             lost.remove().unwrap_or_else(|error| say("what is left of lost pins stays", error));
         }
         Ok(Pins::Again)

@@ -42,9 +42,24 @@ impl Objects {
         directory.pins()?.iter().map(|path| open(path)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// One more.
+    pub(super) fn add(&mut self, name: &str, object: OwnedFd) {
+        self.0.push((name.to_owned(), object));
+    }
+
     /// Each, with the name of its pin.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
         self.0.iter().map(|(name, object)| (name.as_str(), object.as_fd()))
+    }
+
+    /// The names of their pins.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.all().map(|(name, _)| name)
+    }
+
+    /// Whether there is a generation in it: one that is half made has no manifest.
+    pub(super) fn is_complete(&self) -> bool {
+        self.all().any(|(name, _)| name == MANIFEST)
     }
 
     /// Whether each is pinned there.

@@ -22,7 +22,7 @@ use rustix::{
 };
 use thiserror::Error;
 
-use super::{abi::ABI, manifest::MANIFEST};
+use super::{abi::ABI, manifest::MANIFEST, store::take_back};
 
 const BPFFS: &str = "/sys/fs/bpf";
 const HOME: &str = "/sys/fs/bpf/burstguard";
@@ -73,10 +73,21 @@ impl Directory {
         Ok(all)
     }
 
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let (abi, number) = name.split_once('-')?;
         let (abi, number) = (u32::from_str_radix(abi, 16).ok()?, number.parse().ok()?);
         Some(Self { path: Path::new(HOME).join(name), abi, number })
+    }
+
+    /// Makes it again, with nothing in it.
+    pub(super) fn make_anew(&self) -> Result<(), PinsError> {
+        mount_bpffs()?;
+        self.remove()?;
+        self.make()
+    }
+
+    fn make(&self) -> Result<(), PinsError> {
+        fs::create_dir_all(&self.path).map_err(|source| PinsError::Make { path: self.path.clone(), source })
     }
 
     /// Makes the next one.
@@ -84,8 +95,7 @@ impl Directory {
         mount_bpffs()?;
         let number = Self::all()?.last().map_or(1, |last| last.number + 1);
         let directory = Self { path: Path::new(HOME).join(format!("{ABI:08x}-{number}")), abi: ABI, number };
-        fs::create_dir_all(directory.path())
-            .map_err(|source| PinsError::Make { path: directory.path.clone(), source })?;
+        directory.make()?;
         Ok(directory)
     }
 
@@ -114,6 +124,7 @@ impl Directory {
         let mut links = self.list()?;
         links.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LINK)));
         links.reverse();
+        self.take_back(&links);
         let take = |path: PathBuf| {
             let link = PinnedLink::from_pin(&path).map_err(io::Error::other).and_then(PinnedLink::unpin);
             link.map_err(|source| PinsError::Remove { path, source })
@@ -127,11 +138,17 @@ impl Directory {
             return Ok(());
         }
         while unmount(self.trees(), UnmountFlags::DETACH).is_ok() {}
-        for path in self.list()? {
+        let all = self.list()?;
+        self.take_back(&all);
+        for path in all {
             let done = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
             done.map_err(|source| PinsError::Remove { path, source })?;
         }
         fs::remove_dir(&self.path).map_err(|source| PinsError::Remove { path: self.path.clone(), source })
+    }
+
+    fn take_back(&self, pins: &[PathBuf]) {
+        take_back(self, pins.iter().filter_map(|path| path.file_name()?.to_str()));
     }
 
     /// What is pinned in it.

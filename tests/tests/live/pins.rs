@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use tests::{BpfFs, Daemon, Event, Tmpfs, generations};
+use tests::{BpfFs, Daemon, Event, Manager, Tmpfs, generations, wait};
 
 use crate::check::FILES;
+use crate::maps::Loaded;
 use crate::restart::{Stage, is_stopped};
 
 /// Waits until it says that the pins were lost; why they are not there again, if so.
@@ -78,4 +79,59 @@ fn without_pins_the_descriptors_enforce_and_nobody_stays_stopped() -> Result<()>
     job.until_done()?;
     assert_eq!(stage.missing(), FILES);
     Ok(())
+}
+
+/// An agent that is killed while there are no pins; what it had loaded.
+fn killed_without_pins(bpffs: &BpfFs, stage: &Stage, manager: &Manager) -> Result<Loaded> {
+    let mut daemon = Daemon::start_as_service(&stage.policy(), stage.ground.base(), manager)?;
+    let pinned = fs::read_dir(&generations()?[0])?.count() - 1;
+    wait::until("all but the trees is handed over", || Ok((manager.names().len() == pinned).then_some(())))?;
+    let loaded = Loaded::by(&daemon)?;
+    bpffs.unmount()?;
+    let _covered = Tmpfs::mount(Path::new("/sys/fs"))?;
+    assert!(lost(&mut daemon)?.is_some());
+    daemon.kill()?;
+    Ok(loaded)
+}
+
+#[test]
+fn what_a_service_manager_keeps_enforces() -> Result<()> {
+    let bpffs = BpfFs::of_our_own()?;
+    let stage = Stage::new()?;
+    let manager = Manager::new(stage.ground.base())?;
+    let loaded = killed_without_pins(&bpffs, &stage, &manager)?;
+    let job = stage.shell("exec rm -f *")?;
+    job.until_stopped()?;
+    assert_eq!((generations()?.len(), stage.missing()), (0, 11));
+    manager.forget();
+    loaded.until_gone()?;
+    job.continue_it()?;
+    job.until_done()?;
+    assert_eq!(stage.missing(), FILES);
+    Ok(())
+}
+
+#[test]
+fn the_next_agent_carries_on_from_what_was_kept() -> Result<()> {
+    let bpffs = BpfFs::of_our_own()?;
+    let stage = Stage::new()?;
+    let manager = Manager::new(stage.ground.base())?;
+    let loaded = killed_without_pins(&bpffs, &stage, &manager)?;
+    let job = stage.shell("exec rm -f *")?;
+    job.until_stopped()?;
+    let kept = manager.names();
+    let mut next = Daemon::start_as_service(&stage.policy(), stage.ground.base(), &manager)?;
+    let complaints = next.complaints()?;
+    assert!(complaints.contains("the service manager had kept it"), "{complaints}");
+    stage.shell("true")?.until_stopped()?;
+    assert!(job.goes_on() && is_stopped(job.pid()));
+    wait::until("the one before is dropped", || {
+        Ok((!manager.names().iter().any(|name| kept.contains(name))).then_some(()))
+    })?;
+    loaded.until_gone()?;
+    assert_eq!(manager.names().len(), kept.len());
+    next.end()?;
+    drop(next);
+    tests::release()?;
+    job.until_done()
 }
