@@ -11,8 +11,10 @@ mod hold;
 mod in_force;
 mod input;
 mod keep_pinned;
+mod let_go;
 mod memory;
 mod names;
+mod retirement;
 mod runtime_dir;
 mod self_test;
 mod signals;
@@ -167,7 +169,7 @@ pub(crate) fn release() -> Result<()> {
         members.extend(thawed.stopped);
     }
     pids.extend(release_members(&members));
-    pids.extend(generation::release_all()?);
+    pids.extend(let_go::release_all()?);
     memory.forget();
     // A daemon that was killed has left it, and with it its directory.
     if let Err(error) = control::clear(api::SOCKET.as_ref()) {

@@ -9,23 +9,21 @@ use agent_common::rules::{
     judge::{Phase, Standing},
 };
 use anyhow::{Context as _, Result, bail};
-use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::{
     boot,
     facts::{AccountFacts, ApprovalFacts},
     names::Names,
+    retirement::{Carried, Retirement},
     self_test::{self, Proof},
     tables::Tables,
     tier::{self, Chosen, Wanted},
 };
 use crate::{
     clock::boot_now,
-    enforcer::release::release,
     policy::Hold,
     sensor::{
-        Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up,
-        hand_over, take_back,
+        Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up, hand_over,
     },
     trees::{Trees, hold::hold},
 };
@@ -52,26 +50,6 @@ pub(crate) struct Armed {
     pub(crate) proof: Proof,
     pub(crate) carried: Carried,
     pub(crate) retirement: Retirement,
-}
-
-/// What was carried over from the generation before.
-#[derive(Debug, Default)]
-pub(crate) struct Carried {
-    /// Its accounts that nobody is held to any more.
-    pub(crate) freed: Vec<String>,
-    /// The processes that were stopped for one of these and go on.
-    pub(crate) released: Vec<u32>,
-}
-
-/// What is to be done about the generations before: see [`Retirement::carry_out`].
-pub(crate) struct Retirement {
-    old: Option<(Predecessor, TakenOver)>,
-    /// Those that cannot be carried on from.
-    others: Vec<Directory>,
-    /// What the new one knows, by handles of its own.
-    new: State,
-    /// What the new one reported while it was being proven.
-    first: Vec<Record>,
 }
 
 impl Generation {
@@ -146,7 +124,7 @@ impl Generation {
         Ok((accounts, approvals))
     }
 
-    fn unread(&mut self) -> Vec<Record> {
+    pub(super) fn unread(&mut self) -> Vec<Record> {
         self.kernel.take(usize::MAX).into_iter().filter_map(Result::ok).collect()
     }
 
@@ -187,86 +165,6 @@ impl Generation {
     pub(crate) fn whose(&self, pid: u32) -> Option<(&str, u64)> {
         let member = self.kernel.member(pid)?;
         Some((self.names.account(member.account)?, member.start))
-    }
-
-    /// Lets go of everything: stopped processes go on at once and are not stopped again, and the programs are detached,
-    /// which the kernel does in the background. The pids that go on.
-    pub(crate) fn let_go(&mut self) -> Result<Vec<u32>> {
-        self.kernel.observe();
-        let mut released = release(&self.kernel.members());
-        // First our descriptors, which end nothing as long as the pins are there; then the pins. The other way round we
-        // would wait for the kernel to detach each of them.
-        self.kernel.detach();
-        take_back(&self.directory, self.objects.names());
-        self.objects = Objects::default();
-        let removed = self.directory.remove();
-        clean_up();
-        released.extend(release_again(&self.kernel));
-        released.sort_unstable();
-        released.dedup();
-        removed?;
-        Ok(released)
-    }
-}
-
-impl Retirement {
-    /// Accounts of the old generation that nobody is held to in the new one: their stopped processes go on.
-    fn let_go_of_freed(&mut self) -> Carried {
-        let Some((old, taken)) = &mut self.old else { return Carried::default() };
-        let freed = taken.freed(&old.state, &self.new).unwrap_or_else(|error| {
-            say("cannot tell which accounts nobody is held to any more", error);
-            Vec::new()
-        });
-        freed.iter().for_each(|index| old.state.observe_one(*index));
-        let stopped = |member: &Member| freed.contains(&member.account);
-        let released = release(&old.state.members().into_iter().filter(stopped).collect::<Vec<_>>());
-        let name = |index: &u32| old.manifest.accounts.get(*index as usize)?.clone();
-        Carried { freed: freed.iter().filter_map(name).collect(), released }
-    }
-
-    /// What was reported and nobody has read: by the generation before up to the take-over, by the new one since; in between
-    /// both report the same. `predecessor` is as in [`Self::carry_out`]: its reader reads it, since each reader of a ring has a
-    /// place of its own in it.
-    pub(crate) fn records(
-        &mut self,
-        predecessor: Option<&mut Generation>,
-        new: &mut Generation,
-    ) -> Vec<Record> {
-        let mut reported = std::mem::take(&mut self.first);
-        reported.extend(new.unread());
-        let Some((old, taken)) = &mut self.old else { return reported };
-        let unread = predecessor.map_or_else(|| old.unread(), Generation::unread);
-        taken.records(unread, reported)
-    }
-
-    /// Ends the generations before. It takes the kernel some seconds to detach one, for which there is a thread; until then
-    /// both judge, and this one acts. `predecessor` is the one in force until now, if it was this agent's: its descriptors would keep it.
-    pub(crate) fn carry_out(self, predecessor: Option<Generation>) {
-        let Self { old, others, mut new, first: _ } = self;
-        let failed = |error| say("a generation before cannot be ended", error);
-        others.iter().for_each(|other| other.remove().unwrap_or_else(failed));
-        if let Some((old, taken)) = &old {
-            // From here on the new one alone acts: what is decided while the old one is being detached, which does not hear of
-            // it, must not be undone by it.
-            let caught_up = taken.catch_up(&old.state, &mut new);
-            caught_up.unwrap_or_else(|error| {
-                say("what the generation before has stopped is not known to this one", error);
-            });
-            old.state.observe();
-        }
-        let ends = old.iter().map(|(old, _)| old.retire());
-        let ends = ends.map(|ends| ends.map_err(failed).unwrap_or_default()).next();
-        let retire = move || {
-            drop((predecessor, ends));
-            if let Some((old, taken)) = old
-                && let Err(error) = taken.catch_up(&old.state, &mut new)
-            {
-                say("what the generation before has stopped in the end is not known to this one", error);
-            }
-        };
-        if let Err(error) = std::thread::Builder::new().name("retire".to_owned()).spawn(retire) {
-            say("cannot start a thread", error);
-        }
     }
 }
 
@@ -333,38 +231,4 @@ fn take_over(old: &Predecessor, new: &mut Kernel, heirs: Heirs) -> Result<TakenO
 pub(super) fn undo(directory: &Directory) {
     directory.remove().unwrap_or_else(|error| say("a generation that was half made stays", error));
     clean_up();
-}
-
-/// Lets go without an agent: whatever generation there is, its stopped processes go on and it ends. The pids that go on.
-/// The caller must be the only agent.
-pub(crate) fn release_all() -> Result<Vec<u32>> {
-    let all = Directory::all()?;
-    let mut states = Vec::new();
-    for directory in &all {
-        match Predecessor::open(directory) {
-            Ok(old) => states.push(old.state),
-            Err(error) => log::error!(
-                "cannot tell what {} had stopped ({error}); it is detached, and what stays stopped needs kill -CONT",
-                directory.path().display()
-            ),
-        }
-    }
-    states.iter().for_each(State::observe);
-    let mut released: Vec<u32> = states.iter().flat_map(|state| release(&state.members())).collect();
-    all.iter().try_for_each(Directory::remove)?;
-    clean_up();
-    released.extend(states.iter().flat_map(release_again));
-    released.sort_unstable();
-    released.dedup();
-    Ok(released)
-}
-
-/// A program that was just running when it was told to observe may have stopped one more.
-fn release_again(state: &State) -> Vec<u32> {
-    // Programs run with preemption off, and this waits until every CPU has been through a point where it is on:
-    // https://github.com/torvalds/linux/blob/v6.12/kernel/sched/membarrier.c#L620
-    if let Err(error) = membarrier(MembarrierCommand::Global) {
-        log::warn!("cannot wait for kernel programs that are just running: {error}");
-    }
-    release(&state.members())
 }

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::{
     facts::{About, AccountFacts, ApprovalFacts},
-    generation::{Armed, Carried, Generation, Retirement},
+    generation::{Armed, Generation},
+    retirement::{Carried, Retirement},
     self_test::Proof,
     tables::Tables,
     tier::Wanted,

@@ -9,6 +9,8 @@
 
 mod wake;
 
+pub(crate) use wake::DECIDED;
+
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use rustix::process::Signal;

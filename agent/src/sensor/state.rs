@@ -17,7 +17,7 @@ use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaM
 use super::{
     approvals::{APPROVALS, Approvals, DIRECTORIES},
     error::{MapError, refused, unpinned},
-    held::{HELD, HeldCalls},
+    held::{HELD, HeldCall, HeldCalls},
     ledger::{LEDGER, Ledger},
     moved::{MARKS, MOVED, MovedDirectories},
     shared::Shared,
@@ -286,6 +286,17 @@ impl State {
             Some(row) => self.rewrite(process.pid, row::Member { approval, ..row }),
             None => Ok(()),
         }
+    }
+
+    /// The processes of calls, as those that were stopped when their calls began to wait.
+    pub(crate) fn waiting(&self, calls: &[HeldCall]) -> Vec<Member> {
+        let of = |call: &HeldCall| {
+            let HeldCall { process: ProcessId { pid, start }, account, .. } = *call;
+            let known = self.member(pid).filter(|member| member.start == start);
+            let stopped_ancestors = known.map_or(0, |member| member.stopped_ancestors);
+            Member { pid, start, account, stopped: true, stopped_ancestors, approval: 0 }
+        };
+        calls.iter().map(of).collect()
     }
 
     /// The agent is there.

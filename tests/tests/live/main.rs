@@ -11,6 +11,7 @@ mod deny;
 mod directories;
 mod ending;
 mod freezing;
+mod held;
 mod hold;
 mod holding;
 mod limits;

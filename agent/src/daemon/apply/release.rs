@@ -17,7 +17,7 @@ use crate::{
     enforcer::{
         freezer::ThawOutcome,
         pidfd,
-        release::{Release, release},
+        release::{DECIDED, Release, release},
     },
     processes::{
         proc::{self, Process, ProcessId},
@@ -164,7 +164,7 @@ impl Agent {
         if calls.is_empty() {
             return say(&self.finished.0, done);
         }
-        let members: Vec<Member> = calls.iter().map(|call| self.member_of(call)).collect();
+        let members = generation.kernel.waiting(&calls);
         let release = Release::plan(&members);
         done.add(release.processes().map(|process| woken(process, &calls)));
         let held = match generation.kernel.held.again() {
@@ -177,19 +177,11 @@ impl Agent {
         };
         let sender = self.finished.0.clone();
         thread::spawn(move || {
-            let (going, left) = release.wake(&calls, &members, |call| held.has(call));
+            let (going, left) = release.wake(&calls, &members, |call| held.has(call), DECIDED);
             done.left_alone.extend(left.iter().map(still_waits));
             say(&sender, done);
             going.settle(|| !calls.iter().any(|call| held.waits(call.tid)));
         });
-    }
-
-    /// The process of a call, as one that was stopped when the call began to wait.
-    fn member_of(&self, call: &HeldCall) -> Member {
-        let HeldCall { process: ProcessId { pid, start }, account, .. } = *call;
-        let known = self.in_force.generation.kernel.member(pid).filter(|member| member.start == start);
-        let stopped_ancestors = known.map_or(0, |member| member.stopped_ancestors);
-        Member { pid, start, account, stopped: true, stopped_ancestors, approval: 0 }
     }
 
     /// Thaws a freeze, if there is one; who was stopped by signals is added to `members`.

@@ -13,18 +13,19 @@ use crate::{
 const FIRST: Duration = Duration::from_millis(5);
 /// The longest. Every signal has each thread of the process judged again, and too many within a second are refused.
 const LONGEST: Duration = Duration::from_secs(1);
-/// A process that has not heard it by then is frozen, or its CPU is.
-const GIVE_UP: Duration = Duration::from_mins(10);
+/// How long a decision is carried out: a process that has not heard it by then is frozen, or its CPU is.
+pub(crate) const DECIDED: Duration = Duration::from_mins(10);
 
 impl Release {
-    /// Continues each, again and again until no call is among those that `wait`, or its thread has ended. `members` are the
-    /// processes of the calls. What was continued, and the calls that still wait.
+    /// Continues each, again and again until no call is among those that `wait`, or its thread has ended; for so long at most.
+    /// `members` are the processes of the calls. What was continued, and the calls that still wait.
     #[expect(clippy::disallowed_methods, reason = "called where nothing else is kept waiting")]
     pub(crate) fn wake(
         self,
         calls: &[HeldCall],
         members: &[Member],
         waits: impl Fn(&HeldCall) -> bool,
+        longest: Duration,
     ) -> (Going, Vec<HeldCall>) {
         let began = Instant::now();
         let mut going = self.begin();
@@ -32,7 +33,7 @@ impl Release {
         let mut pause = FIRST;
         loop {
             left.retain(|call| waits(call) && is_there(call));
-            if left.is_empty() || began.elapsed() > GIVE_UP {
+            if left.is_empty() || began.elapsed() > longest {
                 return (going, left.into_iter().cloned().collect());
             }
             std::thread::sleep(pause);
@@ -96,7 +97,7 @@ mod tests {
             }
             looks.get() < 4 || proc::process(id.pid).expect("the child").stopped
         };
-        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], waits);
+        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], waits, DECIDED);
         let stopped = proc::process(id.pid).expect("the child").stopped;
         handle.signal(Signal::KILL).expect("a signal");
         child.wait().expect("its status");
@@ -109,7 +110,14 @@ mod tests {
         let mut child = Command::new("true").spawn().expect("true");
         let id = proc::process(child.id()).expect("the child").id();
         child.wait().expect("its status");
-        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], |_| true);
+        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], |_| true, DECIDED);
         assert_eq!((going.pids().count(), left), (0, Vec::new()));
+    }
+
+    #[test]
+    fn a_call_that_never_goes_on_is_given_up() {
+        let id = proc::process(std::process::id()).expect("we").id();
+        let (going, left) = Release::plan(&[]).wake(&[call(id)], &[], |_| true, Duration::from_millis(20));
+        assert_eq!((going.pids().count(), left), (0, vec![call(id)]));
     }
 }

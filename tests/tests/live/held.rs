@@ -1,0 +1,109 @@
+//! Calls that wait, as the agent finds them in the kernel's map: written there by hand, so in every tier. What a kernel
+//! program does when it judges such a call again, the tests do.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use agent_common::wire::record::TEXT_LEN;
+use agent_common::wire::row;
+use anyhow::{Context as _, Result};
+use aya::maps::{HashMap, Map, MapData};
+use rustix::process::{Pid, Signal, kill_process};
+use tests::{Job, generations, wait};
+
+use crate::restart::{Stage, is_stopped};
+
+/// The calls that a generation holds.
+struct Held(HashMap<MapData, u32, row::Held>);
+
+impl Held {
+    fn of(generation: &Path) -> Result<Self> {
+        let map = Map::from_map_data(MapData::from_pin(generation.join("HELD"))?)?;
+        Ok(Self(map.try_into()?))
+    }
+
+    /// The main thread of a job waits.
+    fn add(&mut self, job: &Job) -> Result<()> {
+        let row = row::Held {
+            at: 1,
+            start: started(job.pid())?,
+            counts_from: 0,
+            tgid: job.pid(),
+            account: 1,
+            verb: 3,
+            kinds: 1,
+            judged: 0,
+            pass: 0,
+            text_len: 0,
+            reserved: 0,
+            names: [row::HeldName::default(); 2],
+            text: [0; TEXT_LEN],
+        };
+        Ok(self.0.insert(job.pid(), row, 0)?)
+    }
+
+    /// It was judged again, and waits no more.
+    fn remove(&mut self, job: &Job) -> Result<()> {
+        Ok(self.0.remove(&job.pid())?)
+    }
+}
+
+/// When a process started, in clock ticks since boot.
+fn started(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after = stat.rsplit_once(") ").context("a name in brackets")?.1;
+    Ok(after.split(' ').nth(19).context("field 22")?.parse()?)
+}
+
+fn stop(job: &Job) -> Result<()> {
+    let pid = i32::try_from(job.pid()).ok().and_then(Pid::from_raw).context("a job has an id")?;
+    kill_process(pid, Signal::STOP)?;
+    wait::until("it is stopped", || Ok(is_stopped(job.pid()).then_some(())))
+}
+
+fn until_continued(job: &Job) -> Result<()> {
+    wait::until("it is continued", || Ok((!is_stopped(job.pid())).then_some(())))
+}
+
+/// Each signal but the last is lost: sent before the program has stopped the process that it decided about.
+#[test]
+fn a_release_goes_on_until_nothing_is_held() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let job = stage.shell("read go")?;
+    daemon.joined(job.pid())?;
+    daemon.kill()?;
+    let mut held = Held::of(&generations()?[0])?;
+    held.add(&job)?;
+    stop(&job)?;
+    let released = thread::scope(|scope| {
+        let release = scope.spawn(tests::release);
+        for _ in 0..5 {
+            until_continued(&job)?;
+            stop(&job)?;
+        }
+        until_continued(&job)?;
+        held.remove(&job)?;
+        release.join().map_err(|_| anyhow::anyhow!("it panicked"))?
+    })?;
+    assert!(released.contains(&job.pid().to_string()), "{released}");
+    assert!(!is_stopped(job.pid()));
+    assert_eq!(generations()?, [] as [&Path; 0]);
+    Ok(())
+}
+
+/// It says so, and goes on: somebody must be able to get rid of it.
+#[test]
+fn a_release_does_not_wait_for_ever() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let job = stage.shell("read go")?;
+    daemon.joined(job.pid())?;
+    daemon.kill()?;
+    Held::of(&generations()?[0])?.add(&job)?;
+    let said = tests::release()?;
+    assert!(said.contains("has not heard that it may go on"), "{said}");
+    assert_eq!(generations()?, [] as [&Path; 0]);
+    Ok(())
+}
