@@ -23,9 +23,9 @@ mod take_over;
 
 pub(crate) use approvals::{Approval, Directory as ApprovedDirectory};
 pub(crate) use decode::{Act, LONGEST_PATH, Record, What};
-pub(crate) use held::HeldCall;
 #[cfg(test)]
 pub(crate) use held::HeldName;
+pub(crate) use held::{HeldCall, HeldNow};
 pub(crate) use kernel::Kernel;
 pub(crate) use load::load;
 pub(crate) use manifest::Manifest;

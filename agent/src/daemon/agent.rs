@@ -25,7 +25,7 @@ use crate::{
     incidents::Incidents,
     metrics::Metrics,
     output::Output,
-    sensor::{Kernel, Record},
+    sensor::{HeldNow, Kernel, Record},
 };
 
 /// How many records are taken at once, so that a storm of them cannot keep calls, signals and timers waiting.
@@ -69,6 +69,8 @@ pub(super) struct Agent {
     pub(super) self_test: PathBuf,
     pub(super) tier: Wanted,
     pub(super) incidents: Incidents,
+    /// What waits, for the threads that carry out decisions.
+    pub(super) held: HeldNow,
     /// Who waits for an answer.
     pub(super) replies: HashMap<CallId, oneshot::Sender<Result<Answer, Problem>>>,
     /// From the threads that do what takes long.
@@ -107,6 +109,7 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
         tier,
     } = parts;
     let records = listen(&in_force.generation.kernel).context("cannot listen to the kernel's records")?;
+    let held = HeldNow::new(&in_force.generation.kernel.held)?;
     let last = freezer.ids().max().unwrap_or(0).max(memory.remembered().last);
     let incidents = Incidents::new(in_force.generation.names().clone(), last);
     let agent = Agent {
@@ -119,6 +122,7 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
         self_test,
         tier,
         incidents,
+        held,
         replies: HashMap::new(),
         finished: mpsc::unbounded_channel(),
         reloading: false,

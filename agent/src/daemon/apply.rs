@@ -156,6 +156,10 @@ impl Agent {
         }
         let records = retirement.records(Some(&mut before.generation), &mut self.in_force.generation);
         retirement.carry_out(Some(before.generation));
+        // A decision that is being carried out goes on being so, in this generation.
+        if let Err(error) = self.held.follow(&self.in_force.generation.kernel.held) {
+            log::error!("decisions that are just being carried out may not be heard: {error}");
+        }
         let names = self.in_force.generation.names().clone();
         let about = &self.in_force.about;
         let done = Reload {

@@ -70,10 +70,10 @@ fn all_go_on(states: &[&State]) -> Vec<u32> {
 /// Those that it has stopped, and those that it holds: these until it has judged their calls again, which is why the programs
 /// must be attached still.
 fn go_on(state: &State) -> Vec<u32> {
-    let calls = state.held().all();
+    let calls = state.held.all();
     let waiting = state.waiting(&calls);
     let all = [state.members(), waiting.clone()].concat();
-    let (going, left) = Release::plan(&all).wake(&calls, &waiting, |call| state.held().has(call), LONGEST);
+    let (going, left) = Release::plan(&all).wake(&calls, &waiting, |call| state.held.has(call), LONGEST);
     for call in left {
         log::error!(
             "thread {} of process {} has not heard that it may go on; if it stays stopped: kill -CONT {1}",

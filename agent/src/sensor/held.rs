@@ -1,6 +1,8 @@
 //! The calls that wait. The map is the truth about them: an entry is there from before its thread is stopped until the call
 //! is judged again and not held, or the thread ends.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use agent_common::{
     rules::{BootNs, Kinds},
     wire::row,
@@ -15,6 +17,8 @@ use super::{
 use crate::processes::proc::ProcessId;
 
 pub(super) const HELD: &str = "HELD";
+/// The row must be there.
+const BPF_EXIST: u64 = 2;
 
 /// A call that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +68,38 @@ impl HeldCall {
     }
 }
 
+/// The calls that wait in the generation in force, whichever that is: for threads that outlive one.
+#[derive(Clone)]
+pub(crate) struct HeldNow(Arc<Mutex<HeldCalls>>);
+
+impl HeldNow {
+    /// For now it is the generation of these.
+    pub(crate) fn new(held: &HeldCalls) -> Result<Self, MapError> {
+        Ok(Self(Arc::new(Mutex::new(held.again()?))))
+    }
+
+    /// From now on it is the generation of these, which has been told of all that wait.
+    pub(crate) fn follow(&self, held: &HeldCalls) -> Result<(), MapError> {
+        *self.now() = held.again()?;
+        Ok(())
+    }
+
+    /// As [`HeldCalls::has`].
+    pub(crate) fn has(&self, call: &HeldCall) -> bool {
+        self.now().has(call)
+    }
+
+    /// As [`HeldCalls::waits`].
+    pub(crate) fn waits(&self, tid: u32) -> bool {
+        self.now().waits(tid)
+    }
+
+    /// What a panic elsewhere left is still whole: the map is only ever replaced.
+    fn now(&self) -> MutexGuard<'_, HeldCalls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The map of them.
 pub(crate) struct HeldCalls(HashMap<MapData, u32, row::Held>);
 
@@ -72,8 +108,8 @@ impl HeldCalls {
         Ok(Self(map.try_into().map_err(refused(HELD))?))
     }
 
-    /// A second handle of the same, for another thread.
-    pub(crate) fn again(&self) -> Result<Self, MapError> {
+    /// A second handle of the same.
+    fn again(&self) -> Result<Self, MapError> {
         Self::new(Map::HashMap(again(self.0.map()).map_err(refused(HELD))?))
     }
 
@@ -96,18 +132,22 @@ impl HeldCalls {
         self.0.get(&tid, 0).is_ok()
     }
 
-    /// Carries over the calls that another generation holds and this one does not know. `heir` says who they are here.
+    /// Carries over the calls that another generation holds, and what was decided about them. `heir` says who they are here.
     pub(super) fn carry_from(
         &mut self,
         old: &Self,
         heir: impl Fn(row::Held) -> Option<row::Held>,
     ) -> Result<(), MapError> {
         for (tid, row) in old.0.iter().filter_map(Result::ok) {
-            let known = self.0.get(&tid, 0).is_ok_and(|mine| mine.start == row.start);
-            if known {
+            let Some(heir) = heir(row) else { continue };
+            let known = self.0.get(&tid, 0).ok().filter(|mine| mine.start == row.start);
+            if let Some(mine) = known {
+                if let Some(both) = both(&mine, &heir) {
+                    absent_is_fine(HELD, self.0.insert(tid, both, BPF_EXIST))?;
+                }
                 continue;
             }
-            let Some(mine) = heir(row) else { continue };
+            let mine = heir;
             self.0.insert(tid, mine, 0).map_err(refused(HELD))?;
             // It may have gone on or ended between the two steps. Then the old entry is gone, and nothing removes the new one.
             if old.0.get(&tid, 0).is_err() {
@@ -122,10 +162,17 @@ impl HeldCalls {
     /// The row is written as a whole. What a program may have put into it meanwhile is how often the same call was judged, or
     /// another call of the thread: that one is then not the one of the row, and is judged anew.
     pub(crate) fn pass(&mut self, call: &HeldCall) -> Result<(), MapError> {
-        const BPF_EXIST: u64 = 2;
         let Some(row) = self.0.get(&call.tid, 0).ok().filter(|row| is(row, call)) else { return Ok(()) };
         absent_is_fine(HELD, self.0.insert(call.tid, row::Held { pass: 1, ..row }, BPF_EXIST))
     }
+}
+
+/// A call that two generations hold, each since another moment: it is known by the old one's, as it was decided about; none
+/// if there is nothing to change, or they hold two calls of one thread.
+fn both(mine: &row::Held, old: &row::Held) -> Option<row::Held> {
+    let what = |row: &row::Held| (row.verb, row.kinds, row.names, row.text);
+    let both = row::Held { at: old.at, pass: mine.pass | old.pass, ..*mine };
+    (what(mine) == what(old) && both != *mine).then_some(both)
 }
 
 fn is(row: &row::Held, call: &HeldCall) -> bool {
@@ -168,6 +215,14 @@ mod tests {
         assert_eq!((call.tid, call.process, call.at), (71, ProcessId { pid: 70, start: 3 }, 5));
         assert_eq!((call.kinds, call.path.as_slice()), (Kinds::of(Kind::Delete), b"nginx/a".as_slice()));
         assert_eq!(call.names, [HeldName { root: Some(2), directory: 9 }]);
+    }
+
+    #[test]
+    fn what_was_decided_about_a_call_that_two_generations_hold_counts() {
+        let mine = row::Held { at: 6, judged: 9, ..row() };
+        assert_eq!(both(&mine, &row::Held { pass: 1, ..row() }), Some(row::Held { at: 5, pass: 1, ..mine }));
+        assert_eq!(both(&row(), &row()), None);
+        assert_eq!(both(&mine, &row::Held { names: [name(3, 1); 2], pass: 1, ..row() }), None);
     }
 
     #[test]

@@ -10,8 +10,9 @@ use agent_common::wire::row;
 use anyhow::{Context as _, Result};
 use aya::maps::{HashMap, Map, MapData};
 use rustix::process::{Pid, Signal, kill_process};
-use tests::{Job, generations, wait};
+use tests::{Event, Job, generations, wait};
 
+use crate::commands::decide;
 use crate::restart::{Stage, is_stopped};
 
 /// The calls that a generation holds.
@@ -41,6 +42,10 @@ impl Held {
             text: [0; TEXT_LEN],
         };
         Ok(self.0.insert(job.pid(), row, 0)?)
+    }
+
+    fn has(&self, job: &Job) -> bool {
+        self.0.get(&job.pid(), 0).is_ok()
     }
 
     /// It was judged again, and waits no more.
@@ -106,4 +111,33 @@ fn a_release_does_not_wait_for_ever() -> Result<()> {
     assert!(said.contains("has not heard that it may go on"), "{said}");
     assert_eq!(generations()?, [] as [&Path; 0]);
     Ok(())
+}
+
+#[test]
+fn a_decision_is_carried_out_across_a_reload() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let waits = stage.shell("read go")?;
+    let burst = stage.shell("exec rm -f *")?;
+    burst.until_stopped()?;
+    let incident = daemon.wait_for("a burst", |event| match event {
+        Event::Burst(_) => Some("1"),
+        _ => None,
+    })?;
+    Held::of(&generations()?[0])?.add(&waits)?;
+    thread::scope(|scope| {
+        let thaw = scope.spawn(|| decide(&["thaw", incident]));
+        // It went on, to its next burst: the decision is being carried out.
+        burst.until_stopped()?;
+        decide(&["reload"])?;
+        let generation = wait::until("one generation", || {
+            let all = generations()?;
+            Ok((all.len() == 1).then(|| all[0].clone()))
+        })?;
+        let mut held = Held::of(&generation)?;
+        assert!(held.has(&waits), "it was not carried over");
+        assert!(!thaw.is_finished(), "the decision was not waited for");
+        held.remove(&waits)?;
+        thaw.join().map_err(|_| anyhow::anyhow!("it panicked"))?.map(drop)
+    })
 }

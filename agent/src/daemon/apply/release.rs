@@ -167,14 +167,7 @@ impl Agent {
         let members = generation.kernel.waiting(&calls);
         let release = Release::plan(&members);
         done.add(release.processes().map(|process| woken(process, &calls)));
-        let held = match generation.kernel.held.again() {
-            Ok(held) => held,
-            Err(error) => {
-                log::error!("calls that wait are woken once, and not again if they do not hear it: {error}");
-                drop(release.begin());
-                return say(&self.finished.0, done);
-            }
-        };
+        let held = self.held.clone();
         let sender = self.finished.0.clone();
         thread::spawn(move || {
             let (going, left) = release.wake(&calls, &members, |call| held.has(call), DECIDED);
