@@ -2,6 +2,7 @@
 //! only owned values in the words of the policy.
 
 mod abi;
+mod accounts;
 mod approvals;
 pub(crate) mod btf;
 mod decode;
@@ -11,6 +12,7 @@ mod kernel;
 mod ledger;
 mod load;
 mod manifest;
+mod members;
 mod moved;
 mod objects;
 mod pins;
@@ -21,6 +23,7 @@ mod state;
 mod store;
 mod take_over;
 
+pub(crate) use accounts::BudgetUse;
 pub(crate) use approvals::{Approval, Directory as ApprovedDirectory};
 pub(crate) use decode::{Act, LONGEST_PATH, Record, What};
 #[cfg(test)]
@@ -29,9 +32,10 @@ pub(crate) use held::{HeldCall, HeldNow};
 pub(crate) use kernel::Kernel;
 pub(crate) use load::load;
 pub(crate) use manifest::Manifest;
+pub(crate) use members::Member;
 pub(crate) use objects::Objects;
 pub(crate) use pins::{Directory, clean_up};
 pub(crate) use predecessor::Predecessor;
-pub(crate) use state::{BudgetUse, Member, State};
+pub(crate) use state::State;
 pub(crate) use store::{hand_over, restore, take_back};
 pub(crate) use take_over::{Heirs, TakenOver};

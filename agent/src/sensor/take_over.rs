@@ -20,7 +20,8 @@ use super::{
     decode::{Act, Record, What},
     error::MapError,
     manifest::Manifest,
-    state::{Adopted, State},
+    members::Adopted,
+    state::State,
 };
 use crate::clock::boot_now;
 

@@ -1,0 +1,158 @@
+//! What a generation knows of accounts: where they stand, and how much of their budgets is used.
+
+use std::{
+    mem::offset_of,
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+use agent_common::{
+    rules::{BootNs, Kind, budget::Window, judge::Standing},
+    wire::row,
+};
+
+use super::{
+    error::{MapError, refused},
+    state::{ACCOUNTS, State},
+};
+
+/// A budget and how much of it is used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BudgetUse {
+    pub(crate) kind: Kind,
+    pub(crate) used: u64,
+    pub(crate) limit: u64,
+    pub(crate) window: BootNs,
+}
+
+impl State {
+    /// An account's row.
+    pub(super) fn account(&self, index: u32) -> Result<row::Account, MapError> {
+        self.rows.get(&index, 0).map_err(refused(ACCOUNTS))
+    }
+
+    /// Sets an account's row, before anything is attached.
+    pub(crate) fn set_account(&mut self, index: u32, account: row::Account) -> Result<(), MapError> {
+        self.rows.set(index, account, 0).map_err(refused(ACCOUNTS))
+    }
+
+    /// Where an account stands, as it was written down: its time may be over.
+    pub(crate) fn standing(&self, index: u32) -> Standing {
+        let word = self.accounts.word(index, offset_of!(row::Account, standing));
+        word.map_or(Standing::ARMED, |word| Standing::from_word(word.load(SeqCst)))
+    }
+
+    /// Sets it, whatever it was.
+    pub(crate) fn set_standing(&self, index: u32, standing: Standing) {
+        self.accounts.set(index, offset_of!(row::Account, standing), standing.to_word());
+    }
+
+    /// Sets it if it is still `from`.
+    pub(super) fn move_standing(&self, index: u32, from: Standing, to: Standing) {
+        if let Some(word) = self.accounts.word(index, offset_of!(row::Account, standing)) {
+            // The word 0 is armed as well, see Standing::from_word.
+            let now = word.load(SeqCst);
+            if Standing::from_word(now) == from {
+                let _ = word.compare_exchange(now, to.to_word(), SeqCst, SeqCst); // else a program was faster
+            }
+        }
+    }
+
+    /// How many calls of an account were refused.
+    pub(crate) fn refused(&self, index: u32) -> u64 {
+        let word = self.accounts.word(index, offset_of!(row::Account, refused));
+        word.map_or(0, |word| word.load(SeqCst))
+    }
+
+    /// What an account has claimed until `at` does not count any more.
+    pub(crate) fn forgive(&self, index: u32, at: BootNs) {
+        for kind in Kind::ALL {
+            self.accounts.set(index, of_budget(kind) + offset_of!(row::Budget, not_before), at);
+        }
+    }
+
+    /// Takes over what a responder has decided about an account, and what it has forfeited.
+    pub(super) fn set_decided(&self, index: u32, from: &row::Account) {
+        let admitted = u64::from(from.grant_allowance) | u64::from(from.grant_id) << 32;
+        self.accounts.set(index, offset_of!(row::Account, grant_allowance), admitted);
+        self.accounts.set(index, offset_of!(row::Account, grant_until), from.grant_until);
+        self.accounts.set(index, offset_of!(row::Account, scratch_from), from.scratch_from);
+        for kind in Kind::ALL {
+            let not_before = from.budgets[kind as usize].not_before;
+            self.accounts.set(index, of_budget(kind) + offset_of!(row::Budget, not_before), not_before);
+        }
+    }
+
+    /// From now on the programs only observe: nothing is stopped any more, except by a program that is just running. Takes
+    /// effect at once, where detaching takes the kernel seconds.
+    pub(crate) fn observe(&self) {
+        (0..row::MAX_ACCOUNTS).for_each(|index| self.observe_one(index));
+    }
+
+    /// The same for one account.
+    pub(crate) fn observe_one(&self, index: u32) {
+        self.respond(index, row::response::OBSERVE);
+    }
+
+    /// Sets what happens when an account exceeds a budget: one of [`row::response`].
+    pub(crate) fn respond(&self, index: u32, response: u32) {
+        // Its neighbour in the word must be zero.
+        self.accounts.set(index, offset_of!(row::Account, response), u64::from(response));
+    }
+
+    /// What happens when an account exceeds a budget, in the policy's word.
+    pub(crate) fn response(&self, index: u32) -> Result<&'static str, MapError> {
+        Ok(match self.account(index)?.response {
+            row::response::HOLD => "hold",
+            row::response::DENY => "deny",
+            row::response::FREEZE => "freeze",
+            _ => "observe",
+        })
+    }
+
+    /// How much of its budgets an account has used, as of `now`; those it has.
+    pub(crate) fn uses(&self, index: u32, now: BootNs) -> Result<Vec<BudgetUse>, MapError> {
+        let row = self.account(index)?;
+        let budgets = Kind::ALL.into_iter().map(|kind| (kind, &row.budgets[kind as usize]));
+        Ok(budgets
+            .filter(|(_, budget)| budget.window > 0)
+            .map(|(kind, budget)| {
+                let held =
+                    self.stamps(budget).into_iter().filter(|stamp| !window(budget).is_over(*stamp, now));
+                let (used, limit) = (held.count() as u64, budget.count.into());
+                BudgetUse { kind, used, limit, window: budget.window }
+            })
+            .collect())
+    }
+
+    /// The stamps in a budget's slots.
+    pub(super) fn stamps(&self, budget: &row::Budget) -> Vec<BootNs> {
+        self.slots_of(budget).iter().map(|slot| slot.load(SeqCst)).collect()
+    }
+
+    /// Claims slots of a budget for operations of the past, the latest first, as long as there are free ones.
+    pub(super) fn claim(&self, budget: &row::Budget, mut stamps: Vec<BootNs>, now: BootNs) {
+        stamps.sort_unstable();
+        for slot in self.slots_of(budget) {
+            let Some(stamp) = stamps.last() else { return };
+            let before = slot.load(SeqCst);
+            if window(budget).is_over(before, now)
+                && slot.compare_exchange(before, *stamp, SeqCst, SeqCst).is_ok()
+            {
+                stamps.pop();
+            }
+        }
+    }
+
+    fn slots_of(&self, budget: &row::Budget) -> &[AtomicU64] {
+        let start = budget.base as usize;
+        self.slots.words().get(start..start + budget.count as usize).unwrap_or_default()
+    }
+}
+
+fn window(budget: &row::Budget) -> Window {
+    Window { length: budget.window, not_before: budget.not_before }
+}
+
+fn of_budget(kind: Kind) -> usize {
+    offset_of!(row::Account, budgets) + kind as usize * size_of::<row::Budget>()
+}

@@ -1,0 +1,131 @@
+//! What a generation knows of processes: for whom they act, and which it has stopped.
+
+use std::io;
+
+use agent_common::wire::row;
+
+use super::{
+    error::{MapError, refused},
+    held::HeldCall,
+    state::{LINEAGE, SPARED, State, absent_is_fine, kind},
+};
+use crate::processes::proc::ProcessId;
+
+/// A process that acts for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub(crate) start: u64,
+    pub(crate) account: u32,
+    /// Whether we stopped it.
+    pub(crate) stopped: bool,
+    /// Which of its ancestors were stopped before it was, the parent in bit 0.
+    pub(crate) stopped_ancestors: u32,
+    /// The index of the approval under which it acts; 0 for none.
+    pub(crate) approval: u32,
+}
+
+/// Whether a member was taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adopted {
+    /// It is one now.
+    Now,
+    /// The kernel programs were faster.
+    Before,
+}
+
+impl State {
+    /// Sees to it that a process is never labelled.
+    pub(crate) fn spare(&mut self, pid: u32, start: u64) -> Result<(), MapError> {
+        self.spared.insert(pid, start, 0).map_err(refused(SPARED))
+    }
+
+    /// Makes a process that runs already a member of an account, unless the kernel programs were faster.
+    pub(crate) fn adopt(&mut self, pid: u32, start: u64, account: u32) -> Result<(), MapError> {
+        let row = row::Member { start, account, ..row::Member::default() };
+        self.take_on(pid, row).map(drop)
+    }
+
+    pub(super) fn take_on(&mut self, pid: u32, row: row::Member) -> Result<Adopted, MapError> {
+        const BPF_NOEXIST: u64 = 1;
+        match self.lineage.insert(pid, row, BPF_NOEXIST) {
+            Ok(()) => Ok(Adopted::Now),
+            Err(error) if kind(&error) == Some(io::ErrorKind::AlreadyExists) => Ok(Adopted::Before),
+            Err(source) => Err(refused(LINEAGE)(source)),
+        }
+    }
+
+    /// Writes a member's row, if it is still one.
+    pub(super) fn rewrite(&mut self, pid: u32, row: row::Member) -> Result<(), MapError> {
+        const BPF_EXIST: u64 = 2;
+        absent_is_fine(LINEAGE, self.lineage.insert(pid, row, BPF_EXIST))
+    }
+
+    /// A member that was stopped goes on.
+    pub(crate) fn goes_on(&mut self, pid: u32) -> Result<(), MapError> {
+        match self.row(pid) {
+            Some(row) => self.rewrite(pid, row::Member { stopped_at: 0, ..row }),
+            None => Ok(()),
+        }
+    }
+
+    /// From now on a process acts under an approval, as those do that it starts; 0: under none. Nothing if it has ended.
+    pub(crate) fn act_under(&mut self, process: ProcessId, approval: u32) -> Result<(), MapError> {
+        match self.row(process.pid).filter(|row| row.start == process.start) {
+            Some(row) => self.rewrite(process.pid, row::Member { approval, ..row }),
+            None => Ok(()),
+        }
+    }
+
+    /// The processes of calls, as those that were stopped when their calls began to wait.
+    pub(crate) fn waiting(&self, calls: &[HeldCall]) -> Vec<Member> {
+        let of = |call: &HeldCall| {
+            let HeldCall { process: ProcessId { pid, start }, account, .. } = *call;
+            let known = self.member(pid).filter(|member| member.start == start);
+            let stopped_ancestors = known.map_or(0, |member| member.stopped_ancestors);
+            Member { pid, start, account, stopped: true, stopped_ancestors, approval: 0 }
+        };
+        calls.iter().map(of).collect()
+    }
+
+    /// Takes a process off the list of members.
+    pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
+        absent_is_fine(LINEAGE, self.lineage.remove(&pid))
+    }
+
+    /// Every process that acts for an account. A process that comes or goes meanwhile may be left out.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        self.rows().map(|(pid, row)| Member::of(pid, row)).collect()
+    }
+
+    /// One such process.
+    pub(crate) fn member(&self, pid: u32) -> Option<Member> {
+        self.row(pid).map(|row| Member::of(pid, row))
+    }
+
+    pub(super) fn row(&self, pid: u32) -> Option<row::Member> {
+        self.lineage.get(&pid, 0).ok()
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, row::Member)> {
+        self.lineage.iter().filter_map(Result::ok)
+    }
+}
+
+impl Member {
+    pub(crate) fn id(&self) -> ProcessId {
+        ProcessId { pid: self.pid, start: self.start }
+    }
+
+    fn of(pid: u32, row: row::Member) -> Self {
+        Self {
+            pid,
+            start: row.start,
+            account: row.account,
+            stopped: row.stopped_at != 0,
+            stopped_ancestors: row.stopped_ancestors,
+            approval: row.approval,
+        }
+    }
+}
