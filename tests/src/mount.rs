@@ -52,6 +52,7 @@ impl BpfFs {
     }
 
     /// As an administrator does who does not know what is in it. The host's, if there is one, is unmounted too: for us.
+    #[expect(clippy::unused_self, reason = "there must be one of our own, or it would be the host's")]
     pub fn unmount(&self) -> Result<()> {
         unmount(Self::AT, UnmountFlags::DETACH).context("cannot unmount the BPF file system")?;
         while unmount(Self::AT, UnmountFlags::DETACH).is_ok() {}

@@ -95,8 +95,10 @@ impl State {
 
     /// Sets what happens when an account exceeds a budget: one of [`row::response`].
     pub(crate) fn respond(&self, index: u32, response: u32) {
-        // Its neighbour in the word must be zero.
-        self.accounts.set(index, offset_of!(row::Account, response), u64::from(response));
+        const RESPONSE: u64 = u32::MAX as u64;
+        let Some(word) = self.accounts.word(index, offset_of!(row::Account, response)) else { return };
+        // Its neighbour in the word says what happens without an agent, and only an agent writes either.
+        word.store(word.load(SeqCst) & !RESPONSE | u64::from(response), SeqCst);
     }
 
     /// What happens when an account exceeds a budget, in the policy's word.

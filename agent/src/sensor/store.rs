@@ -56,7 +56,7 @@ pub(crate) fn restore() {
         match restore_one(&directory, &objects) {
             Ok(false) => {}
             Ok(true) => {
-                log::warn!("the pins of generation {name} were gone; the service manager had kept it")
+                log::warn!("the pins of generation {name} were gone; the service manager had kept it");
             }
             Err(error) => {
                 log::error!("generation {name}, which the service manager kept, is lost: {error}");
