@@ -71,12 +71,12 @@ impl Offsets {
         let end = DENTRY_HEAD as u32;
         let mut word = 0;
         while word < words.len() {
-            if words[word] % 8 != 0 || words[word] + 8 > end {
+            if !words[word].is_multiple_of(8) || words[word] + 8 > end {
                 return false;
             }
             word += 1;
         }
-        self.dentry_name_len % 4 == 0
+        self.dentry_name_len.is_multiple_of(4)
             && self.dentry_name_len + 4 <= end
             && self.syscall_args as usize == SYSCALL_DATA
             && self.syscall_ret as usize == SYSCALL_DATA

@@ -94,32 +94,31 @@ fn is_stopped(process: &Process) -> bool {
 /// Whether a member is stopped does not matter: one that was frozen, or waits for a CPU, stops only when it runs next. The
 /// signal to go on takes back one that is still to come.
 fn order(members: &[Member], now: impl Fn(u32) -> Option<Process>) -> Vec<Process> {
-    // With how far above a member each lies at most: whoever is above another has more.
+    // How far above a member it is, at most.
     let mut found: BTreeMap<u32, (u32, Process)> = BTreeMap::new();
-    let mut add = |height: u32, process: Process| {
-        let known = found.entry(process.pid).or_insert((height, process));
-        known.0 = known.0.max(height);
+    let mut add = |above: u32, process: Process| {
+        let known = found.entry(process.pid).or_insert((above, process));
+        known.0 = known.0.max(above);
     };
     for member in members.iter().filter(|member| member.stopped) {
         let Some(process) = now(member.pid).filter(|process| process.start == member.start) else {
             continue;
         };
-        add(0, process);
         let mut parent = process.parent;
+        add(0, process);
         for generation in 0..u32::BITS {
             if parent <= 1 || member.stopped_ancestors >> generation & 1 == 1 {
                 break;
             }
             let Some(ancestor) = now(parent) else { break };
             parent = ancestor.parent;
-            // One that runs may have told another to stop, as sudo's monitor does where there is a terminal.
             if ancestor.stopped {
                 add(generation + 1, ancestor);
             }
         }
     }
-    let mut ordered: Vec<_> = found.into_values().collect();
-    ordered.sort_by_key(|(height, process)| (Reverse(*height), process.pid));
+    let mut ordered: Vec<(u32, Process)> = found.into_values().collect();
+    ordered.sort_by_key(|(above, process)| (Reverse(*above), process.pid));
     ordered.into_iter().map(|(_, process)| process).collect()
 }
 
@@ -161,9 +160,9 @@ mod tests {
 
     /// As under script: sudo, which has stopped itself, its monitor, which has not, and rm.
     #[test]
-    fn a_running_parent_is_passed_over() {
+    fn a_wrapper_behind_one_that_runs_goes_on_first() {
         let running = Process { stopped: false, ..process(60, 70) };
-        check(&[member(50, 0)], &[process(50, 60), running, process(70, 10)], &[70, 50]);
+        check(&[member(50, 0)], &[process(50, 60), running, process(70, 80), process(80, 10)], &[80, 70, 50]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) struct State {
     pub(crate) approvals: Approvals,
     /// Directories that were moved out of their trees.
     pub(super) moved: MovedDirectories,
+    heartbeat: Shared,
 }
 
 impl State {
