@@ -126,7 +126,8 @@ pub fn entry(tid: u32, desk: Desk) -> Option<(&'static mut Pending, bool)> {
         return Some((unsafe { &mut *own }, true));
     }
     let draft = &mut desk.scratch()?.pending;
-    let _ = PENDING.insert(tid, &*draft, u64::from(BPF_NOEXIST)); // full: the look-up tells
+    let entry: &Pending = draft; // by reference: a copy would fill the stack
+    let _ = PENDING.insert(tid, entry, u64::from(BPF_NOEXIST)); // full: the look-up tells
     match PENDING.get_ptr_mut(tid) {
         // SAFETY: see above.
         Some(own) => Some((unsafe { &mut *own }, true)),

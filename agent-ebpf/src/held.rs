@@ -82,7 +82,8 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
         Some(true) => false,
         Some(false) => return REFUSED,
         None => {
-            if HELD.insert(actor.tid(), &*draft, u64::from(BPF_ANY)).is_err() {
+            let entry: &Held = draft; // by reference: a copy would fill the stack
+            if HELD.insert(actor.tid(), entry, u64::from(BPF_ANY)).is_err() {
                 count(Counter::HeldFull);
                 return REFUSED;
             }

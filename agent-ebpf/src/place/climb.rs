@@ -159,6 +159,7 @@ extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
 fn look_for_approval(desk: Desk) {
     let Some(scratch) = desk.scratch() else { return };
     let Scratch { approval, root, fold, .. } = *scratch;
+    // SAFETY: whether there is an entry, not what it holds.
     if approval != 0 && unsafe { DIRECTORIES.get(DirectoryKey { key: fold.key(), root, approval }) }.is_some()
     {
         scratch.approved = 1;

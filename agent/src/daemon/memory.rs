@@ -3,14 +3,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use crate::enforcer::freezer::Stopped;
 
@@ -61,16 +59,22 @@ impl Memory {
         }
         // Also if it fails: it is tried again when there is something new, not for each input.
         self.written.clone_from(&now);
-        let directory = self.file.parent().context("the file is in a directory")?;
-        let mut file = NamedTempFile::new_in(directory)?;
-        file.write_all(&serde_json::to_vec(&now)?)?;
-        file.persist(&self.file)?;
-        Ok(())
+        // Always the same name: what a daemon leaves that is killed meanwhile, the next one replaces or removes.
+        let part = self.part();
+        fs::write(&part, serde_json::to_vec(&now)?)
+            .with_context(|| format!("cannot write {}", part.display()))?;
+        fs::rename(&part, &self.file).with_context(|| format!("cannot rename {}", part.display()))
+    }
+
+    fn part(&self) -> PathBuf {
+        self.file.with_extension("part")
     }
 
     /// Nothing is left to be known.
     pub(crate) fn forget(&self) {
-        let _ = fs::remove_file(&self.file); // fails only if it was never written
+        for file in [&self.file, &self.part()] {
+            let _ = fs::remove_file(file); // fails only if it was never written
+        }
     }
 }
 

@@ -205,7 +205,9 @@ impl Incident {
     pub(crate) fn keeps(&self, now: BootNs) -> Option<Standing> {
         match self.stage {
             Stage::Held => Some(Standing { phase: Phase::Tripped, until: NEVER }),
-            Stage::Denied => Some(Standing { phase: Phase::Denied, until: now.saturating_add(QUIET) }),
+            Stage::Denied | Stage::Ending { verb: Verb::Deny, .. } => {
+                Some(Standing { phase: Phase::Denied, until: now.saturating_add(QUIET) })
+            }
             _ => None,
         }
     }

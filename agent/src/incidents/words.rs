@@ -22,8 +22,12 @@ pub(super) fn what(incident: &Incident) -> String {
                 .collect();
             let tree = incident.acts.iter().find_map(|act| act.tree.as_ref());
             let place = tree.map(|tree| format!(" in {tree}")).unwrap_or_default();
-            let whole = if *whole { ", a whole tree at once" } else { "" };
-            format!("{} in {}{place}{whole}", counts.join(", "), span(incident.last - incident.opened))
+            let whole = whole.then(|| "a whole tree at once".to_owned());
+            if counts.is_empty() {
+                return format!("{}{place}", whole.unwrap_or_else(|| "nothing yet".to_owned()));
+            }
+            let did = format!("{} in {}{place}", counts.join(", "), span(incident.last - incident.opened));
+            [Some(did), whole].into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
     }
 }

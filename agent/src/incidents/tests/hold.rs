@@ -309,6 +309,21 @@ fn a_freeze_by_hand_keeps_the_account_when_what_waits_is_approved() {
     assert!(matches!(&effects[..], [Effect::Approve { arm: false, .. }]), "{effects:?}");
 }
 
+/// What is frozen cannot hear of it before it is thawed.
+#[test]
+fn a_denial_that_is_under_way_outlasts_a_freeze() {
+    let mut scene = waiting();
+    scene.freeze(Target::Account(ACCOUNT.to_owned()), None);
+    scene.froze(ID + 1);
+    scene.frozen(ID + 1, 1);
+    scene.ask(deny());
+    let effects = scene.ask(Request::Thaw { incident: Some(ID + 1), reason: reason() });
+    let denied =
+        |effect: &Effect| matches!(effect, Effect::Stand { standing, .. } if standing.phase == Phase::Denied);
+    assert!(effects.iter().any(denied), "{effects:?}");
+    assert!(effects.contains(&Effect::Thaw { incident: ID + 1, account: None }), "{effects:?}");
+}
+
 /// Else whoever thaws the freeze would decide about what waits.
 #[test]
 fn a_thaw_decides_nothing_about_what_waits_for_another() {
