@@ -22,8 +22,29 @@ const ENDED: &str = "guest: ended with ";
 const COMPLAINTS: [&str; 6] =
     ["Kernel panic", "BUG:", "WARNING:", "Oops", "soft lockup", "self-detected stall"];
 
+/// How often a kernel is booted that does not get as far as our first process.
+const ATTEMPTS: u32 = 3;
+
 /// Boots, shows each line that the errand says to `see`, and waits for the end: the errand's exit status.
+///
+/// A kernel that is hurt before anything of ours has run was hurt by its emulator: with several threads QEMU now and then lets one
+/// processor run into the middle of an instruction that another is just exchanging. That is said, and tried again.
 pub(super) fn boot(kernel: &Kernel, disk: &Path, console: &Path, mut see: impl FnMut(&str)) -> Result<u8> {
+    for _ in 1..ATTEMPTS {
+        let mut has_begun = false;
+        let ended = boot_once(kernel, disk, console, |line| {
+            has_begun = true;
+            see(line);
+        });
+        match ended {
+            Err(error) if !has_begun => println!("vm: did not come to our first process, again: {error:#}"),
+            ended => return ended,
+        }
+    }
+    boot_once(kernel, disk, console, see)
+}
+
+fn boot_once(kernel: &Kernel, disk: &Path, console: &Path, mut see: impl FnMut(&str)) -> Result<u8> {
     // A log of another run must not be taken for this one's.
     File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
     let mut ended = None;

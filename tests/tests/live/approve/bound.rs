@@ -97,14 +97,19 @@ fn though_that_was_approved_only_once(crowd: &mut Crowd, at: usize) -> Result<()
 
 fn path_is_rewritten(crowd: &mut Crowd, at: usize, way: &[&str]) -> Result<()> {
     with_a_link(&crowd.parties[at])?;
-    let mut job = crowd.parties[at].hand(&["rewrite", &BUDGET.to_string(), "seen/f0000", "unseen/f0000"])?;
+    // In the directory that is shown: what is shown is all that an approval reaches.
+    let party = &crowd.parties[at];
+    let words = ["rewrite", &BUDGET.to_string(), "f0020", "../unseen/f0000"];
+    let mut command = party.ground.hand_command(&party.account, &words)?;
+    command.current_dir(party.file("seen"));
+    let mut job = Job::start(command)?;
     let held = crowd.daemon.held_of(&format!("a{at}"))?;
     until_stopped(held.pid)?;
     job.tell("go")?;
     job.until_says("rewritten")?;
     another_hold(crowd, &held, way)?;
     let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
-    ensure!((missing("seen"), missing("unseen")) == (0, 0), "{} {}", missing("seen"), missing("unseen"));
+    ensure!((missing("seen"), missing("unseen")) == (BUDGET, 0), "{} {}", missing("seen"), missing("unseen"));
     drop(job);
     Ok(())
 }
