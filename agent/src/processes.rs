@@ -5,4 +5,5 @@ pub(crate) mod lineage;
 pub(crate) mod never_touch;
 pub(crate) mod proc;
 pub(crate) mod target;
+pub(crate) mod thread;
 pub(crate) mod view;

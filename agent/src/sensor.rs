@@ -18,6 +18,7 @@ mod objects;
 mod pins;
 mod predecessor;
 mod probes;
+mod quiet;
 mod shared;
 mod state;
 mod store;
@@ -27,8 +28,10 @@ pub(crate) use accounts::BudgetUse;
 pub(crate) use approvals::{Approval, Directory as ApprovedDirectory};
 pub(crate) use decode::{Act, LONGEST_PATH, Record, What};
 #[cfg(test)]
+pub(crate) use error::MapError;
+#[cfg(test)]
 pub(crate) use held::HeldName;
-pub(crate) use held::{HeldCall, HeldNow};
+pub(crate) use held::{HeldCall, HeldNow, Judged, Waiting};
 pub(crate) use kernel::Kernel;
 pub(crate) use load::load;
 pub(crate) use manifest::Manifest;
@@ -36,6 +39,7 @@ pub(crate) use members::Member;
 pub(crate) use objects::Objects;
 pub(crate) use pins::{Directory, clean_up};
 pub(crate) use predecessor::Predecessor;
+pub(crate) use quiet::until_programs_have_ended;
 pub(crate) use state::State;
 pub(crate) use store::{hand_over, restore, take_back};
 pub(crate) use take_over::{Heirs, TakenOver};

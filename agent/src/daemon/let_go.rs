@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::generation::Generation;
 use crate::{
     enforcer::release::Release,
-    sensor::{Directory, Objects, Predecessor, State, clean_up, take_back},
+    sensor::{Directory, Objects, Predecessor, State, clean_up, take_back, until_programs_have_ended},
 };
 
 /// How long what is held is given to go on, before the programs are detached that would say so.
@@ -55,12 +54,8 @@ pub(crate) fn release_all() -> Result<Vec<u32>> {
 fn all_go_on(states: &[&State]) -> Vec<u32> {
     states.iter().for_each(|state| state.observe());
     let mut released: Vec<u32> = states.iter().flat_map(|state| go_on(state)).collect();
-    // A program that was just running may have stopped one more. Programs run with preemption off, and this waits until every
-    // CPU has been through a point where it is on:
-    // https://github.com/torvalds/linux/blob/v6.12/kernel/sched/membarrier.c#L620
-    if let Err(error) = membarrier(MembarrierCommand::Global) {
-        log::warn!("cannot wait for kernel programs that are just running: {error}");
-    }
+    // A program that was just running may have stopped one more.
+    until_programs_have_ended();
     released.extend(states.iter().flat_map(|state| go_on(state)));
     released.sort_unstable();
     released.dedup();
@@ -73,7 +68,7 @@ fn go_on(state: &State) -> Vec<u32> {
     let calls = state.held.all();
     let waiting = state.waiting(&calls);
     let all = [state.members(), waiting.clone()].concat();
-    let (going, left) = Release::plan(&all).wake(&calls, &waiting, |call| state.held.has(call), LONGEST);
+    let (going, left) = Release::plan(&all).wake(&calls, &waiting, &state.held, LONGEST);
     for call in left {
         log::error!(
             "thread {} of process {} has not heard that it may go on; if it stays stopped: kill -CONT {1}",

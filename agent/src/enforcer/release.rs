@@ -7,6 +7,7 @@
 //! One pass is not enough: a wrapper that goes on may only now learn that its child had stopped, and stop itself. So the
 //! release looks again until nothing that it continued is stopped any more.
 
+mod abandoned;
 mod wake;
 
 pub(crate) use wake::DECIDED;

@@ -46,6 +46,8 @@ pub(crate) struct Stat {
     pub(crate) start: u64,
     /// A thread of the kernel's own, which runs no program.
     pub(crate) kernel_thread: bool,
+    /// How long it was at work in its own program, in clock ticks.
+    pub(crate) user_time: u64,
     threads: u32,
 }
 
@@ -65,6 +67,11 @@ impl Stat {
 /// The stat line of whichever process has the pid now.
 pub(crate) fn stat(pid: u32) -> Option<Stat> {
     parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The same of one thread.
+pub(crate) fn stat_of_thread(pid: u32, tid: u32) -> Option<Stat> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).ok()?)
 }
 
 /// One process.
@@ -102,9 +109,10 @@ fn parse(line: &str) -> Option<Stat> {
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let flags: u32 = fields.nth(4)?.parse().ok()?;
-    let threads = fields.nth(10)?.parse().ok()?;
+    let user_time = fields.nth(4)?.parse().ok()?;
+    let threads = fields.nth(5)?.parse().ok()?;
     let start = fields.nth(1)?.parse().ok()?;
-    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0, threads })
+    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0, user_time, threads })
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -117,11 +125,10 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1000 10";
-        assert_eq!(
-            parse(line),
-            Some(Stat { state: 'T', parent: 7, start: 12345, kernel_thread: false, threads: 1 })
-        );
+        let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 31 2 0 0 20 0 1 0 12345 1000 10";
+        let (parent, start) = (7, 12345);
+        let stat = Stat { state: 'T', parent, start, kernel_thread: false, user_time: 31, threads: 1 };
+        assert_eq!(parse(line), Some(stat));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use aya::maps::{HashMap, IterableMap as _, Map, MapData};
 use super::{
     decode::path,
     error::{MapError, refused},
+    quiet::until_programs_have_ended,
     state::{absent_is_fine, again},
 };
 use crate::processes::proc::ProcessId;
@@ -68,6 +69,60 @@ impl HeldCall {
     }
 }
 
+/// How often a call was judged: as long as this stays the same, it was not judged again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    counts_from: BootNs,
+    judged: u32,
+}
+
+#[cfg(test)]
+impl Judged {
+    pub(crate) const NEVER: Self = Self::times(0);
+
+    pub(crate) const fn times(judged: u32) -> Self {
+        Self { counts_from: 0, judged }
+    }
+}
+
+/// How it stands with calls that wait.
+pub(crate) trait Waiting {
+    /// How often this call was judged; none if it waits no more: a later one of the same thread is another.
+    fn judged(&self, call: &HeldCall) -> Option<Judged>;
+
+    /// Its thread will not make this call again: it waits no more.
+    ///
+    /// Should the thread begin to wait with another call at this moment, it is that one's row which is removed, and nobody would
+    /// continue the thread. So whoever says this continues it once more: when this returns, the program that wrote the row has
+    /// stopped the thread, which is then judged again and waits with a row of its own.
+    fn give_up(&self, call: &HeldCall) -> Result<(), MapError>;
+}
+
+impl Waiting for HeldCalls {
+    fn judged(&self, call: &HeldCall) -> Option<Judged> {
+        let row = self.0.get(&call.tid, 0).ok().filter(|row| is(row, call))?;
+        Some(Judged { counts_from: row.counts_from, judged: row.judged })
+    }
+
+    fn give_up(&self, call: &HeldCall) -> Result<(), MapError> {
+        if self.judged(call).is_some() {
+            absent_is_fine(HELD, self.again()?.0.remove(&call.tid))?;
+            until_programs_have_ended();
+        }
+        Ok(())
+    }
+}
+
+impl Waiting for HeldNow {
+    fn judged(&self, call: &HeldCall) -> Option<Judged> {
+        self.now().judged(call)
+    }
+
+    fn give_up(&self, call: &HeldCall) -> Result<(), MapError> {
+        self.now().give_up(call)
+    }
+}
+
 /// The calls that wait in the generation in force, whichever that is: for threads that outlive one.
 #[derive(Clone)]
 pub(crate) struct HeldNow(Arc<Mutex<HeldCalls>>);
@@ -82,11 +137,6 @@ impl HeldNow {
     pub(crate) fn follow(&self, held: &HeldCalls) -> Result<(), MapError> {
         *self.now() = held.again()?;
         Ok(())
-    }
-
-    /// As [`HeldCalls::has`].
-    pub(crate) fn has(&self, call: &HeldCall) -> bool {
-        self.now().has(call)
     }
 
     /// As [`HeldCalls::waits`].
@@ -120,11 +170,6 @@ impl HeldCalls {
     /// Every one. A call that comes or goes meanwhile may be left out.
     pub(crate) fn all(&self) -> Vec<HeldCall> {
         self.0.iter().filter_map(Result::ok).map(|(tid, row)| HeldCall::of(tid, &row)).collect()
-    }
-
-    /// Whether this call waits still: a later one of the same thread is another.
-    pub(crate) fn has(&self, call: &HeldCall) -> bool {
-        self.0.get(&call.tid, 0).is_ok_and(|row| is(&row, call))
     }
 
     /// Whether a thread waits, in whichever call.

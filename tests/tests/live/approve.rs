@@ -1,5 +1,6 @@
 //! What an approval lets through, and what it does not.
 
+mod abandoned;
 mod bound;
 mod orders;
 mod time;

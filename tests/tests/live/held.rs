@@ -110,10 +110,27 @@ fn a_release_does_not_wait_for_ever() -> Result<()> {
     let job = stage.shell("read go")?;
     daemon.joined(job.pid())?;
     daemon.kill()?;
+    stop(&job)?;
     Held::of(&generations()?[0])?.add(&job)?;
     let said = tests::release()?;
     assert!(said.contains("has not heard that it may go on"), "{said}");
     assert_eq!(generations()?, [] as [&Path; 0]);
+    Ok(())
+}
+
+/// Nobody judges such a call again: it runs, though its call should wait.
+#[test]
+fn a_call_that_is_given_up_waits_no_more() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let goes_on = stage.shell("read go")?;
+    stage.shell("exec rm -f *")?.until_stopped()?;
+    daemon.burst()?;
+    let mut held = Held::of(&generations()?[0])?;
+    held.add(&goes_on)?;
+    let thawed = decide(&["thaw", "1"])?;
+    assert_eq!(thawed["left_alone"], serde_json::json!([]), "{thawed}");
+    assert!(!held.has(&goes_on));
     Ok(())
 }
 
@@ -128,6 +145,7 @@ fn a_decision_is_carried_out_across_a_reload() -> Result<()> {
         Event::Burst(_) => Some("1"),
         _ => None,
     })?;
+    stop(&waits)?;
     Held::of(&generations()?[0])?.add(&waits)?;
     let decided =
         |event: &Event| matches!(event, Event::Decided { verb, .. } if verb == "thaw").then_some(());

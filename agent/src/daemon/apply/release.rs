@@ -170,7 +170,7 @@ impl Agent {
         let held = self.held.clone();
         let sender = self.finished.0.clone();
         thread::spawn(move || {
-            let (going, left) = release.wake(&calls, &members, |call| held.has(call), DECIDED);
+            let (going, left) = release.wake(&calls, &members, &held, DECIDED);
             done.left_alone.extend(left.iter().map(still_waits));
             say(&sender, done);
             going.settle(|| !calls.iter().any(|call| held.waits(call.tid)));

@@ -1,12 +1,16 @@
 //! Wakes calls that wait in the kernel. One signal is not enough: sent after a program has decided that the call waits and
-//! before it has stopped the process, it is lost. So it is repeated until the kernel programs have judged the call again.
+//! before it has stopped the process, it is lost. So it is repeated until the kernel programs have judged the call again, or its
+//! thread has given it up.
 
 use std::time::{Duration, Instant};
 
-use super::{Going, Release};
+use super::{Going, Release, abandoned::Watched};
 use crate::{
-    processes::proc::{self, Process},
-    sensor::{HeldCall, Member},
+    processes::{
+        proc::{self, Process},
+        thread::Doing,
+    },
+    sensor::{HeldCall, Member, Waiting},
 };
 
 /// The first wait between two signals, which doubles.
@@ -17,32 +21,66 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub(crate) const DECIDED: Duration = Duration::from_mins(10);
 
 impl Release {
-    /// Continues each, again and again until no call is among those that `wait`, or its thread has ended; for so long at most.
-    /// `members` are the processes of the calls. What was continued, and the calls that still wait.
+    /// Continues each, again and again until no call is among those that are `waiting`, or its thread has ended or given it up;
+    /// for so long at most. `members` are the processes of the calls. What was continued, and the calls that still wait.
     #[expect(clippy::disallowed_methods, reason = "called where nothing else is kept waiting")]
     pub(crate) fn wake(
         self,
         calls: &[HeldCall],
         members: &[Member],
-        waits: impl Fn(&HeldCall) -> bool,
+        waiting: &impl Waiting,
         longest: Duration,
     ) -> (Going, Vec<HeldCall>) {
         let began = Instant::now();
+        let mut left: Vec<Watched<'_>> = calls.iter().map(Watched::new).collect();
+        // In what they are stopped.
+        left.iter_mut().for_each(|watched| drop(look(watched, waiting, began)));
         let mut going = self.begin();
-        let mut left: Vec<&HeldCall> = calls.iter().collect();
         let mut pause = FIRST;
         loop {
-            left.retain(|call| waits(call) && is_there(call));
+            let of = |call: &HeldCall| {
+                members.iter().filter(|member| member.id() == call.process).copied().collect::<Vec<_>>()
+            };
+            left.retain_mut(|watched| {
+                let now = look(watched, waiting, began);
+                if matches!(now, Now::GivenUp) {
+                    forget(watched.call, waiting);
+                    going.add(Self::plan(&of(watched.call)).begin());
+                }
+                matches!(now, Now::Waits)
+            });
             if left.is_empty() || began.elapsed() > longest {
-                return (going, left.into_iter().cloned().collect());
+                return (going, left.into_iter().map(|watched| watched.call.clone()).collect());
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST);
-            let of_left = |member: &&Member| left.iter().any(|call| call.process == member.id());
-            let again: Vec<Member> = members.iter().filter(of_left).copied().collect();
+            let again: Vec<Member> = left.iter().flat_map(|watched| of(watched.call)).collect();
             // A wrapper may have stopped itself only now.
             going.add(Self::plan(&again).begin());
         }
+    }
+}
+
+/// How it stands with a call.
+enum Now {
+    Waits,
+    /// It was judged again, or its thread has ended.
+    Decided,
+    GivenUp,
+}
+
+fn look(watched: &mut Watched<'_>, waiting: &impl Waiting, began: Instant) -> Now {
+    let call = watched.call;
+    let doing = || Doing::look(call.process.pid, call.tid).filter(|_| is_there(call));
+    let Some((judged, doing)) = waiting.judged(call).and_then(|judged| Some((judged, doing()?))) else {
+        return Now::Decided;
+    };
+    if watched.gives_up(judged, doing, began.elapsed()) { Now::GivenUp } else { Now::Waits }
+}
+
+fn forget(call: &HeldCall, waiting: &impl Waiting) {
+    if let Err(error) = waiting.give_up(call) {
+        log::error!("thread {} has given its call up, and is shown as if it waited: {error}", call.tid);
     }
 }
 
@@ -57,10 +95,9 @@ impl Going {
     }
 }
 
+/// Whether the process is still the one whose call it was.
 fn is_there(call: &HeldCall) -> bool {
-    let HeldCall { tid, process, .. } = call;
-    std::fs::exists(format!("/proc/{}/task/{tid}", process.pid)).unwrap_or(true)
-        && proc::stat(process.pid).is_some_and(|now| now.start == process.start)
+    proc::stat(call.process.pid).is_some_and(|now| now.start == call.process.start)
 }
 
 #[cfg(test)]
@@ -71,15 +108,32 @@ mod tests {
     use rustix::process::Signal;
 
     use super::*;
-    use crate::{enforcer::pidfd::Handle, processes::proc::ProcessId};
+    use crate::{
+        enforcer::pidfd::Handle,
+        processes::proc::ProcessId,
+        sensor::{Judged, MapError},
+    };
 
-    fn call(process: ProcessId) -> HeldCall {
+    pub(super) fn call(process: ProcessId) -> HeldCall {
         let (path, names) = (Vec::new(), Vec::new());
         HeldCall { tid: process.pid, process, account: 1, at: 1, kinds: Kinds::NONE, path, names }
     }
 
     fn member(ProcessId { pid, start }: ProcessId) -> Member {
         Member { pid, start, account: 1, stopped: true, stopped_ancestors: 0, approval: 0 }
+    }
+
+    /// Calls wait as long as this says so, at each look.
+    struct While<F>(F);
+
+    impl<F: Fn() -> bool> Waiting for While<F> {
+        fn judged(&self, _: &HeldCall) -> Option<Judged> {
+            (self.0)().then_some(Judged::NEVER)
+        }
+
+        fn give_up(&self, call: &HeldCall) -> Result<(), MapError> {
+            panic!("{call:?} was not given up")
+        }
     }
 
     /// Stops it again, as a program does that decided before it heard of the decision.
@@ -90,14 +144,15 @@ mod tests {
         let handle = Handle::open(id).expect("the child");
         handle.signal(Signal::STOP).expect("a signal");
         let looks = Cell::new(0);
-        let waits = |_: &HeldCall| {
+        let waits = || {
             looks.set(looks.get() + 1);
-            if looks.get() < 3 {
+            if looks.get() < 4 {
                 handle.signal(Signal::STOP).expect("a signal");
             }
-            looks.get() < 4 || proc::process(id.pid).expect("the child").stopped
+            looks.get() < 5 || proc::process(id.pid).expect("the child").stopped
         };
-        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], waits, DECIDED);
+        let (going, left) =
+            Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], &While(waits), DECIDED);
         let stopped = proc::process(id.pid).expect("the child").stopped;
         handle.signal(Signal::KILL).expect("a signal");
         child.wait().expect("its status");
@@ -110,14 +165,16 @@ mod tests {
         let mut child = Command::new("true").spawn().expect("true");
         let id = proc::process(child.id()).expect("the child").id();
         child.wait().expect("its status");
-        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], |_| true, DECIDED);
+        let always = While(|| true);
+        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], &always, DECIDED);
         assert_eq!((going.pids().count(), left), (0, Vec::new()));
     }
 
     #[test]
-    fn a_call_that_never_goes_on_is_given_up() {
+    fn a_call_that_never_goes_on_is_left() {
         let id = proc::process(std::process::id()).expect("we").id();
-        let (going, left) = Release::plan(&[]).wake(&[call(id)], &[], |_| true, Duration::from_millis(20));
+        let longest = Duration::from_millis(20);
+        let (going, left) = Release::plan(&[]).wake(&[call(id)], &[], &While(|| true), longest);
         assert_eq!((going.pids().count(), left), (0, vec![call(id)]));
     }
 }
