@@ -241,7 +241,7 @@ fn describe(actor: &Actor, pending: &Pending, desk: Desk) -> Option<&'static mut
     held.judged = 0;
     held.pass = 0;
     held.text_len = pending.text_len.min(TEXT_LEN as u32);
-    held.reserved = 0;
+    held.parent = read::current().follow(OFFSETS.task_real_parent()).field(OFFSETS.task_tgid());
     held.text = pending.text;
     describe_name(&mut held.names[0], &pending.ends[0], &pending.paths[0]);
     describe_name(&mut held.names[1], &pending.ends[1], &pending.paths[1]);

@@ -10,8 +10,9 @@ mod request;
 mod tests;
 
 pub(crate) use answer::{
-    AccountView, Act, Answer, BudgetView, HeldView, IncidentDetail, IncidentSummary, LeftAlone, Mode, Moved,
-    PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested, Whois, Why,
+    Above, AccountView, Act, Answer, BudgetView, HeldView, IncidentDetail, IncidentSummary, LeftAlone, Mode,
+    Moved, Named, PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested, Whereabouts, Whois,
+    Why,
 };
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};

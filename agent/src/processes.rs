@@ -1,5 +1,6 @@
 //! Processes as /proc shows them.
 
+pub(crate) mod above;
 pub(crate) mod cgroup;
 pub(crate) mod lineage;
 pub(crate) mod never_touch;

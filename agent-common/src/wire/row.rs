@@ -137,8 +137,8 @@ pub struct Held {
     pub pass: u32,
     /// How many bytes of `text` are used.
     pub text_len: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// The process that its process is the child of, as it began to wait.
+    pub parent: u32,
     /// What it would do it to.
     pub names: [HeldName; 2],
     /// The first name as a path below its root, cut off where it is longer.

@@ -206,6 +206,35 @@ pub(crate) struct HeldView {
     pub(crate) tree: Option<Bytes>,
     pub(crate) pid: u32,
     pub(crate) tid: u32,
+    /// Who started the process and does not simply wait for it, if anybody.
+    pub(crate) above: Option<Above>,
+}
+
+/// What a process does that has started a held one, or what it runs in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Above {
+    #[serde(flatten)]
+    pub(crate) process: Named,
+    pub(crate) whereabouts: Whereabouts,
+    /// What it has started since the call waits, as far as that runs.
+    pub(crate) started: Vec<Named>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Whereabouts {
+    /// It has heard that the held process has stopped, and did not stop with it: a shell that controls jobs goes on with its next
+    /// line.
+    GoesOn,
+    /// It has ended since: nobody waits for the held process.
+    Ended,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Named {
+    pub(crate) pid: u32,
+    /// Empty if it has ended.
+    pub(crate) comm: Bytes,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

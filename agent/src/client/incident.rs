@@ -1,6 +1,6 @@
 //! `burstguard incident ID`: what happened, what happens if nobody decides, what to type.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use clap::Args;
 
@@ -9,7 +9,10 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, count, head},
 };
-use crate::api::{Act, Decision, IncidentDetail, IncidentSummary, ProcessView, State, Verb};
+use crate::api::{
+    Above, Act, Bytes, Decision, HeldView, IncidentDetail, IncidentSummary, ProcessView, State, Verb,
+    Whereabouts,
+};
 
 /// How many acts, and how many processes, fit a screen.
 const SHOWN: usize = 10;
@@ -44,6 +47,7 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
     part(&mut text, "who", processes(&incident.processes));
     part(&mut text, "when", acts(incident).into_iter().chain(waiting(incident)));
+    part(&mut text, "but", not_waited_for(incident));
     part(&mut text, "also", also(summary));
     part(&mut text, "decided", incident.decisions.iter().map(|decision| decided(screen, decision)));
     part(&mut text, "else", undecided(summary));
@@ -80,6 +84,33 @@ fn waiting(incident: &IncidentDetail) -> Vec<String> {
         format!("{} {} {kinds} {}{tree} by {}", since(after), bad("HELD"), held.path, held.pid)
     });
     shorten(lines.collect(), incident.held.len())
+}
+
+/// That whoever has started a held process does not simply wait for it: once for each process.
+fn not_waited_for(incident: &IncidentDetail) -> BTreeSet<String> {
+    let one = |held: &HeldView| {
+        let Above { process: above, whereabouts, started } = held.above.as_ref()?;
+        let process = incident.processes.iter().find(|process| process.pid == held.pid);
+        let name = process.map_or_else(|| held.pid.to_string(), |process| named(&process.comm, held.pid));
+        let who = named(&above.comm, above.pid);
+        let started: Vec<_> = started.iter().map(|child| named(&child.comm, child.pid)).collect();
+        Some(match whereabouts {
+            Whereabouts::Ended => {
+                format!("process {}, which had started {name}, has ended: nobody waits for {name}", above.pid)
+            }
+            Whereabouts::GoesOn if started.is_empty() => {
+                format!("{who} has heard that {name} stopped, and did not stop with it: it may have gone on")
+            }
+            Whereabouts::GoesOn => {
+                format!("{who} has gone on without {name}: since then it has started {}", started.join(", "))
+            }
+        })
+    };
+    incident.held.iter().filter_map(one).collect()
+}
+
+fn named(comm: &Bytes, pid: u32) -> String {
+    format!("{comm} {pid}")
 }
 
 /// What happens if nobody decides; an end that is set is in the first line.

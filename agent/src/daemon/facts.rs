@@ -12,7 +12,7 @@ use agent_common::{
 use jiff::{Timestamp, ToSpan as _};
 
 use super::tier::Chosen;
-use crate::api::ProcessView;
+use crate::api::{Above, ProcessView};
 use crate::policy::Hold;
 use crate::processes::proc::ProcessId;
 use crate::sensor::{Approval, BudgetUse, HeldCall};
@@ -90,6 +90,8 @@ pub(crate) struct ProcessFacts {
     pub(crate) view: ProcessView,
     /// The account that it acts for.
     pub(crate) account: Option<String>,
+    /// Who started it and does not simply wait for it; looked up of a held one, for whoever asks for its incident.
+    pub(crate) above: Option<Above>,
     /// Why it is never frozen or killed, if so.
     pub(crate) spared: Option<&'static str>,
 }

@@ -1,6 +1,9 @@
 //! What the agent looks up before it decides: the kernel's maps, /proc, the policy's files.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use agent_common::wire::row::MAX_MEMBERS;
 use anyhow::{Context as _, Result};
@@ -12,17 +15,18 @@ use super::{
     facts::{Facts, ProcessFacts},
 };
 use crate::{
-    api::{ProcessView, Request, Responder, Target},
+    api::{Above, ProcessView, Request, Responder, Target},
     clock::boot_now,
     control::{Call, Caller},
     metrics::{self, MapFill},
     policy::{Role, Roles},
     processes::{
+        above::above,
         never_touch::NeverTouch,
         proc::{self, Process, ProcessId},
         view::view,
     },
-    sensor::Member,
+    sensor::{HeldCall, Member},
 };
 
 /// How many ancestors are shown.
@@ -83,7 +87,13 @@ impl Agent {
         let never_touch = NeverTouch::new();
         let facts = self.gather_facts()?;
         let held = facts.accounts.iter().flat_map(|account| &account.held);
-        let held: HashSet<ProcessId> = held.map(|held| held.call.process).collect();
+        let held: HashMap<ProcessId, &HeldCall> = held.map(|held| (held.call.process, &held.call)).collect();
+        let about = about.iter().map(|process| {
+            let known = self.process_facts(process, held.contains_key(&process.id()), &never_touch);
+            let call = held.get(&process.id()).filter(|_| matches!(request, Request::Incident(_)));
+            ProcessFacts { above: call.and_then(|call| self.above(process, call)), ..known }
+        });
+        let about = about.collect();
         let asked = Asked {
             call: number,
             by: responder(caller),
@@ -91,8 +101,8 @@ impl Agent {
             rights,
             acts_for,
             request: request.clone(),
+            about,
             facts: Arc::new(facts),
-            about: about.iter().map(|process| self.process_facts(process, &held, &never_touch)).collect(),
             askers: proc::ancestors(caller.pid).map(|process| process.pid).chain([caller.pid]).collect(),
         };
         Ok(caller.is_there().then_some(asked))
@@ -104,24 +114,23 @@ impl Agent {
         (start == caller.start).then(|| account.to_owned())
     }
 
-    fn process_facts(
-        &self,
-        process: &Process,
-        held: &HashSet<ProcessId>,
-        never_touch: &NeverTouch,
-    ) -> ProcessFacts {
+    fn process_facts(&self, process: &Process, held: bool, never_touch: &NeverTouch) -> ProcessFacts {
         let generation = &self.in_force.generation;
         let member = generation.kernel.member(process.pid).filter(|member| member.start == process.start);
         let account = member.and_then(|member| generation.names().account(member.account));
         ProcessFacts {
             id: process.id(),
-            view: ProcessView {
-                held: held.contains(&process.id()),
-                ..view(process, member.is_some_and(|member| member.stopped))
-            },
+            view: ProcessView { held, ..view(process, member.is_some_and(|member| member.stopped)) },
             account: account.map(str::to_owned),
+            above: None,
             spared: never_touch.spares(process.pid),
         }
+    }
+
+    /// Who has started a process that is held, and does not simply wait for it.
+    fn above(&self, process: &Process, call: &HeldCall) -> Option<Above> {
+        let member = self.in_force.generation.kernel.member(process.pid)?;
+        above(process, call.parent, member.stopped_ancestors, call.at)
     }
 
     /// The freezes that the daemon before has left.

@@ -117,6 +117,7 @@ mod tests {
         let call = HeldCall {
             tid: 7,
             process: ProcessId { pid: 7, start: 1 },
+            parent: 1,
             account: 1,
             at: 1,
             kinds: Kinds::NONE,

@@ -173,7 +173,7 @@ impl Incidents {
         Ok(Answer::Incident(Box::new(IncidentDetail {
             summary: Self::summary(incident, facts),
             acts: acts.collect(),
-            held: held(incident, facts),
+            held: held(incident, facts, &about),
             kinds: counted(incident).map(|(kind, count)| (kind.word().to_owned(), count)).collect(),
             processes: about.into_iter().map(|process| process.view).collect(),
             decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
@@ -193,7 +193,7 @@ fn then(incident: &Incident) -> Option<Verb> {
 }
 
 /// The calls that wait for it.
-fn held(incident: &Incident, facts: &Facts) -> Vec<HeldView> {
+fn held(incident: &Incident, facts: &Facts, about: &[ProcessFacts]) -> Vec<HeldView> {
     let account = incident.account().and_then(|account| facts.account(account));
     let waiting = account.filter(|_| incident.is_open() && incident.then.is_some());
     let view = |held: &HeldFacts| HeldView {
@@ -203,6 +203,10 @@ fn held(incident: &Incident, facts: &Facts) -> Vec<HeldView> {
         tree: held.tree.as_deref().map(Bytes::from),
         pid: held.call.process.pid,
         tid: held.call.tid,
+        above: about
+            .iter()
+            .find(|process| process.id == held.call.process)
+            .and_then(|process| process.above.clone()),
     };
     waiting.map(|account| account.held.iter().map(view).collect()).unwrap_or_default()
 }

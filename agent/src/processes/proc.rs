@@ -48,6 +48,8 @@ pub(crate) struct Stat {
     pub(crate) kernel_thread: bool,
     /// How long it was at work in its own program, in clock ticks.
     pub(crate) user_time: u64,
+    /// The signal that stopped it, which the parent has not asked for yet; none once it has.
+    unseen: Option<u32>,
     threads: u32,
 }
 
@@ -55,6 +57,13 @@ impl Stat {
     /// Whether all of the process is stopped by a signal.
     pub(crate) fn stopped(self) -> bool {
         self.state == 'T'
+    }
+
+    /// Whether it is stopped and its parent, which asks for stops (`WUNTRACED`), has heard of it: who hears of it clears the word. So
+    /// it is with the process's line, not with a thread's, and only when each thread is stopped, which is looked at here.
+    /// <https://github.com/torvalds/linux/blob/v6.12/kernel/exit.c#L1255>
+    pub(crate) fn seen_to_stop(self, pid: u32) -> bool {
+        self.stopped() && self.unseen.is_none() && threads(pid).all(|thread| thread.stopped())
     }
 
     /// Whether the process has ended, though its parent has not asked for its status yet. The line tells the state of the first
@@ -72,6 +81,12 @@ pub(crate) fn stat(pid: u32) -> Option<Stat> {
 /// The same of one thread.
 pub(crate) fn stat_of_thread(pid: u32, tid: u32) -> Option<Stat> {
     parse(&fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).ok()?)
+}
+
+/// Of each thread.
+fn threads(pid: u32) -> impl Iterator<Item = Stat> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    tasks.filter_map(move |task| stat_of_thread(pid, task.ok()?.file_name().to_str()?.parse().ok()?))
 }
 
 /// One process.
@@ -112,7 +127,10 @@ fn parse(line: &str) -> Option<Stat> {
     let user_time = fields.nth(4)?.parse().ok()?;
     let threads = fields.nth(5)?.parse().ok()?;
     let start = fields.nth(1)?.parse().ok()?;
-    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0, user_time, threads })
+    // The exit code, which is the signal while it is stopped:
+    // https://github.com/torvalds/linux/blob/v6.12/fs/proc/array.c#L550
+    let unseen = fields.nth(29).and_then(|code| code.parse().ok()).filter(|signal| *signal != 0);
+    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0, user_time, unseen, threads })
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -127,8 +145,12 @@ mod tests {
     fn a_name_may_hold_anything() {
         let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 31 2 0 0 20 0 1 0 12345 1000 10";
         let (parent, start) = (7, 12345);
-        let stat = Stat { state: 'T', parent, start, kernel_thread: false, user_time: 31, threads: 1 };
+        let unseen = None;
+        let stat =
+            Stat { state: 'T', parent, start, kernel_thread: false, user_time: 31, unseen, threads: 1 };
         assert_eq!(parse(line), Some(stat));
+        let whole = format!("{line}{} 19", " 0".repeat(27));
+        assert_eq!(parse(&whole), Some(Stat { unseen: Some(19), ..stat }));
     }
 
     #[test]

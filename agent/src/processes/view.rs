@@ -16,7 +16,7 @@ pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
     ProcessView {
         pid: process.pid,
         parent: process.parent,
-        comm: Bytes::from(read("comm").trim_ascii_end()),
+        comm: comm(process.pid),
         command: Bytes::from(&words(read("cmdline"))[..]),
         uid: process.uid,
         login: (process.login != u32::MAX).then_some(process.login),
@@ -25,6 +25,11 @@ pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
         held: false,
         frozen: group.is_some_and(|group| cgroup::leaf_of(group).is_some()),
     }
+}
+
+/// What it runs.
+pub(crate) fn comm(pid: u32) -> Bytes {
+    Bytes::from(fs::read(format!("/proc/{pid}/comm")).unwrap_or_default().trim_ascii_end())
 }
 
 /// The arguments with spaces between them.

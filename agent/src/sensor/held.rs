@@ -26,6 +26,8 @@ const BPF_EXIST: u64 = 2;
 pub(crate) struct HeldCall {
     pub(crate) tid: u32,
     pub(crate) process: ProcessId,
+    /// The process that it was the child of when it began to wait.
+    pub(crate) parent: u32,
     /// The account's index.
     pub(crate) account: u32,
     /// Since when.
@@ -54,6 +56,7 @@ impl HeldCall {
         Self {
             tid,
             process: ProcessId { pid: row.tgid, start: row.start },
+            parent: row.parent,
             account: row.account,
             at: row.at,
             // The lowest byte holds all kinds there are.
@@ -248,7 +251,7 @@ mod tests {
             judged: 0,
             pass: 0,
             text_len: 7,
-            reserved: 0,
+            parent: 60,
             names: [name(2, 1), name(4, 0)],
             text,
         }
@@ -258,6 +261,7 @@ mod tests {
     fn a_row_is_a_call() {
         let call = HeldCall::of(71, &row());
         assert_eq!((call.tid, call.process, call.at), (71, ProcessId { pid: 70, start: 3 }, 5));
+        assert_eq!(call.parent, 60);
         assert_eq!((call.kinds, call.path.as_slice()), (Kinds::of(Kind::Delete), b"nginx/a".as_slice()));
         assert_eq!(call.names, [HeldName { root: Some(2), directory: 9 }]);
     }

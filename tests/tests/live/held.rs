@@ -38,7 +38,7 @@ impl Held {
             judged: 0,
             pass: 0,
             text_len: 0,
-            reserved: 0,
+            parent: 1,
             names: [row::HeldName::default(); 2],
             text: [0; TEXT_LEN],
         };

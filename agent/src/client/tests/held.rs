@@ -22,6 +22,7 @@ pub(super) fn detail() -> Value {
     let mut detail = screens::detail();
     let held = json!([{
         "at": at("03:12:41.391"), "kinds": ["delete"], "path": "nginx/k.conf", "tree": "/etc", "pid": 1379, "tid": 1379,
+        "above": null,
     }]);
     let fields = [
         ("state", json!("held")),
@@ -76,6 +77,32 @@ Incident 7  deployer  HELD, 1 call, denied in 11m  since 03:12:41Z (4m)   if nob
           … 10 more: --json has those that are kept
           +0.391 HELD delete nginx/k.conf in /etc by 1379
 ",
+    );
+}
+
+#[test]
+fn who_does_not_wait_for_it() {
+    let but = |above: Value| {
+        let mut detail = detail();
+        detail["held"][0]["above"] = above;
+        let text = strip_str(&incident::text(&screen(), &read(detail))).to_string();
+        text.lines().find_map(|line| line.strip_prefix("  but     ")).map(str::to_owned)
+    };
+    let goes_on =
+        |started: Value| json!({ "pid": 1203, "comm": "bash", "whereabouts": "goes_on", "started": started });
+    assert_eq!(but(Value::Null), None);
+    assert_eq!(
+        but(goes_on(json!([]))).as_deref(),
+        Some("bash 1203 has heard that rm 1379 stopped, and did not stop with it: it may have gone on")
+    );
+    assert_eq!(
+        but(goes_on(json!([{ "pid": 1401, "comm": "sleep" }, { "pid": 1402, "comm": "cat" }]))).as_deref(),
+        Some("bash 1203 has gone on without rm 1379: since then it has started sleep 1401, cat 1402")
+    );
+    let ended = json!({ "pid": 1203, "comm": "", "whereabouts": "ended", "started": [] });
+    assert_eq!(
+        but(ended).as_deref(),
+        Some("process 1203, which had started rm 1379, has ended: nobody waits for rm 1379")
     );
 }
 

@@ -93,7 +93,8 @@ mod tests {
     fn given_up_when(looks: impl Iterator<Item = (Judged, Doing)>) -> Option<usize> {
         let process = ProcessId { pid: 7, start: 1 };
         let (path, names) = (Vec::new(), Vec::new());
-        let call = HeldCall { tid: 7, process, account: 1, at: 1, kinds: Kinds::NONE, path, names };
+        let call =
+            HeldCall { tid: 7, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names };
         let mut watched = Watched::new(&call);
         let mut looks = (0_u64..).zip(looks);
         looks.position(|(at, (judged, doing))| {

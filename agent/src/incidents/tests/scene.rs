@@ -225,6 +225,7 @@ fn held(pid: u32, at: BootNs) -> HeldFacts {
     let call = HeldCall {
         tid: pid,
         process: ProcessId { pid, start: 1 },
+        parent: 1,
         account: ACCOUNT,
         at,
         kinds: Kinds::of(Kind::Delete),
@@ -251,6 +252,7 @@ fn process(pid: u32) -> ProcessFacts {
             frozen: false,
         },
         account: None,
+        above: None,
         spared: None,
     }
 }

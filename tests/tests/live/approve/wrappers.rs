@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use tests::{Account, Crowd, Job, Party, SudoRule};
+use tests::{Account, Crowd, Held, Job, Party, SudoRule, wait};
 
 use crate::holding::{BUDGET, FILES, each_row, holds, until_stopped};
 
@@ -90,10 +90,25 @@ fn ends_well(crowd: &mut Crowd, at: usize, wrapper: &Wrapper) -> Result<()> {
     let held = crowd.daemon.held_of(&format!("a{at}"))?;
     until_stopped(held.pid)?;
     ensure!(party.missing(FILES) == BUDGET, "{} are missing", party.missing(FILES));
+    goes_on_or_waits(&held, wrapper.script())?;
     held.incident.approve(&[])?;
     job.until_done_in_the_end()?;
     ensure!(party.missing(FILES) == FILES, "{} are missing in the end", party.missing(FILES));
     Ok(())
+}
+
+/// Only a shell that controls jobs is said to go on; and we ourselves, who ask for stops.
+fn goes_on_or_waits(held: &Held, script: &str) -> Result<()> {
+    let shell = script == JOB_CONTROL || script == INTERACTIVE;
+    if shell {
+        wait::until("it says that the shell goes on", || {
+            Ok((held.incident.show()?["held"][0]["above"]["comm"] == "bash").then_some(()))
+        })
+    } else {
+        let above = held.incident.show()?["held"][0]["above"].clone();
+        ensure!(above.is_null() || above["pid"] == std::process::id(), "{above}");
+        Ok(())
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ fn whatever_it_consists_of_a_process_waits_and_completes() -> Result<()> {
         the_init_of_a_container_waits_and_completes,
         when_its_session_ends_the_process_ends_and_the_incident_with_it,
         when_its_parent_is_killed_the_call_waits_on,
+        a_shell_that_controls_jobs_goes_on_and_the_incident_says_so,
+        a_shell_that_waits_is_not_said_to_go_on,
         reading_and_making_files_goes_on_beside_a_held_call,
     ])
 }
@@ -139,6 +141,8 @@ fn when_its_parent_is_killed_the_call_waits_on(crowd: &mut Crowd, at: usize) -> 
     proc::Process::look(parent).context("it waits for its child")?.kill();
     wait::until("its parent is gone", || Ok((parent_of(held.pid) != Some(parent)).then_some(())))?;
     ensure!(is_stopped(held.pid));
+    let above = held.incident.show()?["held"][0]["above"].clone();
+    ensure!((&above["whereabouts"], &above["pid"]) == (&"ended".into(), &parent.into()), "{above}");
     held.incident.approve(&[])?;
     wait::until("the call completes", || Ok((party.missing(FILES) == FILES).then_some(())))?;
     drop(job);
@@ -153,4 +157,38 @@ fn reading_and_making_files_goes_on_beside_a_held_call(crowd: &mut Crowd, at: us
     ensure!(party.file("new").exists() && held_job.goes_on());
     drop(held_job);
     Ok(())
+}
+
+fn a_shell_that_controls_jobs_goes_on_and_the_incident_says_so(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
+    party.ground.hand()?;
+    let script = "set -m; {base}/hand each 30 'unlink {}'; echo next > {outside}/next; sleep 600";
+    let job = party.shell(&format!("exec bash -c \"{script}\""))?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
+    let bash = parent_of(held.pid).context("it has a parent")?;
+    let above = wait::until("it says that the shell has gone on", || {
+        let above = held.incident.show()?["held"][0]["above"].clone();
+        Ok((above["started"][0]["comm"] == "sleep").then_some(above))
+    })?;
+    ensure!((&above["whereabouts"], &above["pid"]) == (&"goes_on".into(), &bash.into()), "{above}");
+    ensure!(party.ground.outside().join("next").exists() && is_stopped(held.pid));
+    let said = tests::ask(&["incident", &held.incident.0.to_string()])?.output;
+    let words = format!("bash {bash} has gone on without hand {}: since then it has started sleep", held.pid);
+    ensure!(said.contains(&words), "{said}");
+    held.incident.approve(&[])?;
+    wait::until("the call completes", || Ok((party.missing(FILES) == FILES).then_some(())))?;
+    drop(job);
+    Ok(())
+}
+
+fn a_shell_that_waits_is_not_said_to_go_on(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
+    party.ground.hand()?;
+    let job = party.shell("{base}/hand each 30 'unlink {}'; true")?;
+    let held = crowd.daemon.held_of(&format!("a{at}"))?;
+    until_stopped(held.pid)?;
+    let incident = held.incident.until_waiting(1)?;
+    ensure!(incident["held"][0]["above"].is_null(), "{incident}");
+    held.incident.approve(&[])?;
+    job.until_done()
 }
