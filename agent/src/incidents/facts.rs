@@ -28,8 +28,7 @@ impl Incidents {
         let mut effects = self.counted(&facts);
         self.forget_observed(&facts, now);
         self.count_refused(&facts);
-        self.end_held(&facts, now);
-        self.end_denied(&facts, now);
+        self.end_those_that_are_over(&facts, now);
         effects.extend(self.find(&facts, now));
         effects.extend(withdrawn(&facts));
         self.facts = facts;
@@ -77,36 +76,26 @@ impl Incidents {
         }
     }
 
-    /// The processes that waited were ended by others, by their session or a time limit of their job.
-    fn end_held(&mut self, facts: &Facts, now: BootNs) {
-        let is_over = |incident: &&Incident| {
-            let held = incident.account().and_then(|account| facts.account(account));
-            incident.stage == Stage::Held
-                && facts.now > incident.held_at.max(incident.opened) + SETTLED
-                && held.is_none_or(|account| account.held.is_empty())
-        };
-        let over: Vec<u64> = self.incidents.values().filter(is_over).map(|incident| incident.id).collect();
-        over.into_iter().for_each(|id| self.end(id, Closed::Gone, now));
-    }
-
-    /// An account has been quiet for as long as it takes.
-    fn end_denied(&mut self, facts: &Facts, now: BootNs) {
-        let is_over = |incident: &&Incident| {
-            let account = incident.account().and_then(|account| facts.account(account));
-            incident.stage == Stage::Denied
-                && facts.now > incident.opened + SETTLED
-                && account.is_none_or(|account| account.standing.at(facts.now).phase == Phase::Armed)
-        };
-        let over: Vec<u64> = self.incidents.values().filter(is_over).map(|incident| incident.id).collect();
-        over.into_iter().for_each(|id| self.end(id, Closed::Denied, now));
+    /// Incidents that are over though nobody has ended them.
+    fn end_those_that_are_over(&mut self, facts: &Facts, now: BootNs) {
+        let over = |incident: &Incident| Some((incident.id, how_it_is_over(incident, facts)?));
+        let over: Vec<_> = self.incidents.values().filter_map(over).collect();
+        over.into_iter().for_each(|(id, how)| self.end(id, how, now));
     }
 
     fn end(&mut self, id: u64, how: Closed, now: BootNs) {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         incident.stage = Stage::Closed { at: now, how };
-        if let Some(account) = incident.account().map(str::to_owned) {
-            self.current.remove(&account);
-            self.recent.remove(&account);
+        self.leave(id);
+    }
+
+    /// What its account does from now on does not belong to it. It may belong to another already: one that began when the account
+    /// went on, before the kernel had confirmed that.
+    pub(super) fn leave(&mut self, id: u64) {
+        let Some(account) = self.incidents.get(&id).and_then(Incident::account) else { return };
+        if self.current.get(account).is_none_or(|current| *current == id) {
+            self.current.remove(account);
+            self.recent.remove(account);
         }
     }
 
@@ -152,6 +141,24 @@ impl Incidents {
     fn has_open(&self, account: &str) -> bool {
         self.incidents.values().any(|incident| incident.account() == Some(account) && incident.goes_on())
     }
+}
+
+/// How an incident is over by itself, if it is: the processes that waited were ended by others, by their session or a time limit of
+/// their job; or an account that is denied has been quiet for as long as it takes.
+fn how_it_is_over(incident: &Incident, facts: &Facts) -> Option<Closed> {
+    let account = incident.account().and_then(|account| facts.account(account));
+    let (since, how, is_over) = match incident.stage {
+        Stage::Held => {
+            let nobody = account.is_none_or(|account| account.held.is_empty());
+            (incident.held_at.max(incident.opened), Closed::Gone, nobody)
+        }
+        Stage::Denied => {
+            let armed = |account: &AccountFacts| account.standing.at(facts.now).phase == Phase::Armed;
+            (incident.opened, Closed::Denied, account.is_none_or(armed))
+        }
+        _ => return None,
+    };
+    (is_over && facts.now > since + SETTLED).then_some(how)
 }
 
 /// Approvals that are over, or that nobody acts under any more.

@@ -125,10 +125,8 @@ impl Incidents {
             pids: touched.processes.iter().map(|process| process.pid).collect(),
         };
         // What is refused from now on belongs to it.
-        let goes_on = incident.goes_on();
-        if let Some(account) = incident.account().filter(|_| !goes_on).map(str::to_owned) {
-            self.current.remove(&account);
-            self.recent.remove(&account);
+        if !incident.goes_on() {
+            self.leave(id);
         }
         self.add_touched(id, &touched);
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {

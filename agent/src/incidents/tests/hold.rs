@@ -338,6 +338,22 @@ fn a_thaw_decides_nothing_about_what_waits_for_another() {
     assert_eq!(scene.detail(ID).summary.state, State::Held);
 }
 
+/// One call was approved; the next begins another burst before the kernel has confirmed that.
+#[test]
+fn the_incident_of_the_next_burst_is_kept_when_the_one_before_ends() {
+    let mut scene = waiting();
+    scene.ask(approve(Scope { once: true, ..Scope::default() }));
+    scene.burst(NOW + 1);
+    scene.on(Input::Outcome(Outcome::Approved { incident: ID, done: done() }));
+    let effects = scene.tell(NOW + 2, What::Held, "d/next", 0);
+    let next = Some(ID + 1);
+    assert!(
+        matches!(&effects[..], [Effect::Report(Event::Held { incident, .. })] if *incident == next),
+        "{effects:?}"
+    );
+    assert_eq!(scene.detail(ID).summary.state, State::Approved);
+}
+
 #[test]
 fn the_calls_of_an_incident_are_said() {
     let mut scene = waiting();

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use anyhow::{Result, ensure};
-use tests::{Crowd, Held, Job, Party, truth, wait};
+use tests::{Crowd, Event, Held, Incident, Job, Party, truth, wait};
 
 use crate::holding::{BUDGET, FILES, all, cases, until_stopped, waits};
 
@@ -37,6 +37,9 @@ fn once_is_exactly_the_calls_that_waited(crowd: &mut Crowd, at: usize) -> Result
         held = next_of(crowd, at, &format!("f{:04}", BUDGET + more))?;
         ensure!(crowd.parties[at].missing(FILES) == BUDGET + more);
     }
+    let of_none = |event: &&Event| matches!(event, Event::Held(held) if held.incident == Incident::NONE);
+    let of_none = crowd.daemon.seen()?.iter().find(of_none);
+    ensure!(of_none.is_none(), "{of_none:?}");
     drop(job);
     Ok(())
 }
