@@ -2,22 +2,23 @@
 
 mod refused;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::account::end_with_us;
 use crate::ear::Ear;
 use crate::event::{Armed, Held, Operation};
 use crate::policy::Tier;
-use crate::{Account, Burst, Counters, Event, Incident, Job, Manager, Policy, program, wait};
+use crate::{Account, Burst, Counters, Event, Incident, Job, Manager, Policy, ask, program, wait};
 
 pub use refused::Refusal;
 
@@ -213,6 +214,25 @@ impl Daemon {
         let job = Job::start(account.command("/bin/true"))?;
         self.joined(job.pid()).context("the agent does not report what happens")?;
         Ok(job.pid())
+    }
+
+    /// Does something while it reloads its policy, and waits until that has come into force.
+    pub fn during_a_reload<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        thread::scope(|scope| {
+            let reload = scope.spawn(|| ask(&["reload", "--reason", "a test"]));
+            wait::until("it reloads", || Ok(self.has_thread("reload")?.then_some(())))?;
+            let done = act();
+            let said = reload.join().map_err(|_| anyhow!("the reload panicked"))??;
+            ensure!(said.exit == Some(0), "{said:?}");
+            done
+        })
+    }
+
+    fn has_thread(&self, name: &str) -> Result<bool> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).context("the agent has ended")?;
+        let names =
+            threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+        Ok(names.into_iter().any(|comm| comm.trim_end() == name))
     }
 
     /// Ends it; anything that must not happen and did is an error.

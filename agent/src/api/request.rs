@@ -94,6 +94,30 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether it sets something off that must not come between two policies. Another reload is refused at once.
+    pub(crate) fn decides(&self) -> bool {
+        match self {
+            Self::Approve { .. }
+            | Self::Deny { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. }
+            | Self::Kill { .. }
+            | Self::SelfTest
+            | Self::Off { .. }
+            | Self::On { .. } => true,
+            Self::Status
+            | Self::Accounts
+            | Self::Incidents(_)
+            | Self::Incident(_)
+            | Self::Whois(_)
+            | Self::Why(_)
+            | Self::Watch
+            | Self::Reload { .. } => false,
+        }
+    }
+}
+
 /// How much an approval allows: the processes that wait, and whatever they start, may finish in the directories that the
 /// incident shows, until they end or an hour has passed. All of this can be said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,13 @@
 //! The loop: one input, its effects, the next input.
 
-use std::{collections::HashMap, io, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -75,7 +82,11 @@ pub(super) struct Agent {
     pub(super) replies: HashMap<CallId, oneshot::Sender<Result<Answer, Problem>>>,
     /// From the threads that do what takes long.
     pub(super) finished: (mpsc::UnboundedSender<Finished>, mpsc::UnboundedReceiver<Finished>),
+    /// Another generation comes.
     pub(super) reloading: bool,
+    /// Decisions that were asked for meanwhile. Carried out on the generation in force they would reach the one to come in
+    /// part, for that is told only once what was decided.
+    postponed: VecDeque<Call>,
     /// What is known of the accounts is not what holds any more.
     pub(super) stale: bool,
     pub(super) policy_changed: bool,
@@ -126,6 +137,7 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
         replies: HashMap::new(),
         finished: mpsc::unbounded_channel(),
         reloading: false,
+        postponed: VecDeque::new(),
         stale: false,
         policy_changed: false,
         self_test_failure: None,
@@ -151,34 +163,34 @@ fn every(period: Duration) -> Interval {
 impl Agent {
     async fn next_input(&mut self) -> Result<Input> {
         loop {
+            if let Some(asked) = self.take_postponed()? {
+                return Ok(asked);
+            }
             let due = self.incidents.next_due();
             tokio::select! {
                 // In this order: an end, a call and a time that has come must not wait for a storm of records to pass.
                 biased;
                 () = self.told_to_end.recv() => return Ok(Input::End(self.ending)),
-                Some(finished) = self.finished.1.recv() => return Ok(Input::Outcome(match finished {
-                    Finished::As(outcome) => outcome,
-                    Finished::Come { call, come } => self.succeed(call, *come),
-                    Finished::Kept { call, why } => {
-                        self.reloading = false;
-                        Outcome::Reloaded { call, done: Err(why) }
+                Some(finished) = self.finished.1.recv() => {
+                    if let Some(outcome) = self.take_finished(finished) {
+                        return Ok(Input::Outcome(outcome));
                     }
-                })),
+                }
                 state = self.freezer.changed() => return Ok(Input::Frozen(state)),
-                () = until(due) => return Ok(Input::Due),
+                // What a deadline decides waits as the decisions of responders do.
+                () = until(due), if !self.reloading => return Ok(Input::Due),
                 Some(call) = self.control.next() => {
-                    if let Some(asked) = self.take_call(call)? {
+                    if self.reloading && call.request.decides() {
+                        self.postponed.push_back(call);
+                    } else if let Some(asked) = self.take_call(call)? {
                         return Ok(asked);
                     }
                 }
-                // While another generation comes, nothing is taken of what this one reports: it is told apart afterwards
-                // from what both report.
                 _ = self.facts.tick(), if !self.reloading => {
                     self.keep_pinned();
                     let facts = self.gather_facts()?;
                     // First what led to these facts: an incident is opened by its burst, not by a standing that is found.
-                    let records = self.take(LAST_BATCHES * BATCH);
-                    self.handle(Input::Records(records));
+                    self.take_all();
                     return Ok(Input::Facts(Arc::new(facts)));
                 }
                 _ = self.files.tick() => self.policy_changed = self.in_force.has_changed(),
@@ -202,12 +214,56 @@ impl Agent {
         }
     }
 
+    /// What has come of something that took long; none if nobody waits to hear it.
+    fn take_finished(&mut self, finished: Finished) -> Option<Outcome> {
+        match finished {
+            Finished::As(outcome) => {
+                // First what led to it: a call that waited for this decision is of the incident that it ends.
+                self.take_all();
+                Some(outcome)
+            }
+            Finished::GivenUp(processes) => {
+                self.goes_on(processes);
+                None
+            }
+            Finished::Come { call, come } => Some(self.succeed(call, *come)),
+            Finished::Kept { call, why } => {
+                self.reloading = false;
+                Some(Outcome::Reloaded { call, done: Err(why) })
+            }
+        }
+    }
+
+    /// Takes what was reported so far. While another generation comes, nothing is taken of what this one reports: it is told
+    /// apart afterwards from what both report.
+    fn take_all(&mut self) {
+        if !self.reloading {
+            let records = self.take(LAST_BATCHES * BATCH);
+            self.handle(Input::Records(records));
+        }
+    }
+
     /// A call as an input; none if the asker has gone.
     fn take_call(&mut self, call: Call) -> Result<Option<Input>> {
         self.last_call += 1;
         let Some(asked) = self.gather_asked(self.last_call, &call)? else { return Ok(None) };
         self.replies.insert(self.last_call, call.reply);
         Ok(Some(Input::Asked(Box::new(asked))))
+    }
+
+    /// The next decision that waited for the end of a reload, if it has ended; whoever does not wait for it any more has been told
+    /// that it was not carried out.
+    fn take_postponed(&mut self) -> Result<Option<Input>> {
+        while !self.reloading
+            && let Some(call) = self.postponed.pop_front()
+        {
+            if !call.reply.is_closed()
+                && let Some(asked) = self.take_call(call)?
+            {
+                return Ok(Some(asked));
+            }
+        }
+        Ok(None)
     }
 
     fn handle(&mut self, input: Input) {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::{Code, LeftAlone, Problem, ProcessView, Target, Verb},
     clock::boot_now,
-    processes::view::view,
+    processes::{proc::ProcessId, view::view},
     report::Event,
 };
 
@@ -113,11 +113,12 @@ impl Agent {
     /// On a thread: the kernel takes half a second to verify the programs.
     fn reload(&mut self, call: CallId) {
         let before = self.in_force.about.policy_sha256.clone();
-        let failed = move |problem| NotReloaded { before, problem };
+        let failed = move |problem| NotReloaded { before: before.clone(), problem };
         if std::mem::replace(&mut self.reloading, true) {
             let problem = Problem::new(Code::Failed, "another reload is under way: wait for it");
             return self.say(Outcome::Reloaded { call, done: Err(failed(problem)) });
         }
+        let cannot = failed.clone();
         let file = self.in_force.file.clone();
         let kernel = self.in_force.about.kernel.clone();
         let (self_test, outcomes) = (self.self_test.clone(), self.finished.0.clone());
@@ -139,7 +140,11 @@ impl Agent {
                 Err(problem) => Finished::Kept { call, why: failed(problem) },
             });
         };
-        thread::spawn(reload);
+        if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(reload) {
+            self.reloading = false;
+            let problem = Problem::new(Code::Failed, format!("cannot start a thread to reload: {error}"));
+            self.say(Outcome::Reloaded { call, done: Err(cannot(problem)) });
+        }
     }
 
     /// Another policy has come into force: from now on its generation is the one we listen to.
@@ -188,6 +193,8 @@ impl Agent {
 /// Something that was under way is done.
 pub(super) enum Finished {
     As(Outcome),
+    /// Calls that waited will not be made again, by these processes.
+    GivenUp(Vec<ProcessId>),
     /// A policy has come into force, which the agent has still to take up.
     Come {
         call: CallId,

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::generation::Generation;
 use crate::{
-    enforcer::release::Release,
+    enforcer::release::{Release, Woken},
     sensor::{Directory, Objects, Predecessor, State, clean_up, take_back, until_programs_have_ended},
 };
 
@@ -68,7 +68,7 @@ fn go_on(state: &State) -> Vec<u32> {
     let calls = state.held.all();
     let waiting = state.waiting(&calls);
     let all = [state.members(), waiting.clone()].concat();
-    let (going, left) = Release::plan(&all).wake(&calls, &waiting, &state.held, LONGEST);
+    let Woken { going, left, .. } = Release::plan(&all).wake(&calls, &waiting, &state.held, LONGEST);
     for call in left {
         log::error!(
             "thread {} of process {} has not heard that it may go on; if it stays stopped: kill -CONT {1}",

@@ -10,7 +10,7 @@
 mod abandoned;
 mod wake;
 
-pub(crate) use wake::DECIDED;
+pub(crate) use wake::{DECIDED, Woken};
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 

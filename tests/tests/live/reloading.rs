@@ -155,6 +155,41 @@ fn half_a_budget_and_a_tripped_account_stay_so() -> Result<()> {
     daemon.end_well().map(drop)
 }
 
+/// The policy to come is told once how things stand: what is decided after that, and before it is in force, waits for it.
+#[test]
+fn what_is_decided_during_a_reload_holds_afterwards() -> Result<()> {
+    const MANY: usize = 20;
+    let party = Party::new(MANY)?;
+    let mut daemon = Daemon::start(&party.policy(), party.ground.base())?;
+    let job = party.shell("exec rm -f *")?;
+    job.until_stopped()?;
+    daemon.burst_by(job.pid())?;
+    let thawed = daemon.during_a_reload(|| decide(&["thaw", "1"]))?;
+    assert_eq!(thawed["processes"][0]["pid"], job.pid());
+    job.until_done()?;
+    assert_eq!(truth::missing(&party.ground.tree(), MANY), MANY);
+    assert_eq!(ask_json(&["accounts"])?[0]["standing"], "armed");
+    let said = |event: &Event| match event {
+        Event::Reloaded { .. } => Some("reloaded"),
+        Event::Decided { verb, .. } if verb == "thaw" => Some("thawed"),
+        _ => None,
+    };
+    assert_eq!(daemon.seen()?.iter().filter_map(said).collect::<Vec<_>>(), ["reloaded", "thawed"]);
+
+    let waits = party.shell("read go")?;
+    daemon.joined(waits.pid())?;
+    let (frozen, looked) = daemon.during_a_reload(|| {
+        // Whoever only looks is answered at once.
+        let looked = ask_json(&["accounts"])?[0]["standing"].clone();
+        Ok((decide(&["freeze", "--account", "a0"])?, looked))
+    })?;
+    assert_eq!((looked, tests::cgroup::is_frozen(waits.pid())), (json!("armed"), true));
+    assert_eq!(ask_json(&["accounts"])?[0]["standing"], "tripped");
+    decide(&["thaw", &frozen["incident"].to_string()])?;
+    drop(waits);
+    daemon.end_well().map(drop)
+}
+
 #[test]
 fn an_account_that_leaves_is_let_go() -> Result<()> {
     let (leaves, frozen, stays) = (Party::new(FILES)?, Party::new(FILES)?, Party::new(FILES)?);

@@ -17,7 +17,7 @@ use crate::{
     enforcer::{
         freezer::ThawOutcome,
         pidfd,
-        release::{DECIDED, Release, release},
+        release::{DECIDED, Release, Woken, release},
     },
     processes::{
         proc::{self, Process, ProcessId},
@@ -170,11 +170,28 @@ impl Agent {
         let held = self.held.clone();
         let sender = self.finished.0.clone();
         thread::spawn(move || {
-            let (going, left) = release.wake(&calls, &members, &held, DECIDED);
+            let Woken { going, left, given_up } = release.wake(&calls, &members, &held, DECIDED);
+            let _ = sender.send(Finished::GivenUp(given_up)); // as in `say`
             done.left_alone.extend(left.iter().map(still_waits));
             say(&sender, done);
             going.settle(|| !calls.iter().any(|call| held.waits(call.tid)));
         });
+    }
+
+    /// These processes go on, though none of our programs has judged their calls again.
+    pub(in super::super) fn goes_on(&mut self, given_up: Vec<ProcessId>) {
+        let generation = &mut self.in_force.generation;
+        let held = generation.kernel.held.all();
+        let ended = |process: &ProcessId| {
+            !generation.kernel.member(process.pid).is_some_and(|member| member.id() == *process)
+                || held.iter().any(|call| call.process == *process)
+        };
+        let going: Vec<_> = given_up.into_iter().filter(|process| !ended(process)).collect();
+        for process in going {
+            if let Err(error) = generation.kernel.goes_on(process.pid) {
+                log::error!("process {} goes on, but counts as stopped: {error}", process.pid);
+            }
+        }
     }
 
     /// Thaws a freeze, if there is one; who was stopped by signals is added to `members`.

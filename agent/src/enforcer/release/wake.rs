@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Going, Release, abandoned::Watched};
 use crate::{
     processes::{
-        proc::{self, Process},
+        proc::{self, Process, ProcessId},
         thread::Doing,
     },
     sensor::{HeldCall, Member, Waiting},
@@ -20,9 +20,19 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// How long a decision is carried out: a process that has not heard it by then is frozen, or its CPU is.
 pub(crate) const DECIDED: Duration = Duration::from_mins(10);
 
+/// What has become of calls that were woken.
+pub(crate) struct Woken {
+    /// What was continued.
+    pub(crate) going: Going,
+    /// The calls that still wait.
+    pub(crate) left: Vec<HeldCall>,
+    /// The processes of those that were given up. The kernel programs do not know that these go on.
+    pub(crate) given_up: Vec<ProcessId>,
+}
+
 impl Release {
     /// Continues each, again and again until no call is among those that are `waiting`, or its thread has ended or given it up;
-    /// for so long at most. `members` are the processes of the calls. What was continued, and the calls that still wait.
+    /// for so long at most. `members` are the processes of the calls.
     #[expect(clippy::disallowed_methods, reason = "called where nothing else is kept waiting")]
     pub(crate) fn wake(
         self,
@@ -30,12 +40,13 @@ impl Release {
         members: &[Member],
         waiting: &impl Waiting,
         longest: Duration,
-    ) -> (Going, Vec<HeldCall>) {
+    ) -> Woken {
         let began = Instant::now();
         let mut left: Vec<Watched<'_>> = calls.iter().map(Watched::new).collect();
         // In what they are stopped.
         left.iter_mut().for_each(|watched| drop(look(watched, waiting, began)));
         let mut going = self.begin();
+        let mut given_up = Vec::new();
         let mut pause = FIRST;
         loop {
             let of = |call: &HeldCall| {
@@ -45,12 +56,14 @@ impl Release {
                 let now = look(watched, waiting, began);
                 if matches!(now, Now::GivenUp) {
                     forget(watched.call, waiting);
+                    given_up.push(watched.call.process);
                     going.add(Self::plan(&of(watched.call)).begin());
                 }
                 matches!(now, Now::Waits)
             });
             if left.is_empty() || began.elapsed() > longest {
-                return (going, left.into_iter().map(|watched| watched.call.clone()).collect());
+                let left = left.into_iter().map(|watched| watched.call.clone()).collect();
+                return Woken { going, left, given_up };
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST);
@@ -110,13 +123,12 @@ mod tests {
     use super::*;
     use crate::{
         enforcer::pidfd::Handle,
-        processes::proc::ProcessId,
         sensor::{Judged, MapError},
     };
 
     pub(super) fn call(process: ProcessId) -> HeldCall {
         let (path, names) = (Vec::new(), Vec::new());
-        HeldCall { tid: process.pid, process, account: 1, at: 1, kinds: Kinds::NONE, path, names }
+        HeldCall { tid: process.pid, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names }
     }
 
     fn member(ProcessId { pid, start }: ProcessId) -> Member {
@@ -151,7 +163,7 @@ mod tests {
             }
             looks.get() < 5 || proc::process(id.pid).expect("the child").stopped
         };
-        let (going, left) =
+        let Woken { going, left, .. } =
             Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], &While(waits), DECIDED);
         let stopped = proc::process(id.pid).expect("the child").stopped;
         handle.signal(Signal::KILL).expect("a signal");
@@ -166,7 +178,8 @@ mod tests {
         let id = proc::process(child.id()).expect("the child").id();
         child.wait().expect("its status");
         let always = While(|| true);
-        let (going, left) = Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], &always, DECIDED);
+        let Woken { going, left, .. } =
+            Release::plan(&[member(id)]).wake(&[call(id)], &[member(id)], &always, DECIDED);
         assert_eq!((going.pids().count(), left), (0, Vec::new()));
     }
 
@@ -174,7 +187,7 @@ mod tests {
     fn a_call_that_never_goes_on_is_left() {
         let id = proc::process(std::process::id()).expect("we").id();
         let longest = Duration::from_millis(20);
-        let (going, left) = Release::plan(&[]).wake(&[call(id)], &[], &While(|| true), longest);
+        let Woken { going, left, .. } = Release::plan(&[]).wake(&[call(id)], &[], &While(|| true), longest);
         assert_eq!((going.pids().count(), left), (0, vec![call(id)]));
     }
 }
