@@ -280,6 +280,14 @@ impl Daemon {
         read_all(&self.complaints)
     }
 
+    /// Waits until it has complained of this: what it says to standard error comes by another way than the events, and may be
+    /// later than those that follow.
+    pub fn until_complains(&self, of: &str) -> Result<()> {
+        let complains = || Ok(self.complaints()?.contains(of).then_some(()));
+        wait::until(&format!("it complains of {of:?}"), complains)
+            .with_context(|| self.complaints().unwrap_or_default())
+    }
+
     /// Kills it, as a crash would.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill().context("cannot kill the agent")?;

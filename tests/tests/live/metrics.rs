@@ -94,11 +94,8 @@ fn a_port_in_use_keeps_nobody_from_watching() -> Result<()> {
     let job = each(&scene, &["unlink {}"])?;
     burst_is_known(&mut scene, &job)?;
     assert_eq!(scene.destroyed(FILES), 11);
-    let complaints = scene.daemon.complaints()?;
-    assert!(
-        complaints.contains("cannot serve metrics on") && complaints.contains("another program has port"),
-        "{complaints}"
-    );
+    scene.daemon.until_complains("cannot serve metrics on")?;
+    scene.daemon.until_complains("another program has port")?;
     drop(taken);
     wait::until("it is served after all", || {
         Ok(get(address, "/readyz").is_ok_and(|(status, _)| status == 200).then_some(()))

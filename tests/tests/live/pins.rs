@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use tests::{BpfFs, Daemon, Event, Manager, Tmpfs, generations, wait};
+use tests::{BpfFs, Daemon, Event, Job, Manager, Tmpfs, generations, wait};
 
 use crate::check::FILES;
 use crate::maps::Loaded;
@@ -71,37 +71,49 @@ fn without_pins_the_descriptors_enforce_and_nobody_stays_stopped() -> Result<()>
     let job = stage.shell("exec rm -f *")?;
     job.until_stopped()?;
     assert_eq!(stage.missing(), 11);
-    let complaint =
-        |daemon: &Daemon| Ok::<_, anyhow::Error>(daemon.complaints()?.contains("everything is let go"));
-    assert!(!complaint(&daemon)?);
+    let complaint = "everything is let go";
+    assert!(!daemon.complaints()?.contains(complaint));
     daemon.end()?;
-    assert!(complaint(&daemon)?);
+    daemon.until_complains(complaint)?;
     job.until_done()?;
     assert_eq!(stage.missing(), FILES);
     Ok(())
 }
 
-/// An agent that is killed while there are no pins; what it had loaded.
-fn killed_without_pins(bpffs: &BpfFs, stage: &Stage, manager: &Manager) -> Result<Loaded> {
-    let mut daemon = Daemon::start_as_service(&stage.policy(), stage.ground.base(), manager)?;
-    let pinned = fs::read_dir(&generations()?[0])?.count() - 1;
-    wait::until("all but the trees is handed over", || Ok((manager.names().len() == pinned).then_some(())))?;
-    let loaded = Loaded::by(&daemon)?;
-    bpffs.unmount()?;
-    let _covered = Tmpfs::mount(Path::new("/sys/fs"))?;
-    assert!(lost(&mut daemon)?.is_some());
-    daemon.kill()?;
-    Ok(loaded)
+/// What a service manager has kept of an agent that was killed while there were no pins, and what that has stopped since.
+struct Kept {
+    // Dropped in this order: the file system that it is pinned in goes last.
+    job: Job,
+    loaded: Loaded,
+    manager: Manager,
+    stage: Stage,
+    _own: BpfFs,
+}
+
+impl Kept {
+    fn of_one_that_was_killed() -> Result<Self> {
+        let bpffs = BpfFs::of_our_own()?;
+        let stage = Stage::new()?;
+        let manager = Manager::new(stage.ground.base())?;
+        let mut daemon = Daemon::start_as_service(&stage.policy(), stage.ground.base(), &manager)?;
+        let pinned = fs::read_dir(&generations()?[0])?.count() - 1;
+        let handed_over = || Ok((manager.names().len() == pinned).then_some(()));
+        wait::until("all but the trees is handed over", handed_over)?;
+        let loaded = Loaded::by(&daemon)?;
+        bpffs.unmount()?;
+        let covered = Tmpfs::mount(Path::new("/sys/fs"))?;
+        assert!(lost(&mut daemon)?.is_some());
+        daemon.kill()?;
+        drop(covered);
+        let job = stage.shell("exec rm -f *")?;
+        job.until_stopped()?;
+        Ok(Self { job, loaded, manager, stage, _own: bpffs })
+    }
 }
 
 #[test]
 fn what_a_service_manager_keeps_enforces() -> Result<()> {
-    let bpffs = BpfFs::of_our_own()?;
-    let stage = Stage::new()?;
-    let manager = Manager::new(stage.ground.base())?;
-    let loaded = killed_without_pins(&bpffs, &stage, &manager)?;
-    let job = stage.shell("exec rm -f *")?;
-    job.until_stopped()?;
+    let Kept { _own, stage, manager, loaded, job } = Kept::of_one_that_was_killed()?;
     assert_eq!((generations()?.len(), stage.missing()), (0, 11));
     manager.forget();
     loaded.until_gone()?;
@@ -113,16 +125,10 @@ fn what_a_service_manager_keeps_enforces() -> Result<()> {
 
 #[test]
 fn the_next_agent_carries_on_from_what_was_kept() -> Result<()> {
-    let bpffs = BpfFs::of_our_own()?;
-    let stage = Stage::new()?;
-    let manager = Manager::new(stage.ground.base())?;
-    let loaded = killed_without_pins(&bpffs, &stage, &manager)?;
-    let job = stage.shell("exec rm -f *")?;
-    job.until_stopped()?;
+    let Kept { _own, stage, manager, loaded, job } = Kept::of_one_that_was_killed()?;
     let kept = manager.names();
     let mut next = Daemon::start_as_service(&stage.policy(), stage.ground.base(), &manager)?;
-    let complaints = next.complaints()?;
-    assert!(complaints.contains("the service manager had kept it"), "{complaints}");
+    next.until_complains("the service manager had kept it")?;
     stage.shell("true")?.until_stopped()?;
     assert!(job.goes_on() && is_stopped(job.pid()));
     wait::until("the one before is dropped", || {

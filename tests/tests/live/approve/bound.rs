@@ -205,7 +205,7 @@ fn no_approval_is_lost_however_often() -> Result<()> {
         last = wait::until(&format!("a hold after round {round}"), || {
             let open = tests::ask_json(&["incidents", "--open"])?;
             let next = open.as_array().and_then(|open| open.iter().find(|one| one["state"] == "held"));
-            Ok(next.and_then(|one| one["id"].as_u64()).map(tests::Incident))
+            Ok(next.and_then(|one| one["id"].as_u64()).map(Incident))
         })?;
     }
     assert!(party.missing(MANY) > ROUNDS, "{} are missing", party.missing(MANY));
