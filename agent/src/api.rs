@@ -18,7 +18,7 @@ pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
-    ApproveBody, Filter, FreezeBody, LONGEST, OffBody, Reason, ReasonBody, Request, Right, Scope, Target,
+    ApproveBody, Filter, FreezeBody, OffBody, Reason, ReasonBody, Request, Right, Scope, Target, span,
 };
 
 /// The version of every path (`/v1/…`) and of every `--json` output.

@@ -10,6 +10,7 @@ mod outcome;
 mod recent;
 mod records;
 mod rights;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -32,8 +33,9 @@ use crate::{
     daemon::{Effect, Ending, Facts, Frozen, Input, Names},
     report::Event,
 };
-use incident::{Cause, Decided, Incident, Stage};
+use incident::{Cause, Decided, Incident};
 use recent::Recent;
+use stage::Stage;
 use waiting::Waiting;
 
 /// How many incidents are remembered. Open ones are never forgotten.

@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::{Code, Problem};
+
 /// A request, once it is known to be well formed. Its route and method are the control server's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
@@ -151,6 +153,23 @@ pub(crate) struct ApproveBody {
     pub(crate) reason: Reason,
 }
 
+impl ApproveBody {
+    /// How much it allows; a problem if that contradicts itself.
+    pub(crate) fn scope(&self) -> Result<Scope, Problem> {
+        let Self { once, for_s, trees, budget, reason: _ } = self;
+        let invalid = |message: &str| Err(Problem::new(Code::Invalid, message));
+        if *once && (for_s.is_some() || !trees.is_empty() || budget.is_some()) {
+            return invalid(
+                "once goes with neither for_s nor trees nor budget: it is the calls that wait, and no more",
+            );
+        }
+        if *budget == Some(0) {
+            return invalid("budget is 0: want 1 or more; to let the calls fail, deny");
+        }
+        Ok(Scope { once: *once, until: span(*for_s)?, trees: trees.clone(), budget: *budget })
+    }
+}
+
 /// What a request to freeze says.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -180,7 +199,19 @@ pub(crate) struct ReasonBody {
 }
 
 /// The longest time that something can be asked for.
-pub(crate) const LONGEST: Duration = Duration::from_hours(30 * 24);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+
+/// A time that something is asked for.
+pub(crate) fn span(for_s: Option<u64>) -> Result<Option<Duration>, Problem> {
+    let span = for_s.map(Duration::from_secs);
+    match span {
+        Some(span) if span.is_zero() || span > LONGEST => {
+            let problem = format!("for_s is {}: want 1 to {}", span.as_secs(), LONGEST.as_secs());
+            Err(Problem::new(Code::Invalid, problem))
+        }
+        _ => Ok(span),
+    }
+}
 
 /// Which incidents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, IntoParams)]
@@ -223,7 +254,7 @@ pub(crate) enum Target {
 pub(crate) struct Reason(String);
 
 impl Reason {
-    pub(crate) const LONGEST: usize = 500;
+    const LONGEST: usize = 500;
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -1,19 +1,16 @@
 //! What can be asked, and how.
 
-use std::time::Duration;
-
 use axum::{Json, middleware};
 use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     events,
-    refusal::Refusal,
     service::{Answered, Asking, Body, Path, Query, Shared, no_query},
 };
 use crate::api::{
-    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LONGEST,
-    Moved, OffBody, Problem, ReasonBody, Reloaded, Request, Scope, Status, Tested, Whois, Why,
+    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, Moved,
+    OffBody, Problem, ReasonBody, Reloaded, Request, Status, Tested, Whois, Why, span,
 };
 
 #[derive(OpenApi)]
@@ -125,7 +122,7 @@ async fn why(asking: Asking, Path(pid): Path<u32>) -> Answered {
 )]
 async fn freeze(asking: Asking, Body(body): Body<FreezeBody>) -> Answered {
     let FreezeBody { target, for_s, reason } = body;
-    asking.answer(Request::Freeze { target, until: time(for_s)?, reason }).await
+    asking.answer(Request::Freeze { target, until: span(for_s)?, reason }).await
 }
 
 #[utoipa::path(
@@ -136,18 +133,8 @@ async fn freeze(asking: Asking, Body(body): Body<FreezeBody>) -> Answered {
     responses((status = 200, description = "What may finish", body = Moved), Otherwise)
 )]
 async fn approve(asking: Asking, Path(id): Path<u64>, Body(body): Body<ApproveBody>) -> Answered {
-    let ApproveBody { once, for_s, trees, budget, reason } = body;
-    let invalid = |message: &str| Err(Problem::new(Code::Invalid, message).into());
-    if once && (for_s.is_some() || !trees.is_empty() || budget.is_some()) {
-        return invalid(
-            "once goes with neither for_s nor trees nor budget: it is the calls that wait, and no more",
-        );
-    }
-    if budget == Some(0) {
-        return invalid("budget is 0: want 1 or more; to let the calls fail, deny");
-    }
-    let scope = Scope { once, until: time(for_s)?, trees, budget };
-    asking.answer(Request::Approve { incident: id, scope, reason }).await
+    let scope = body.scope()?;
+    asking.answer(Request::Approve { incident: id, scope, reason: body.reason }).await
 }
 
 #[utoipa::path(
@@ -211,7 +198,7 @@ async fn reload(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
 )]
 async fn off(asking: Asking, Body(body): Body<OffBody>) -> Answered {
     let OffBody { for_s, reason } = body;
-    asking.answer(Request::Off { until: time(for_s)?, reason }).await
+    asking.answer(Request::Off { until: span(for_s)?, reason }).await
 }
 
 #[utoipa::path(
@@ -262,16 +249,4 @@ async fn watch(asking: Asking) -> Answered {
 )]
 async fn description(asking: Asking) -> Json<utoipa::openapi::OpenApi> {
     Json((*asking.shared.openapi).clone())
-}
-
-/// A time that is asked for.
-fn time(for_s: Option<u64>) -> Result<Option<Duration>, Refusal> {
-    let time = for_s.map(Duration::from_secs);
-    match time {
-        Some(time) if time.is_zero() || time > LONGEST => {
-            let problem = format!("for_s is {}: want 1 to {}", time.as_secs(), LONGEST.as_secs());
-            Err(Problem::new(Code::Invalid, problem).into())
-        }
-        _ => Ok(time),
-    }
 }

@@ -1,6 +1,6 @@
 //! Whom a process acts for, and why it does not go on.
 
-use super::{Incidents, incident::Stage, views::phase, words::what};
+use super::{Incidents, stage::Stage, views::phase, words::what};
 use crate::{
     api::{Answer, Code, Problem, ProcessView, Whois, Why},
     daemon::{Facts, ProcessFacts},

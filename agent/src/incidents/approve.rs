@@ -7,8 +7,9 @@ use agent_common::rules::BootNs;
 use super::{
     Incidents,
     decide::{already, no_incident},
-    incident::{Closed, Incident, Stage},
+    incident::Incident,
     nanoseconds,
+    stage::{Closed, Stage},
 };
 use crate::{
     api::{Bytes, Code, Problem, Reason, Responder, Scope, Verb},

@@ -7,8 +7,9 @@ use agent_common::rules::BootNs;
 use super::{
     Incidents, Off,
     freeze::check_target,
-    incident::{Closed, Decided, Incident, Stage},
+    incident::{Decided, Incident},
     nanoseconds,
+    stage::{Closed, Stage},
     waiting::reply,
 };
 use crate::{

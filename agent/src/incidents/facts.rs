@@ -9,8 +9,9 @@ use agent_common::{
 
 use super::{
     Incidents,
-    incident::{Cause, Closed, Incident, Stage},
+    incident::{Cause, Incident},
     records::refused,
+    stage::{Closed, Stage},
 };
 use crate::{
     api::Responder,

@@ -4,7 +4,8 @@ use agent_common::rules::BootNs;
 
 use super::{
     Incidents,
-    incident::{Cause, Decided, Stage},
+    incident::{Cause, Decided},
+    stage::Stage,
 };
 use crate::{
     api::{Code, Problem, Reason, Responder, Target, Verb},

@@ -1,16 +1,4 @@
-//! One incident, from what opened it to what ended it.
-//!
-//! ```text
-//!   burst, observed ──────────────► Observed
-//!   burst ──► Held or Stopped ──┬─ thaw, approve ──► Ending ─► Closed
-//!      │ response freeze        │                    ▲   │
-//!      ▼                        └─ kill, deny ───────┤   └─ was it deny ──► Denied ── quiet, thaw ──► Closed
-//!   Freezing ──frozen 1──► Frozen ───────────────────┘
-//!   burst, response deny ──► Denied
-//!   Held, Frozen ── all processes gone ──► Closed
-//! ```
-//!
-//! It depends on the tier whether calls are held or processes stopped after the fact.
+//! One incident: what opened it, what happened in it and what was decided; where it stands, [`Stage`] says.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +7,12 @@ use agent_common::rules::{
     judge::{Phase, QUIET, Standing},
 };
 
-use super::nanoseconds;
+use super::{
+    nanoseconds,
+    stage::{Open, Stage},
+};
 use crate::{
-    api::{self, Bytes, Responder, Target, Verb},
+    api::{Bytes, Responder, Target, Verb},
     policy::{Hold, Then},
 };
 
@@ -73,52 +64,6 @@ pub(crate) enum Cause {
     Found { account: String },
     /// An earlier daemon has frozen it.
     Left { target: Target },
-}
-
-/// Where an incident stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Observed,
-    /// Calls wait that have not happened.
-    Held,
-    /// What the account destroys is refused, until it has been quiet.
-    Denied,
-    /// Stopped after the fact.
-    Stopped,
-    Freezing {
-        since: BootNs,
-    },
-    Frozen {
-        processes: u64,
-    },
-    /// Decided, and the effect is under way.
-    Ending {
-        verb: Verb,
-        from: Open,
-    },
-    Closed {
-        at: BootNs,
-        how: Closed,
-    },
-}
-
-/// A stage from which something is still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Open {
-    Held,
-    Denied,
-    Stopped,
-    Frozen { processes: u64 },
-}
-
-/// How an incident ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Closed {
-    Approved,
-    Denied,
-    Thawed,
-    Killed,
-    Gone,
 }
 
 /// An act as it was reported.
@@ -193,7 +138,7 @@ impl Incident {
 
     /// Whether processes wait for a decision.
     pub(crate) fn is_open(&self) -> bool {
-        self.open().is_some_and(|open| open != Open::Denied)
+        self.stage.open().is_some_and(|open| open != Open::Denied)
     }
 
     /// Whether it is not to be forgotten.
@@ -214,7 +159,7 @@ impl Incident {
 
     /// Whether something is left that this would decide.
     pub(crate) fn admits(&self, verb: Verb) -> bool {
-        match self.open() {
+        match self.stage.open() {
             None => false,
             Some(Open::Denied) => matches!(verb, Verb::Thaw | Verb::Off),
             Some(_) => true,
@@ -235,17 +180,6 @@ impl Incident {
     /// Whether its processes are frozen, or will be.
     pub(crate) fn is_frozen(&self) -> bool {
         matches!(self.stage, Stage::Freezing { .. } | Stage::Frozen { .. })
-    }
-
-    fn open(&self) -> Option<Open> {
-        match self.stage {
-            Stage::Held => Some(Open::Held),
-            Stage::Denied => Some(Open::Denied),
-            Stage::Stopped => Some(Open::Stopped),
-            Stage::Freezing { .. } => Some(Open::Frozen { processes: 0 }),
-            Stage::Frozen { processes } => Some(Open::Frozen { processes }),
-            Stage::Observed | Stage::Ending { .. } | Stage::Closed { .. } => None,
-        }
     }
 
     /// Whether it was opened by a burst whose account still acts, so that further operations belong to it.
@@ -272,7 +206,7 @@ impl Incident {
 
     /// A decision was made and its effect begins.
     pub(crate) fn decide(&mut self, decided: Decided) {
-        if let Some(from) = self.open() {
+        if let Some(from) = self.stage.open() {
             self.stage = Stage::Ending { verb: decided.verb, from };
         }
         self.decisions.push(decided);
@@ -281,31 +215,9 @@ impl Incident {
     /// The effect of the last decision is done.
     pub(crate) fn ended(&mut self, now: BootNs, outcome: String) {
         let Stage::Ending { verb, .. } = self.stage else { return };
-        let closed = |how| Stage::Closed { at: now, how };
-        self.stage = match verb {
-            Verb::Deny => Stage::Denied,
-            Verb::Approve => closed(Closed::Approved),
-            Verb::Kill => closed(Closed::Killed),
-            _ => closed(Closed::Thawed),
-        };
+        self.stage = Stage::after(verb, now);
         if let Some(decision) = self.decisions.last_mut() {
             decision.outcome = outcome;
-        }
-    }
-
-    pub(crate) fn state(&self) -> api::State {
-        match self.stage {
-            Stage::Observed => api::State::Observed,
-            Stage::Held | Stage::Ending { from: Open::Held, .. } => api::State::Held,
-            Stage::Denied | Stage::Ending { from: Open::Denied, .. } => api::State::Denied,
-            Stage::Closed { how: Closed::Approved, .. } => api::State::Approved,
-            Stage::Closed { how: Closed::Denied, .. } => api::State::Denied,
-            Stage::Stopped | Stage::Ending { from: Open::Stopped, .. } => api::State::Stopped,
-            Stage::Freezing { .. } => api::State::Freezing,
-            Stage::Frozen { .. } | Stage::Ending { from: Open::Frozen { .. }, .. } => api::State::Frozen,
-            Stage::Closed { how: Closed::Thawed, .. } => api::State::Thawed,
-            Stage::Closed { how: Closed::Killed, .. } => api::State::Killed,
-            Stage::Closed { how: Closed::Gone, .. } => api::State::Gone,
         }
     }
 }

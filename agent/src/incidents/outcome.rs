@@ -4,7 +4,8 @@ use agent_common::rules::BootNs;
 
 use super::{
     Incidents,
-    incident::{Cause, Closed, Incident, Stage},
+    incident::{Cause, Incident},
+    stage::{Closed, Stage},
     waiting::reply,
 };
 use crate::{

@@ -4,8 +4,9 @@ use agent_common::rules::{BootNs, Kinds};
 
 use super::{
     Incidents,
-    incident::{Act, Cause, Decided, Incident, Stage},
+    incident::{Act, Cause, Decided, Incident},
     kinds,
+    stage::Stage,
 };
 use crate::{
     api::{Bytes, Responder, Target, Verb},

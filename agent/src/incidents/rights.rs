@@ -4,7 +4,8 @@ use agent_common::rules::BootNs;
 
 use super::{
     Incidents,
-    incident::{Cause, Decided, Incident, Stage},
+    incident::{Cause, Decided, Incident},
+    stage::Stage,
 };
 use crate::{
     api::{Code, Problem, Right, Verb},

@@ -1,5 +1,6 @@
 //! Inputs and the effects they have; no process, no kernel.
 
+mod approve;
 mod hold;
 mod scene;
 

@@ -8,8 +8,9 @@ use agent_common::{
 use super::{
     Incidents,
     decide::no_incident,
-    incident::{Closed, Decided, Incident, Stage},
+    incident::{Decided, Incident},
     kinds,
+    stage::{Closed, Stage},
     words::{counted, next, what},
 };
 use crate::{
@@ -126,7 +127,7 @@ impl Incidents {
 
     pub(super) fn summary(incident: &Incident, facts: &Facts) -> IncidentSummary {
         let account = incident.account().and_then(|account| facts.account(account));
-        let waiting = match incident.state() {
+        let waiting = match incident.stage.shown() {
             State::Held => account.map_or(0, |account| account.held.len() as u64),
             State::Stopped => account.map_or(incident.stopped.len() as u64, |account| account.stopped),
             State::Frozen => frozen(incident),
@@ -145,7 +146,7 @@ impl Incidents {
             account: incident.names().map(str::to_owned),
             what: what(incident),
             done: incident.done,
-            state: incident.state(),
+            state: incident.stage.shown(),
             waiting,
             refused: incident.refused,
             approved: incident.approved,

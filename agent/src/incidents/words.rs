@@ -2,7 +2,10 @@
 
 use agent_common::rules::{BootNs, Kind};
 
-use super::incident::{Cause, Incident, Stage};
+use super::{
+    incident::{Cause, Incident},
+    stage::Stage,
+};
 use crate::api::Verb;
 
 pub(super) fn counted(incident: &Incident) -> impl Iterator<Item = (Kind, u64)> + '_ {

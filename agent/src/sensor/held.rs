@@ -13,13 +13,11 @@ use super::{
     decode::path,
     error::{MapError, refused},
     quiet::until_programs_have_ended,
-    state::{absent_is_fine, again},
+    state::{BPF_EXIST, absent_is_fine, again},
 };
 use crate::processes::proc::ProcessId;
 
 pub(super) const HELD: &str = "HELD";
-/// The row must be there.
-const BPF_EXIST: u64 = 2;
 
 /// A call that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,8 +193,7 @@ impl HeldCalls {
                 }
                 continue;
             }
-            let mine = heir;
-            self.0.insert(tid, mine, 0).map_err(refused(HELD))?;
+            self.0.insert(tid, heir, 0).map_err(refused(HELD))?;
             // It may have gone on or ended between the two steps. Then the old entry is gone, and nothing removes the new one.
             if old.0.get(&tid, 0).is_err() {
                 absent_is_fine(HELD, self.0.remove(&tid))?;

@@ -7,7 +7,7 @@ use agent_common::wire::row;
 use super::{
     error::{MapError, refused},
     held::HeldCall,
-    state::{LINEAGE, SPARED, State, absent_is_fine, kind},
+    state::{BPF_EXIST, BPF_NOEXIST, LINEAGE, SPARED, State, absent_is_fine, kind},
 };
 use crate::processes::proc::ProcessId;
 
@@ -48,7 +48,6 @@ impl State {
     }
 
     pub(super) fn take_on(&mut self, pid: u32, row: row::Member) -> Result<Adopted, MapError> {
-        const BPF_NOEXIST: u64 = 1;
         match self.lineage.insert(pid, row, BPF_NOEXIST) {
             Ok(()) => Ok(Adopted::Now),
             Err(error) if kind(&error) == Some(io::ErrorKind::AlreadyExists) => Ok(Adopted::Before),
@@ -58,7 +57,6 @@ impl State {
 
     /// Writes a member's row, if it is still one.
     pub(super) fn rewrite(&mut self, pid: u32, row: row::Member) -> Result<(), MapError> {
-        const BPF_EXIST: u64 = 2;
         absent_is_fine(LINEAGE, self.lineage.insert(pid, row, BPF_EXIST))
     }
 

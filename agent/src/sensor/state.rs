@@ -20,6 +20,11 @@ pub(super) const LINEAGE: &str = "LINEAGE";
 pub(super) const SPARED: &str = "SPARED";
 const HEARTBEAT: &str = "HEARTBEAT";
 
+/// To write a row that must not be there.
+pub(super) const BPF_NOEXIST: u64 = 1;
+/// To write one that must.
+pub(super) const BPF_EXIST: u64 = 2;
+
 /// The maps.
 pub(crate) struct State {
     pub(super) accounts: Shared,

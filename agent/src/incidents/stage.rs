@@ -1,0 +1,105 @@
+//! Where an incident stands, from what opened it to what ended it.
+//!
+//! ```text
+//!   burst, observed ──────────────► Observed
+//!   burst ──► Held or Stopped ──┬─ thaw, approve ──► Ending ─► Closed
+//!      │ response freeze        │                    ▲   │
+//!      ▼                        └─ kill, deny ───────┤   └─ was it deny ──► Denied ── quiet, thaw ──► Closed
+//!   Freezing ──frozen 1──► Frozen ───────────────────┘
+//!   burst, response deny ──► Denied
+//!   Held, Frozen ── all processes gone ──► Closed
+//! ```
+//!
+//! It depends on the tier whether calls are held or processes stopped after the fact.
+
+use agent_common::rules::BootNs;
+
+use crate::api::{State, Verb};
+
+/// Where an incident stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Observed,
+    /// Calls wait that have not happened.
+    Held,
+    /// What the account destroys is refused, until it has been quiet.
+    Denied,
+    /// Stopped after the fact.
+    Stopped,
+    Freezing {
+        since: BootNs,
+    },
+    Frozen {
+        processes: u64,
+    },
+    /// Decided, and the effect is under way.
+    Ending {
+        verb: Verb,
+        from: Open,
+    },
+    Closed {
+        at: BootNs,
+        how: Closed,
+    },
+}
+
+/// A stage from which something is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Open {
+    Held,
+    Denied,
+    Stopped,
+    Frozen { processes: u64 },
+}
+
+/// How an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    Approved,
+    Denied,
+    Thawed,
+    Killed,
+    Gone,
+}
+
+impl Stage {
+    /// From which something is still to come, if it is one of these.
+    pub(super) fn open(self) -> Option<Open> {
+        match self {
+            Self::Held => Some(Open::Held),
+            Self::Denied => Some(Open::Denied),
+            Self::Stopped => Some(Open::Stopped),
+            Self::Freezing { .. } => Some(Open::Frozen { processes: 0 }),
+            Self::Frozen { processes } => Some(Open::Frozen { processes }),
+            Self::Observed | Self::Ending { .. } | Self::Closed { .. } => None,
+        }
+    }
+
+    /// Where it stands when a decision was carried out.
+    pub(super) fn after(verb: Verb, now: BootNs) -> Self {
+        let closed = |how| Self::Closed { at: now, how };
+        match verb {
+            Verb::Deny => Self::Denied,
+            Verb::Approve => closed(Closed::Approved),
+            Verb::Kill => closed(Closed::Killed),
+            _ => closed(Closed::Thawed),
+        }
+    }
+
+    /// As it is shown.
+    pub(super) fn shown(self) -> State {
+        match self {
+            Self::Observed => State::Observed,
+            Self::Held | Self::Ending { from: Open::Held, .. } => State::Held,
+            Self::Denied | Self::Ending { from: Open::Denied, .. } => State::Denied,
+            Self::Closed { how: Closed::Approved, .. } => State::Approved,
+            Self::Closed { how: Closed::Denied, .. } => State::Denied,
+            Self::Stopped | Self::Ending { from: Open::Stopped, .. } => State::Stopped,
+            Self::Freezing { .. } => State::Freezing,
+            Self::Frozen { .. } | Self::Ending { from: Open::Frozen { .. }, .. } => State::Frozen,
+            Self::Closed { how: Closed::Thawed, .. } => State::Thawed,
+            Self::Closed { how: Closed::Killed, .. } => State::Killed,
+            Self::Closed { how: Closed::Gone, .. } => State::Gone,
+        }
+    }
+}
