@@ -162,7 +162,7 @@ fn reading_and_making_files_goes_on_beside_a_held_call(crowd: &mut Crowd, at: us
 fn a_shell_that_controls_jobs_goes_on_and_the_incident_says_so(crowd: &mut Crowd, at: usize) -> Result<()> {
     let party = &crowd.parties[at];
     party.ground.hand()?;
-    let script = "set -m; {base}/hand each 30 'unlink {}'; echo next > {outside}/next; sleep 600";
+    let script = "set -m; {base}/hand each 30 'unlink {}'; echo next > {outside}/next; sleep 600; true";
     let job = party.shell(&format!("exec bash -c \"{script}\""))?;
     let held = crowd.daemon.held_of(&format!("a{at}"))?;
     let bash = parent_of(held.pid).context("it has a parent")?;
