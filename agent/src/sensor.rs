@@ -14,6 +14,7 @@ mod load;
 mod manifest;
 mod members;
 mod moved;
+mod notify;
 mod objects;
 mod pins;
 mod predecessor;

@@ -9,23 +9,26 @@ use std::{
     os::fd::{FromRawFd as _, OwnedFd},
 };
 
-use sd_notify::{NotifyState, listen_fds_with_names, notify, notify_with_fds};
+use sd_notify::listen_fds_with_names;
 
 use super::{
+    notify::Messages,
     objects::Objects,
     pins::{Directory, PinsError},
 };
 
-/// The service manager would poll what it keeps and drop what is in error, as every map is that cannot be polled:
-/// `bpf_map_poll` in <https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/syscall.c>.
-const UNPOLLED: NotifyState<'_> = NotifyState::Custom("FDPOLL=0");
-
 /// Hands a generation over.
 pub(crate) fn hand_over(directory: &Directory, objects: &Objects) {
-    let done = objects.all().try_for_each(|(pin, object)| {
-        let name = name(directory, pin);
-        notify_with_fds(&[NotifyState::FdStore, NotifyState::FdName(&name), UNPOLLED], &[object])
-    });
+    let hand_over = || {
+        let Some(manager) = Messages::to_manager()? else { return Ok(()) };
+        objects.all().try_for_each(|(pin, object)| {
+            let name = name(directory, pin);
+            // It would poll what it keeps and drop what is in error, as every map is that cannot be polled: `bpf_map_poll` in
+            // https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/syscall.c
+            manager.send(&format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0\n"), Some(object))
+        })
+    };
+    let done: io::Result<()> = hand_over();
     if let Err(error) = done {
         log::warn!(
             "the service manager was not handed what enforces: killed while its pins are gone, the daemon takes \
@@ -36,12 +39,17 @@ pub(crate) fn hand_over(directory: &Directory, objects: &Objects) {
 
 /// Has a generation dropped: before its pins are removed, so that it is not the service manager that waits for the kernel to
 /// detach it.
-pub(crate) fn take_back<'a>(directory: &Directory, pins: impl Iterator<Item = &'a str>) {
-    for pin in pins {
-        let name = name(directory, pin);
-        if let Err(error) = notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(&name)]) {
-            return log::warn!("the service manager may keep {name}, so that it does not end: {error}");
-        }
+pub(crate) fn take_back<'a>(directory: &Directory, mut pins: impl Iterator<Item = &'a str>) {
+    let mut take_back = || {
+        let Some(manager) = Messages::to_manager()? else { return Ok(()) };
+        pins.try_for_each(|pin| {
+            manager.send(&format!("FDSTOREREMOVE=1\nFDNAME={}\n", name(directory, pin)), None)
+        })
+    };
+    let done: io::Result<()> = take_back();
+    if let Err(error) = done {
+        let kept = directory.path().display();
+        log::warn!("the service manager may keep what {kept} is of, so that it does not end: {error}");
     }
 }
 

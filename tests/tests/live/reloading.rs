@@ -174,6 +174,7 @@ fn what_is_decided_during_a_reload_holds_afterwards() -> Result<()> {
         Event::Decided { verb, .. } if verb == "thaw" => Some("thawed"),
         _ => None,
     };
+    daemon.wait_for("the thaw", |event| said(event).filter(|said| *said == "thawed"))?;
     assert_eq!(daemon.seen()?.iter().filter_map(said).collect::<Vec<_>>(), ["reloaded", "thawed"]);
 
     let waits = party.shell("read go")?;
