@@ -14,18 +14,19 @@ use agent_common::{
         record::{verb, what},
     },
 };
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+
+pub use steps::done;
 
 use crate::{
     actor::Actor,
     call::{Call, Held, Pending, stage},
     count::count,
-    decide::{entry, in_trees, keep_text, known},
+    decide::{in_trees, keep_text, known},
     desk::Desk,
     directory, emit, held, ledger, lineage,
-    maps::PENDING,
-    offsets::OFFSETS,
     path::{Target, form, found},
-    place, read,
+    pending, place,
 };
 
 /// What a hook answers.
@@ -39,53 +40,43 @@ const REPORT_AGAIN: u64 = 100_000_000;
 /// The call of this thread will touch these entries.
 #[inline(never)]
 pub fn name(actor: &Actor, call: &Call) -> i32 {
+    if let Some(pending) = pending::of_thread(actor.tid()) {
+        begin(actor, pending, call);
+        return ALLOW;
+    }
     let Some(desk) = Desk::claim() else { return ALLOW };
-    let answer = match entry(actor.tid(), desk) {
-        Some((pending, true)) => {
-            finish(actor, pending);
-            pending.thread_start = thread_start();
-            pending.account = actor.index;
-            pending.paths = call.paths;
-            pending.verb = call.verb;
-            pending.flags = call.flags;
-            pending.stage = stage::NAMED;
-            ALLOW
-        }
+    let room = pending::room(actor.tid(), desk);
+    let answer = if let Some((pending, true)) = room {
+        begin(actor, pending, call);
+        ALLOW
+    } else {
         // Not one of our faults: an account has as many threads in the midst of a call as nobody needs.
-        _ => {
-            count(Counter::PendingFull);
-            EPERM
-        }
+        count(Counter::PendingFull);
+        EPERM
     };
     desk.release();
     answer
 }
 
-/// The thread's call, if it has named one that has not come further than this.
 #[inline(always)]
-pub fn under_way(tid: u32, stage: u32) -> Option<&'static mut Pending> {
-    // SAFETY: a live map entry, and this thread's own.
-    let pending = unsafe { &mut *PENDING.get_ptr_mut(tid)? };
-    let own = pending.verb != verb::NONE && pending.stage == stage && pending.thread_start == thread_start();
-    own.then_some(pending)
-}
-
-#[inline(always)]
-fn thread_start() -> u64 {
-    read::current().field(OFFSETS.task_start_boottime())
-}
-
-/// The end of the thread's last call was seen by nobody: the kernel passes a program over that it is running already.
-#[inline(always)]
-fn finish(actor: &Actor, pending: &mut Pending) {
-    if pending.verb != verb::NONE
-        && pending.stage == stage::ALLOWED
-        && pending.account == actor.index
-        && pending.thread_start == thread_start()
-    {
+fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
+    if pending.account == actor.index && pending::is_at(pending, stage::ALLOWED) {
+        // The end of the last one was seen by nobody: the kernel passes a program over that it is running already.
         count(Counter::Unsettled);
         done(actor, 0);
     }
+    pending.thread_start = pending::thread_start();
+    pending.account = actor.index;
+    pending.paths = call.paths;
+    pending.verb = call.verb;
+    pending.flags = call.flags;
+    pending.stage = stage::NAMED;
+}
+
+/// The current thread's call, if it has named one that has come to this stage.
+#[inline(always)]
+pub fn under_way(stage: u32) -> Option<&'static mut Pending> {
+    pending::of_thread(bpf_get_current_pid_tgid() as u32).filter(|pending| pending::is_at(pending, stage))
 }
 
 /// The kernel is about to do it: whether it may.
@@ -202,18 +193,12 @@ fn refuse(actor: &Actor, pending: &mut Pending) -> i32 {
     EPERM
 }
 
-/// The call is done, or has failed: then nothing is to be left of it.
-#[inline(always)]
-pub fn done(actor: &Actor, result: i64) {
-    steps::done(actor, result);
-}
-
 /// A name that the call wants to make. Nobody is asked, since without it the host would be left with less; where it leads is
 /// looked at now, since the entry may be gone when the call is done.
 #[inline(never)]
 pub fn announce(actor: &Actor, call: &Call) -> i32 {
     let answer = name(actor, call);
-    let Some(pending) = under_way(actor.tid(), stage::NAMED) else { return answer };
+    let Some(pending) = under_way(stage::NAMED) else { return answer };
     let Some(desk) = Desk::claim() else {
         pending.verb = verb::NONE;
         return ALLOW;

@@ -11,10 +11,8 @@ pub fn count(counter: Counter) {
     let _ = count_one(counter as u32, u32::from(counter.is_fault()));
 }
 
-/// A fault is logged as well, at its 1st, 2nd, 4th, 8th … time on a CPU, so that a storm of them cannot flood the log.
-///
-/// A function of numbers alone, and visible outside: so the verifier takes it as a global function and follows it once,
-/// not at every call.
+/// Global. A fault is logged as well, at its 1st, 2nd, 4th, 8th … time on a CPU, so that a storm of them cannot flood the
+/// log.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn count_one(index: u32, fault: u32) -> u32 {

@@ -15,7 +15,6 @@ use agent_common::{
         record::{TEXT_LEN, verb, what},
     },
 };
-use aya_ebpf::bindings::BPF_NOEXIST;
 
 use crate::{
     act::{Ledger, outcome, redirects},
@@ -25,10 +24,10 @@ use crate::{
     count::count,
     desk::Desk,
     emit, enforce, ledger,
-    maps::{HEARTBEAT, PENDING},
+    maps::HEARTBEAT,
     offsets::{OFFSETS, SETTINGS},
     path::{PathArg, Target, form, found},
-    place, read,
+    pending, place, read,
 };
 
 /// A process of a lineage does something that destroys nothing: it goes on only if its account may.
@@ -85,9 +84,9 @@ fn park(actor: &Actor, call: &Call, desk: Desk, ends: [Target; 2]) {
     if ends[0].found == found::UNREAD || ends[1].found == found::UNREAD {
         count(Counter::UnreadPath);
     }
-    let Some((pending, lasts)) = entry(actor.tid(), desk) else { return };
+    let Some((pending, lasts)) = pending::room(actor.tid(), desk) else { return };
     pending.at = emit::now();
-    pending.thread_start = read::current().field(OFFSETS.task_start_boottime());
+    pending.thread_start = pending::thread_start();
     pending.account = actor.index;
     pending.paths = call.paths;
     pending.ends = ends;
@@ -116,23 +115,6 @@ pub fn known(actor: &Actor, end: Target) -> Target {
     }
     emit::blind(actor, end.key as u32);
     Target::NOTHING
-}
-
-/// The thread's room for a call under way, and whether it lasts until the call is done: if not, it is on the desk.
-#[inline(always)]
-pub fn entry(tid: u32, desk: Desk) -> Option<(&'static mut Pending, bool)> {
-    if let Some(own) = PENDING.get_ptr_mut(tid) {
-        // SAFETY: a live map entry, and this thread's own; so below.
-        return Some((unsafe { &mut *own }, true));
-    }
-    let draft = &mut desk.scratch()?.pending;
-    let entry: &Pending = draft; // by reference: a copy would fill the stack
-    let _ = PENDING.insert(tid, entry, u64::from(BPF_NOEXIST)); // full: the look-up tells
-    match PENDING.get_ptr_mut(tid) {
-        // SAFETY: see above.
-        Some(own) => Some((unsafe { &mut *own }, true)),
-        None => Some((draft, false)),
-    }
 }
 
 /// Keeps the beginning of the path that was resolved last, for the record.

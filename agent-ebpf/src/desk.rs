@@ -43,8 +43,7 @@ impl Desk {
     }
 }
 
-/// A function of numbers alone, and visible outside: so the verifier takes it as a global function and follows it once,
-/// not at every call.
+/// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn claim_number() -> u32 {

@@ -13,9 +13,9 @@ use crate::{
     actor::Actor,
     call::Pending,
     count::count,
-    maps::{PENDING, RECORDS, RECORDS_SIZE},
+    maps::{RECORDS, RECORDS_SIZE},
     offsets::OFFSETS,
-    read,
+    pending, read,
 };
 
 /// Waking the agent costs an account's call as much as judging it. Single operations wait until the agent looks by itself,
@@ -66,17 +66,11 @@ pub fn call_of_thread(actor: &Actor, what: u32) {
     let _ = report(actor.index, what);
 }
 
-/// A function of numbers alone, and visible outside: so the verifier takes it as a global function and follows it once,
-/// not at every call.
+/// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn report(account: u32, what: u32) -> u32 {
-    if let Some(actor) = Actor::of(account)
-        && let Some(pending) = PENDING.get_ptr(actor.tid())
-    {
-        // SAFETY: a live map entry, and this thread's own.
-        call(&actor, what, unsafe { &*pending });
-    }
+    pending::of_current(account, |actor, pending| call(actor, what, pending));
     0
 }
 

@@ -8,10 +8,7 @@ use agent_common::{
         row::{Approval, Held, HeldName},
     },
 };
-use aya_ebpf::{
-    bindings::BPF_ANY,
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_send_signal_thread},
-};
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_send_signal_thread};
 
 use crate::{
     actor::Actor,
@@ -19,9 +16,10 @@ use crate::{
     count::count,
     desk::Desk,
     emit, enforce, ledger, lineage,
-    maps::{APPROVALS, HELD, PENDING},
+    maps::{APPROVALS, HELD},
     offsets::{HOOKS, OFFSETS},
     path::{PathArg, Target, form, found},
+    pending,
     read::{self, Kernel, Unread},
 };
 
@@ -46,28 +44,18 @@ const REFUSED: i32 = 2;
 /// It waits.
 pub const WAITS: i32 = 3;
 
-/// Lets the call wait, which is [`WAITS`]; or [`JUDGE_AGAIN`]; anything else means that it cannot. The entry comes first, then a second look at what
-/// was decided, then the signal: whoever decides meanwhile either finds the entry or is seen.
+/// Lets the call wait, which is [`WAITS`]; or [`JUDGE_AGAIN`]; anything else means that it cannot. The entry comes first,
+/// then a second look at what was decided, then the signal: whoever decides meanwhile either finds the entry or is seen.
 #[inline(always)]
 pub fn wait(actor: &Actor, desk: Desk) -> i32 {
     wait_of(actor.index, desk.0)
 }
 
-/// A function of numbers alone, and visible outside: so the verifier takes it as a global function and follows it once,
-/// not at every call. The call is the thread's in `PENDING`.
+/// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn wait_of(account: u32, desk: u32) -> i32 {
-    match (Actor::of(account), own_pending()) {
-        (Some(actor), Some(pending)) => try_wait(&actor, pending, Desk(desk)),
-        _ => REFUSED,
-    }
-}
-
-#[inline(always)]
-fn own_pending() -> Option<&'static mut Pending> {
-    // SAFETY: a live map entry, and this thread's own.
-    PENDING.get_ptr_mut(bpf_get_current_pid_tgid() as u32).map(|pending| unsafe { &mut *pending })
+    pending::of_current(account, |actor, pending| try_wait(actor, pending, Desk(desk))).unwrap_or(REFUSED)
 }
 
 #[inline(always)]
@@ -188,14 +176,18 @@ pub fn compare(actor: &Actor, desk: Desk) -> u32 {
     if HELD.get_ptr(actor.tid()).is_none() { NONE } else { compare_of(actor.index, desk.0) }
 }
 
-/// See `wait_of`.
+/// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn compare_of(account: u32, desk: u32) -> u32 {
-    let (Some(actor), Some(pending)) = (Actor::of(account), own_pending()) else { return NONE };
+    pending::of_current(account, |actor, pending| compare_with(actor, pending, Desk(desk))).unwrap_or(NONE)
+}
+
+#[inline(always)]
+fn compare_with(actor: &Actor, pending: &Pending, desk: Desk) -> u32 {
     // SAFETY: as in `again`.
     let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return NONE };
-    match describe(&actor, pending, Desk(desk)) {
+    match describe(actor, pending, desk) {
         Some(draft) if is_same(known, draft) => SAME,
         _ => OTHER,
     }

@@ -98,15 +98,14 @@ pub fn remember(tag: u64, name: Option<Name>) {
     }
 }
 
-/// Functions of numbers alone, and visible outside: so the verifier takes them as global functions and follows them once,
-/// not at every call.
+/// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn recall_word(tag: u64) -> u64 {
     MapShelf::of(tag).and_then(|shelf| ledger::recall(&shelf, tag)).unwrap_or(ledger::FREE)
 }
 
-/// See `recall_word`; whether it could be done.
+/// Global: whether it could be done.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn remember_word(tag: u64, word: u64) -> u32 {

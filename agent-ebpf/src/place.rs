@@ -32,8 +32,7 @@ pub fn resolve(desk: Desk, path: PathArg, approval: u32) -> Target {
     desk.scratch().map_or(Target::NOTHING, |scratch| scratch.target)
 }
 
-/// Leaves its answer at the desk. A function of numbers alone, and visible outside: so the verifier takes it as a
-/// global function and follows it once, not at every call.
+/// Global: leaves its answer at the desk.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn resolve_path(desk: u32, base: u64, text: u64, form: u32) -> u32 {

@@ -2,9 +2,7 @@
 
 mod held;
 
-pub use held::{
-    Approval, DirectoryKey, Held, HeldName, MAX_APPROVALS, MAX_DIRECTORIES, MAX_HELD, Moved,
-};
+pub use held::{Approval, DirectoryKey, Held, HeldName, MAX_APPROVALS, MAX_DIRECTORIES, MAX_HELD, Moved};
 
 use crate::rules::{
     Kind,

@@ -1,7 +1,4 @@
-//! What is done about the thread's call in `PENDING`, a step each.
-//!
-//! Every step is a function of numbers alone, and visible outside: so the verifier takes it as a global function and follows
-//! it once, and not for every way that leads to it. It looks the call up anew, which costs less than what that saves.
+//! What is done about the current thread's call, a step each, and each step a global function.
 
 use agent_common::{
     rules::{
@@ -10,14 +7,12 @@ use agent_common::{
     },
     wire::record::{verb, what},
 };
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 
 use crate::{
     act::{self, Ledger, outcome, redirects},
     actor::Actor,
     call::{Pending, flag},
-    charge, decide, directory, emit, held,
-    maps::PENDING,
+    charge, decide, directory, emit, held, pending,
 };
 
 /// What it would destroy.
@@ -53,23 +48,21 @@ pub fn verdict(actor: &Actor, granted: bool) -> Verdict {
     }
 }
 
-/// It is done, or has failed.
+/// It is done, or has failed: then nothing is to be left of it.
 #[inline(always)]
 pub fn done(actor: &Actor, result: i64) {
     let _ = step_done(actor.index, result);
 }
 
 #[inline(always)]
-fn own(account: u32, step: impl FnOnce(&Actor, &mut Pending) -> u32) -> u32 {
-    let Some(pending) = PENDING.get_ptr_mut(bpf_get_current_pid_tgid() as u32) else { return 0 };
-    // SAFETY: a live map entry, and this thread's own.
-    Actor::of(account).map_or(0, |actor| step(&actor, unsafe { &mut *pending }))
+fn step(account: u32, step: impl FnOnce(&Actor, &mut Pending) -> u32) -> u32 {
+    pending::of_current(account, step).unwrap_or(0)
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn step_outcome(account: u32, tell: u32) -> u32 {
-    own(account, |actor, pending| {
+    step(account, |actor, pending| {
         outcome(actor, pending, if tell == 0 { Ledger::Ask } else { Ledger::Tell });
         0
     })
@@ -78,13 +71,13 @@ extern "C" fn step_outcome(account: u32, tell: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn step_claim(account: u32) -> u32 {
-    own(account, |actor, pending| u32::from(matches!(charge::reconcile(actor, pending), Room::Over)))
+    step(account, |actor, pending| u32::from(matches!(charge::reconcile(actor, pending), Room::Over)))
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn step_give_back(account: u32) -> u32 {
-    own(account, |actor, pending| {
+    step(account, |actor, pending| {
         charge::give_back(actor, pending);
         0
     })
@@ -96,7 +89,7 @@ const DENY: u32 = 2;
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn step_verdict(account: u32, granted: u32) -> u32 {
-    own(account, |actor, pending| {
+    step(account, |actor, pending| {
         let grant = if granted == 0 { Grant::NONE } else { Grant { until: u64::MAX, allowance: 1, id: 0 } };
         let room = if pending.over == 0 { Room::Within } else { Room::Over };
         let (burst, verdict) = decide::verdict(actor, grant, pending.kinds(), room, pending.at);
@@ -115,7 +108,7 @@ extern "C" fn step_verdict(account: u32, granted: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn step_done(account: u32, result: i64) -> u32 {
-    own(account, |actor, pending| {
+    step(account, |actor, pending| {
         if result < 0 {
             act::undo(actor, pending);
             charge::give_back(actor, pending);

@@ -11,6 +11,7 @@ mod name;
 use aya_ebpf::EbpfContext;
 
 use crate::{
+    offsets::OFFSETS,
     path::PathArg,
     read::{self, Kernel, Unread},
 };
@@ -30,13 +31,11 @@ fn number(ctx: &impl EbpfContext, position: u32) -> u32 {
 /// An entry in a directory that is given as a `struct path`.
 #[inline(always)]
 fn entry_in(directory: Kernel, dentry: Kernel) -> Result<PathArg, Unread> {
-    use crate::offsets::OFFSETS;
     Ok(PathArg::entry(directory.follow(OFFSETS.path_mnt())?, dentry))
 }
 
 /// An entry that is given as a `struct path`.
 #[inline(always)]
 fn entry_at(path: Kernel) -> Result<PathArg, Unread> {
-    use crate::offsets::OFFSETS;
     Ok(PathArg::entry(path.follow(OFFSETS.path_mnt())?, path.follow(OFFSETS.path_dentry())?))
 }

@@ -1,6 +1,6 @@
 //! Whether a call may: `inode_*`, which comes after the permission check and before anything has happened.
 
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::lsm, programs::LsmContext};
+use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::object;
 use crate::{
@@ -19,7 +19,7 @@ const ATTR_SIZE: u32 = 1 << 3;
 /// the same again in its layers, and some do things of their own accord.
 #[inline(always)]
 fn about(first: Kernel, second: Option<Kernel>, matters: impl FnOnce() -> bool) -> i32 {
-    let Some(pending) = ask::under_way(bpf_get_current_pid_tgid() as u32, stage::NAMED) else { return ALLOW };
+    let Some(pending) = ask::under_way(stage::NAMED) else { return ALLOW };
     if !matters() {
         return ALLOW;
     }

@@ -1,7 +1,7 @@
 //! How a call ended: the functions that the inode hooks are asked in. A file system may still refuse what was allowed.
 
 use agent_common::wire::record::verb;
-use aya_ebpf::{EbpfContext, helpers::bpf_get_current_pid_tgid, macros::fexit, programs::FExitContext};
+use aya_ebpf::{EbpfContext, macros::fexit, programs::FExitContext};
 
 use super::{number, object};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 /// The end of what was asked about for this entry.
 #[inline(always)]
 fn about(ctx: &impl EbpfContext, dentry: impl FnOnce() -> Kernel, result: u32) {
-    let Some(pending) = ask::under_way(bpf_get_current_pid_tgid() as u32, stage::ALLOWED) else { return };
+    let Some(pending) = ask::under_way(stage::ALLOWED) else { return };
     let dentry = dentry();
     if !is_about(pending, dentry) {
         return;

@@ -1,7 +1,7 @@
 //! Mounts over what is protected: nothing is removed, and nothing of it is to be seen any more.
 
 use agent_common::wire::record::verb;
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::lsm, programs::LsmContext};
+use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{entry_at, object};
 use crate::{
@@ -22,7 +22,7 @@ fn over(path: impl FnOnce() -> Result<PathArg, Unread>) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
     let Ok(path) = path() else { return ALLOW };
     let answer = ask::name(&actor, &Call::one(verb::MOUNT, path));
-    match ask::under_way(bpf_get_current_pid_tgid() as u32, stage::NAMED) {
+    match ask::under_way(stage::NAMED) {
         Some(pending) => ask::ask(&actor, pending),
         None => answer,
     }
