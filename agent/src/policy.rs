@@ -90,6 +90,8 @@ pub(crate) struct Tree {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Account {
     pub(crate) name: String,
+    /// Why it is watched, in words.
+    pub(crate) note: Option<String>,
     /// Real uids, never 0. At least one of `users` and `login` is not empty.
     pub(crate) users: Vec<u32>,
     /// Login uids, never 0.

@@ -73,6 +73,9 @@ pub(crate) struct PolicyView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct AccountView {
     pub(crate) name: String,
+    /// Why it is watched, as the policy says; of the built-in policy, what it was found by.
+    #[serde(default)]
+    pub(crate) note: Option<String>,
     pub(crate) response: String,
     pub(crate) standing: Standing,
     /// When the standing, or what is granted, ends by itself.

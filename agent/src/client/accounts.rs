@@ -1,4 +1,4 @@
-//! `burstguard accounts`: who is watched, and how much of the budgets is used.
+//! `burstguard accounts`: who is watched and why, and how much of the budgets is used.
 
 use super::{
     Failure,
@@ -9,7 +9,18 @@ use crate::api::{AccountView, Standing, Verb};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
-    session.show("accounts", &accounts, |screen| text(screen, &accounts))
+    session.show("accounts", &accounts, |screen| text(screen, &accounts) + &notes(&accounts))
+}
+
+/// Why they are watched, where the policy says so.
+pub(super) fn notes(accounts: &[AccountView]) -> String {
+    let said = |account: &AccountView| Some(vec![clean(&account.name), clean(account.note.as_deref()?)]);
+    let rows: Vec<_> = accounts.iter().filter_map(said).collect();
+    if rows.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", table(&["ACCOUNT", "WHY IT IS WATCHED"], &rows))
+    }
 }
 
 pub(super) fn text(screen: &Screen, accounts: &[AccountView]) -> String {

@@ -51,6 +51,8 @@ pub(crate) struct About {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AccountFacts {
     pub(crate) name: String,
+    /// Why it is watched, as the policy says.
+    pub(crate) note: Option<String>,
     /// The word of the policy.
     pub(crate) response: &'static str,
     pub(crate) standing: judge::Standing,

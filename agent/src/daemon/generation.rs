@@ -110,6 +110,7 @@ impl Generation {
             let own = || members.iter().filter(|member| member.account == index);
             Ok(AccountFacts {
                 name: name.to_owned(),
+                note: None,
                 response: self.kernel.response(index)?,
                 standing: self.kernel.standing(index).at(now),
                 budgets: self.kernel.uses(index, now)?,

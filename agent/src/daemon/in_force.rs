@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::Target,
-    policy::{Hold, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
+    policy::{Account, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
     processes::{
         proc::{Process, ProcessId},
         target,
@@ -32,8 +32,8 @@ pub(crate) struct InForce {
     pub(super) generation: Generation,
     pub(super) about: Arc<About>,
     pub(super) roles: Roles,
-    /// By account: what becomes of calls that wait if nobody decides.
-    holds: HashMap<String, Hold>,
+    /// What only the policy knows of each account.
+    accounts: HashMap<String, Account>,
     /// Where it was read from.
     pub(super) file: PathBuf,
 }
@@ -78,8 +78,8 @@ pub(super) fn bring(
         policy_loaded_at: now,
         policy_warnings: warnings.iter().map(ToString::to_string).collect(),
     };
-    let holds = policy.accounts.iter().map(|account| (account.name.clone(), account.hold)).collect();
-    let in_force = InForce { generation, about: Arc::new(about), roles: policy.roles, holds, file };
+    let accounts = policy.accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
+    let in_force = InForce { generation, about: Arc::new(about), roles: policy.roles, accounts, file };
     Ok(Come { in_force, proof, carried, retirement })
 }
 
@@ -88,7 +88,9 @@ impl InForce {
     pub(super) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<ApprovalFacts>)> {
         let (mut accounts, approvals) = self.generation.accounts()?;
         for account in &mut accounts {
-            account.hold = self.holds.get(&account.name).copied().unwrap_or_default();
+            let said = self.accounts.get(&account.name);
+            account.hold = said.map(|said| said.hold).unwrap_or_default();
+            account.note = said.and_then(|said| said.note.clone());
         }
         Ok((accounts, approvals))
     }

@@ -75,6 +75,7 @@ impl Incidents {
         let decided = latest.filter(|incident| then(incident).is_some()).and_then(|incident| incident.until);
         AccountView {
             name: account.name.clone(),
+            note: account.note.clone(),
             response: account.response.to_owned(),
             standing: if granted.is_some() { Standing::Granted } else { phase(standing.phase) },
             until: ends.or(decided).or(granted.map(|(_, until)| until)).map(|until| facts.wall(until)),

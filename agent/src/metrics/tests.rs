@@ -16,6 +16,7 @@ fn account(name: &str) -> AccountView {
         |kind: Kind| BudgetView { kind: format!("{}s", kind.word()), used: 3, limit: 10, window_ms: 10_000 };
     AccountView {
         name: name.to_owned(),
+        note: None,
         response: "hold".to_owned(),
         standing: Standing::Tripped,
         until: None,

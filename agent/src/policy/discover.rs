@@ -1,11 +1,20 @@
-//! The policy of a host that has none: it watches the automation users that are known by name, in the directories where
-//! a host keeps its configuration, and only observes.
+//! The policy of a host that has none: it watches the automation users that are found on it, in the directories where a
+//! host keeps its configuration, and only observes.
+//!
+//! Who is found, and by what, is said in each account's `note`.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value, json};
 
-use super::{Host, render};
+use super::{Host, parse, render};
+
+mod keys;
+mod timetable;
+mod units;
 
 /// Where configuration is, and what a host boots and schedules by.
 const PATHS: [&str; 5] = ["/etc", "/usr/local/etc", "/boot", "/srv", "/var/spool/cron"];
@@ -47,14 +56,21 @@ const USERS: [&str; 33] = [
     "woodpecker",
 ];
 
+/// A user of the host, as its list has it.
+struct User {
+    name: String,
+    home: PathBuf,
+    shell: PathBuf,
+}
+
 /// The text of that policy.
 pub(super) fn policy(host: &impl Host) -> String {
     let paths: Vec<_> = PATHS.into_iter().filter(|path| is_real(path, host)).collect();
-    let mut uids = BTreeSet::new();
-    let accounts: Map<String, Value> = USERS
-        .into_iter()
-        .filter(|name| host.uid(name).is_ok_and(|uid| uid.is_some_and(|uid| uid != 0 && uids.insert(uid))))
-        .map(|name| (name.to_owned(), json!({ "users": [name], "login": [name] })))
+    let accounts: Map<String, Value> = found(host)
+        .into_values()
+        .map(|(user, why)| {
+            (user.clone(), json!({ "users": [user], "login": [user], "note": why.join("; ") }))
+        })
         .collect();
     render::toml(&json!({
         "version": 1,
@@ -63,6 +79,35 @@ pub(super) fn policy(host: &impl Host) -> String {
         "default": { "trees": ["system"] },
         "account": accounts,
     }))
+}
+
+/// The automation users by uid, and what each was found by. Nobody who has root's uid is one: that is every person who
+/// becomes root.
+fn found(host: &impl Host) -> BTreeMap<u32, (String, Vec<String>)> {
+    let users = users(host);
+    let by_name = USERS.iter().map(|user| ((*user).to_owned(), "a user name of automation".to_owned()));
+    let mut found: BTreeMap<u32, (String, Vec<String>)> = BTreeMap::new();
+    let all = units::find(host).into_iter().chain(keys::find(host, &users));
+    for (user, why) in all.chain(timetable::find(host, &users)).chain(by_name) {
+        if let Ok(Some(uid)) = host.uid(&user)
+            && uid != 0
+            && parse::is_name(&user)
+        {
+            found.entry(uid).or_insert_with(|| (user, Vec::new())).1.push(why);
+        }
+    }
+    found
+}
+
+/// The host's own users; those of a directory service are found by their units and names.
+fn users(host: &impl Host) -> Vec<User> {
+    let list = host.read(Path::new("/etc/passwd")).unwrap_or_default();
+    let user = |line: &str| {
+        let fields: Vec<_> = line.split(':').collect();
+        let [name, _, _, _, _, home, shell] = fields[..] else { return None };
+        Some(User { name: name.to_owned(), home: home.into(), shell: shell.into() })
+    };
+    list.lines().filter_map(user).collect()
 }
 
 /// Through a symbolic link one directory could be protected twice.

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::sources;
+
 use nix::{
     errno::Errno,
     unistd::{Group, User},
@@ -42,6 +44,18 @@ pub(crate) trait Host {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if there is nothing; others if that cannot be seen.
     fn directories(&self, path: &Path) -> io::Result<Vec<OsString>>;
+
+    /// The names of the files in a directory, symbolic links among them.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is nothing; others if that cannot be seen.
+    fn files(&self, path: &Path) -> io::Result<Vec<OsString>>;
+
+    /// The text of a file that somebody else keeps.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is none; others if it cannot be read, is no text, or longer than a mebibyte.
+    fn read(&self, path: &Path) -> io::Result<String>;
 }
 
 /// The host this process runs on.
@@ -70,15 +84,28 @@ impl Host for ThisHost {
     }
 
     fn directories(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                names.push(entry.file_name());
-            }
-        }
-        Ok(names)
+        entries(path, true)
     }
+
+    fn files(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        entries(path, false)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        sources::read(path)
+    }
+}
+
+/// The names in a directory of either the directories or everything else.
+fn entries(path: &Path, directories: bool) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() == directories {
+            names.push(entry.file_name());
+        }
+    }
+    Ok(names)
 }
 
 /// ENOENT and ESRCH are what the name service says on a host that has no list at all.
@@ -114,6 +141,11 @@ mod tests {
         fs::write(base.path().join("file"), "").unwrap();
         std::os::unix::fs::symlink("directory", base.path().join("link")).unwrap();
         assert_eq!(ThisHost.directories(base.path()).unwrap(), ["directory"]);
+        let mut files = ThisHost.files(base.path()).unwrap();
+        files.sort();
+        assert_eq!(files, ["file", "link"]);
+        assert_eq!(ThisHost.read(&base.path().join("file")).unwrap(), "");
+        assert!(ThisHost.read(&base.path().join("directory")).is_err());
         let error = ThisHost.directories(&base.path().join("file")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
     }

@@ -37,6 +37,7 @@ pub(super) struct AccountDraft {
     /// Of its name.
     pub(super) at: At,
     pub(super) who: Who,
+    pub(super) note: Option<String>,
     pub(super) users: Vec<Located<User>>,
     pub(super) login: Vec<Located<User>>,
     pub(super) settings: Settings,
@@ -95,6 +96,7 @@ const SETTINGS: [&str; 7] = ["trees", "response", "budget", "hold", "launch", "e
 const WHO: [&str; 5] = ["users", "login", "units", "executables", "scripts"];
 const PEOPLE: &str = "\"uid:N\", \"user:NAME\", \"gid:N\" or \"group:NAME\"";
 const MAX_NAME: usize = 64;
+const MAX_NOTE: usize = 1024;
 /// How long a call may wait.
 const DEADLINE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
@@ -163,11 +165,26 @@ impl Reader<'_> {
     }
 
     fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {
-        self.refuse_unknown(table, "", &[&WHO[..], &SETTINGS].concat());
+        self.refuse_unknown(table, "", &[&WHO[..], &SETTINGS, &["note"]].concat());
         self.other_identities(table);
         let [users, login] = ["users", "login"]
             .map(|key| get(table, key).map(|node| self.users(key, node)).unwrap_or_default());
-        AccountDraft { at: at.clone(), who: Who::of(table), users, login, settings: self.settings(table) }
+        AccountDraft {
+            at: at.clone(),
+            who: Who::of(table),
+            note: get(table, "note").and_then(|node| self.note(node)),
+            users,
+            login,
+            settings: self.settings(table),
+        }
+    }
+
+    fn note(&mut self, node: &Node) -> Option<String> {
+        let note = node.as_str().filter(|text| (1..=MAX_NOTE).contains(&text.len()));
+        if note.is_none() {
+            self.want("note =", node, &format!("a string of 1 to {MAX_NOTE} bytes"));
+        }
+        note.map(str::to_owned)
     }
 
     fn users(&mut self, key: &str, node: &Node) -> Vec<Located<User>> {
@@ -244,7 +261,7 @@ impl Who {
 }
 
 /// Names go into commands, metrics and file names as they are.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }

@@ -23,7 +23,7 @@ pub(super) fn effective(policy: &Policy) -> Value {
 }
 
 fn account(account: &Account, trees: &[Tree]) -> Value {
-    let Account { name: _, users, login, trees: indices, response, hold, budgets } = account;
+    let Account { name: _, note, users, login, trees: indices, response, hold, budgets } = account;
     let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
     let budgets = budgets.each().map(|(key, budget)| (key.to_owned(), Value::from(budget.to_string())));
     let mut table = Map::from_iter([
@@ -39,6 +39,9 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
         ),
         ("budget".to_owned(), Value::Object(budgets.into_iter().collect())),
     ]);
+    if let Some(note) = note {
+        table.insert("note".to_owned(), json!(note));
+    }
     for (key, uids) in [("users", users), ("login", login)] {
         if !uids.is_empty() {
             table.insert(key.to_owned(), json!(uids));

@@ -110,7 +110,7 @@ fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Only a file, or what is handed over as standard input: to open or read a pipe would wait for whoever writes.
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let mut options = fs::File::options();
     let handed_over = path == Path::new("/dev/stdin");

@@ -5,13 +5,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod discover;
 mod drop_ins;
 mod examples;
 mod later;
 mod problems;
 mod screens;
 
-/// A host with three users, some directories and a file; all else fails as the name says.
+/// A host with three users, some directories and a file, whose text nobody reads; all else fails as the name says.
 struct TestHost;
 
 const DIRECTORIES: [&str; 12] = [
@@ -76,6 +77,14 @@ impl Host for TestHost {
         let below = DIRECTORIES.iter().map(Path::new).filter(|known| known.parent() == Some(path));
         Ok(below.filter_map(|known| known.file_name()).map(ToOwned::to_owned).collect())
     }
+
+    fn files(&self, _: &Path) -> io::Result<Vec<OsString>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn read(&self, _: &Path) -> io::Result<String> {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 fn load(text: &str) -> Result<Loaded, PolicyError> {
@@ -113,6 +122,7 @@ fn a_whole_policy() {
         [account.runner]
         users = ["ci", 1001, 1000]
         [account.ansible]
+        note = "the fleet's, since 2024"
         login = ["deploy", 1234]
         trees = ["system", "deployed"]
         response = "freeze"
@@ -136,6 +146,7 @@ fn a_whole_policy() {
             Account {
                 hold: Hold::default(),
                 name: "ansible".to_owned(),
+                note: Some("the fleet's, since 2024".to_owned()),
                 users: vec![],
                 login: vec![998, 1234],
                 trees: vec![1, 0],
@@ -145,6 +156,7 @@ fn a_whole_policy() {
             Account {
                 hold: Hold::default(),
                 name: "runner".to_owned(),
+                note: None,
                 users: vec![1000, 1001],
                 login: vec![],
                 trees: vec![1],
@@ -221,6 +233,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             .zip(accounts)
             .map(|(n, (trees, response, budgets, (users, login)))| Account {
                 hold: Hold::default(),
+                note: (n == 1).then(|| "why \"so\"".to_owned()),
                 name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
                 users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),
                 login: (0..login).map(|k| 10 * n + 5 - k).collect(),

@@ -99,7 +99,7 @@ impl<H: Host> Validator<'_, H> {
         default: &Settings,
         default_trees: Option<&[usize]>,
     ) -> Option<Account> {
-        let AccountDraft { at, who, users, login, settings } = draft;
+        let AccountDraft { at, who, note, users, login, settings } = draft;
         match who {
             Who::Known => {}
             Who::Later => {
@@ -120,6 +120,7 @@ impl<H: Host> Validator<'_, H> {
         let wanted = Wanted::by(at, settings, default);
         let account = Account {
             name: name.to_owned(),
+            note: note.clone(),
             users: self.uids(name, users),
             login: self.uids(name, login),
             trees: own_trees.or_else(|| default_trees.map(<[_]>::to_vec)).unwrap_or_default(),

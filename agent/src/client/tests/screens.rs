@@ -261,6 +261,7 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
             &screen(),
             &[read::<AccountView>(budgets(poisoned(account()))), read(poisoned(held::account()))],
         ),
+        accounts::notes(&[read(poisoned(account()))]),
         incidents::text(&screen(), &[read(poisoned(summary()))]),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(detail()))),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(held::detail()))),

@@ -47,6 +47,7 @@ impl Scene {
     pub(super) fn responding(response: &'static str) -> Self {
         let account = AccountFacts {
             name: "deployer".to_owned(),
+            note: None,
             response,
             standing: Standing::ARMED,
             budgets: vec![BudgetUse { kind: Kind::Delete, used: 0, limit: 3, window: 10 * S }],

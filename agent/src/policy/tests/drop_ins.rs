@@ -199,6 +199,14 @@ impl Host for QuietHost {
     fn directories(&self, path: &Path) -> io::Result<Vec<OsString>> {
         TestHost.directories(path)
     }
+
+    fn files(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        TestHost.files(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        TestHost.read(path)
+    }
 }
 
 #[test]

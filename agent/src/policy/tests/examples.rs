@@ -27,6 +27,14 @@ impl Host for RichHost {
             if path == Path::new("/home") { &["ann"][..] } else { &["src", ".ssh", ".config", ".kube"] };
         Ok(names.iter().map(OsString::from).collect())
     }
+
+    fn files(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        TestHost.files(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        TestHost.read(path)
+    }
 }
 
 #[test]
