@@ -21,11 +21,23 @@ impl Socket {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Asks; the status and the body of the answer.
+    /// Asks to see something; the status and the body of the answer.
     pub fn get(&mut self, path: &str) -> Result<(u16, String)> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.ask(&format!("GET {path}"), "")
+    }
+
+    /// Asks for something to be done, with a body in JSON; the same.
+    pub fn post(&mut self, path: &str, body: &str) -> Result<(u16, String)> {
+        self.ask(&format!("POST {path}"), body)
+    }
+
+    fn ask(&mut self, what: &str, body: &str) -> Result<(u16, String)> {
+        let length = body.len();
+        let request = format!(
+            "{what} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         self.0.get_mut().write_all(request.as_bytes()).context("cannot ask")?;
-        self.answer().with_context(|| format!("the answer to GET {path}"))
+        self.answer().with_context(|| format!("the answer to {what}"))
     }
 
     fn answer(&mut self) -> Result<(u16, String)> {

@@ -66,6 +66,9 @@ enum Verb {
     },
     /// Build everything and run the benchmarks; what follows is passed on to them
     Bench {
+        /// In a virtual machine, whose kernel can hold a call: how long it takes from an approval to its end. Needs root.
+        #[arg(long, conflicts_with = "args")]
+        vm: bool,
         /// For the benchmarks; after `--` also their own --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
@@ -90,6 +93,7 @@ fn obey(verb: Verb) -> Result<ExitCode> {
         Verb::Verify(options) => verify::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Demo { vm: true, .. } => vm::demo(&workspace),
         Verb::Demo { args, .. } => product::exec(&workspace, "demo", &args),
-        Verb::Bench { args } => product::exec(&workspace, "bench", &args),
+        Verb::Bench { vm: true, .. } => vm::bench(&workspace),
+        Verb::Bench { args, .. } => product::exec(&workspace, "bench", &args),
     }
 }

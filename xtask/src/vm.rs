@@ -73,8 +73,17 @@ pub(crate) fn everything(workspace: &Workspace, series: Series, tally: &mut Tall
 
 /// Boots the kernel for every day and plays the demonstration of what only a guest's kernel can do.
 pub(crate) fn demo(workspace: &Workspace) -> Result<ExitCode> {
+    send(workspace, &guest::Errand::demo())
+}
+
+/// The same with the measurements of it.
+pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
+    send(workspace, &guest::Errand::bench())
+}
+
+fn send(workspace: &Workspace, errand: &guest::Errand) -> Result<ExitCode> {
     setup::run(workspace)?;
-    let guest = Guest::prepare(workspace, Series::default(), &guest::Errand::demo())?;
+    let guest = Guest::prepare(workspace, Series::default(), errand)?;
     Ok(ExitCode::from(guest.boot(|_| ())?))
 }
 

@@ -35,6 +35,11 @@ impl Errand {
         Self("./demo --hold".to_owned())
     }
 
+    /// The measurements of that.
+    pub(super) fn bench() -> Self {
+        Self("./bench hold".to_owned())
+    }
+
     /// The tests with these names, which say something on the way.
     pub(super) fn talk(names: &[String]) -> Self {
         Self(format!("./live --test-threads=1 --color=never --nocapture {}", quoted(names)))
@@ -63,10 +68,9 @@ pub(super) fn disk(
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let live = build_tests(workspace)?;
     // Cargo builds every program of a crate before its tests.
-    let [hand, demo] = ["../hand", "../demo"].map(|name| live.with_file_name(name));
-    let agent = workspace.release("burstguard");
-    let programs = [("live", live), ("hand", hand), ("demo", demo), ("burstguard", agent)];
-    for (name, program) in programs {
+    let beside = ["hand", "demo", "bench"].map(|name| (name, live.with_file_name(format!("../{name}"))));
+    let made = [("live", live), ("burstguard", workspace.release("burstguard"))];
+    for (name, program) in beside.into_iter().chain(made) {
         // Without debug info: `hand` is copied for each account, by an emulated processor.
         run::to_the_end(Command::new("strip").arg("-o").arg(directory.join(name)).arg(program))?;
     }

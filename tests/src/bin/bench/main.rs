@@ -4,6 +4,7 @@
 //! that it makes for itself and takes away again.
 
 mod burst;
+mod hold;
 mod memory;
 mod overhead;
 mod respond;
@@ -23,8 +24,8 @@ use crate::row::Row;
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
-    /// Only these
-    #[arg(value_parser = ["burst", "overhead", "start", "respond"])]
+    /// Only these; `hold` takes the tier lsm, and runs only where it is named
+    #[arg(value_parser = ["burst", "overhead", "start", "respond", "hold"])]
     which: Vec<String>,
     /// How often the bursts and the starts are repeated
     #[arg(long, default_value_t = 10)]
@@ -76,6 +77,9 @@ fn run(cli: &Cli) -> Result<()> {
     }
     if chosen("respond") {
         add(respond::measure(cli.runs)?);
+    }
+    if cli.which.iter().any(|one| one == "hold") {
+        add(hold::measure()?);
     }
     println!("{}", serde_json::to_string(&Report { kernel: proc::kernel(), rows })?);
     Ok(())

@@ -9,6 +9,7 @@ pub(crate) struct Row {
     unit: &'static str,
     min: f64,
     median: f64,
+    p99: f64,
     max: f64,
     runs: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +28,8 @@ impl Row {
     pub(crate) fn new(name: &'static str, unit: &'static str, mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let (min, max) = (values[0], values[values.len() - 1]);
-        Self { name, unit, min, median: median(&values), max, runs: values.len(), goal: None }
+        let p99 = values[(values.len() * 99).div_ceil(100) - 1];
+        Self { name, unit, min, median: median(&values), p99, max, runs: values.len(), goal: None }
     }
 
     /// The median should be no more than this.
@@ -39,6 +41,12 @@ impl Row {
     /// None may be more than this.
     pub(crate) fn always(mut self, at_most: f64) -> Self {
         self.goal = Some(Goal { at_most, of: "max", met: self.max <= at_most });
+        self
+    }
+
+    /// Of a hundred measurements one may be more than this.
+    pub(crate) fn mostly(mut self, at_most: f64) -> Self {
+        self.goal = Some(Goal { at_most, of: "p99", met: self.p99 <= at_most });
         self
     }
 
@@ -54,15 +62,20 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 pub(crate) fn print_head() {
-    println!("{:<52} {:>8} {:>10} {:>10} {:>10}  {:>4}  goal", "", "unit", "min", "median", "max", "runs");
+    println!(
+        "{:<52} {:>8} {:>10} {:>10} {:>10} {:>10}  {:>4}  goal",
+        "", "unit", "min", "median", "p99", "max", "runs"
+    );
 }
 
 pub(crate) fn print(rows: &[Row]) {
-    for Row { name, unit, min, median, max, runs, goal } in rows {
+    for Row { name, unit, min, median, p99, max, runs, goal } in rows {
         let goal = goal.as_ref().map_or(String::new(), |Goal { at_most, of, met }| {
             format!("{of} ≤ {at_most}: {}", if *met { "met" } else { "MISSED" })
         });
-        println!("{name:<52} {unit:>8} {min:>10.2} {median:>10.2} {max:>10.2}  {runs:>4}  {goal}");
+        println!(
+            "{name:<52} {unit:>8} {min:>10.2} {median:>10.2} {p99:>10.2} {max:>10.2}  {runs:>4}  {goal}"
+        );
     }
 }
 
@@ -76,5 +89,8 @@ mod tests {
         assert_eq!((row.min, row.median, row.max, row.runs), (1.0, 2.5, 10.0, 4));
         assert!(row.goal.is_some_and(|goal| goal.met));
         assert!(Row::new("x", "us", vec![1.0, 9.0]).always(8.0).goal.is_some_and(|goal| !goal.met));
+        let hundred = || (1..=100).map(f64::from).collect();
+        assert!(Row::new("x", "us", hundred()).mostly(99.0).goal.is_some_and(|goal| goal.met));
+        assert!(Row::new("x", "us", hundred()).mostly(98.0).goal.is_some_and(|goal| !goal.met));
     }
 }

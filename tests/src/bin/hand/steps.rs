@@ -34,6 +34,7 @@ fn take(step: &str) -> Result<()> {
     let words: Vec<_> = step.split_ascii_whitespace().collect();
     match *words {
         ["wait"] => wait()?,
+        ["clock"] => println!("{}", tests::clock::boot_ns()),
         ["chdir", to] => std::env::set_current_dir(to)?,
         ["exec", program, ref arguments @ ..] => bail!(Command::new(program).args(arguments).exec()),
         ["fork-unlink", path] => calls::fork_unlink(path)?,
