@@ -27,6 +27,7 @@ pub(crate) struct Facts {
     pub(crate) accounts: Vec<AccountFacts>,
     /// What responders have approved and is not over yet.
     pub(crate) approvals: Vec<ApprovalFacts>,
+    /// Every counter; none where nobody asks for them.
     pub(crate) counters: Vec<(Counter, u64)>,
     /// Whether the policy's files say something else than what is in force.
     pub(crate) policy_changed: bool,

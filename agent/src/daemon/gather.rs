@@ -35,19 +35,26 @@ const ANCESTORS: usize = 32;
 impl Agent {
     /// How things stand now.
     pub(super) fn gather_facts(&mut self) -> Result<Facts> {
+        let standings = self.gather_standings()?;
+        let counters = self.in_force.generation.kernel.counters();
+        let counters = counters.context("cannot read the kernel programs' counters")?;
+        Ok(Facts { counters, ..standings })
+    }
+
+    /// The same without the counters, which no decision asks for: each is a read by itself, and somebody waits.
+    fn gather_standings(&mut self) -> Result<Facts> {
         self.in_force.generation.kernel.flush_warnings();
         self.in_force.generation.kernel.beat(boot_now());
         // First the time: what is later than it may not be seen here.
         let now = boot_now();
         let (accounts, approvals) = self.in_force.accounts().context("cannot read how the accounts stand")?;
-        let generation = &mut self.in_force.generation;
         Ok(Facts {
             now,
             wall: Timestamp::now(),
             about: Arc::clone(&self.in_force.about),
             accounts,
             approvals,
-            counters: generation.kernel.counters().context("cannot read the kernel programs' counters")?,
+            counters: Vec::new(),
             policy_changed: self.policy_changed,
         })
     }
@@ -85,7 +92,10 @@ impl Agent {
             _ => Vec::new(),
         };
         let never_touch = NeverTouch::new();
-        let facts = self.gather_facts()?;
+        let facts = match request {
+            Request::Status => self.gather_facts()?,
+            _ => self.gather_standings()?,
+        };
         let held = facts.accounts.iter().flat_map(|account| &account.held);
         let held: HashMap<ProcessId, &HeldCall> = held.map(|held| (held.call.process, &held.call)).collect();
         let about = about.iter().map(|process| {
@@ -103,7 +113,7 @@ impl Agent {
             request: request.clone(),
             about,
             facts: Arc::new(facts),
-            askers: proc::ancestors(caller.pid).map(|process| process.pid).chain([caller.pid]).collect(),
+            askers: proc::stats_above(caller.pid).map(|(pid, _)| pid).chain([caller.pid]).collect(),
         };
         Ok(caller.is_there().then_some(asked))
     }

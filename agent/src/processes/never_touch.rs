@@ -120,7 +120,7 @@ impl NeverTouch {
     /// The agent's ancestors are those of now: one that ends leaves its place to pid 1 or to a subreaper above it.
     pub(crate) fn new() -> Self {
         let own = std::process::id();
-        Self { ours: proc::ancestors(own).map(|process| process.pid).chain([own]).collect() }
+        Self { ours: proc::stats_above(own).map(|(pid, _)| pid).chain([own]).collect() }
     }
 
     /// Why a process is never frozen. One that has ended is not spared: it is gone.

@@ -198,7 +198,7 @@ impl Run<'_> {
 /// Whether the process is stopped, and which of its ancestors are.
 fn state(member: ProcessId) -> Option<(bool, u32)> {
     let stopped = proc::stat(member.pid)?.stopped();
-    let ancestors = proc::ancestors(member.pid).take(u32::BITS as usize);
-    let bits = (0..).zip(ancestors).filter(|(_, ancestor)| ancestor.stopped).map(|(bit, _)| 1 << bit);
+    let ancestors = proc::stats_above(member.pid).take(u32::BITS as usize);
+    let bits = (0..).zip(ancestors).filter(|(_, (_, stat))| stat.stopped()).map(|(bit, _)| 1 << bit);
     Some((stopped, bits.fold(0, |all, bit: u32| all | bit)))
 }
