@@ -47,6 +47,9 @@ pub(crate) struct Status {
     pub(crate) records_lost: u64,
     /// Faults of the kernel programs, all together.
     pub(crate) kernel_errors: u64,
+    /// Operations past the budgets of bursts that were only observed.
+    #[serde(default)]
+    pub(crate) would_have_stopped: u64,
     pub(crate) open_incidents: u64,
 }
 
@@ -128,6 +131,9 @@ pub(crate) struct IncidentSummary {
     pub(crate) what: String,
     /// Operations that happened.
     pub(crate) done: u64,
+    /// How many of them would not have happened, had the burst not only been observed.
+    #[serde(default)]
+    pub(crate) would_have_stopped: u64,
     pub(crate) state: State,
     /// The processes that do not go on; of a held one, the calls that wait.
     pub(crate) waiting: u64,

@@ -70,6 +70,9 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
         State::Denied if incident.closed_at.is_none() => format!("{}{by}{end}", bad("DENIED")),
         State::Denied => format!("denied{by}"),
         State::Approved => format!("approved{by}{end}"),
+        State::Observed if incident.would_have_stopped > 0 => {
+            format!("observed, {} would have been stopped", incident.would_have_stopped)
+        }
         State::Observed => "observed".to_owned(),
         State::Stopped => format!("{}, {waiting}{until}", bad("STOPPED")),
         State::Freezing => format!("{}, {waiting}{until}", bad("FREEZING")),

@@ -43,6 +43,12 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
         figure(status.kernel_errors),
         status.open_incidents,
     );
+    if status.would_have_stopped > 0 {
+        let operations = count(status.would_have_stopped, "operation", "operations");
+        text += &format!(
+            "observed {operations} past the budgets, which would have been stopped: burstguard incidents\n"
+        );
+    }
     text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
     if !status.accounts.is_empty() {
         text += &accounts::text(screen, &status.accounts);

@@ -33,6 +33,10 @@ pub(crate) struct Incident {
     pub(crate) kinds: [u64; Kind::COUNT],
     /// How many acts there were; an act may be of several kinds.
     pub(crate) done: u64,
+    /// When the budget was exceeded.
+    pub(crate) burst: BootNs,
+    /// How many acts there have been since, the one that exceeded it included.
+    pub(crate) past: u64,
     /// The processes that the kernel programs stopped.
     pub(crate) stopped: BTreeMap<u32, Bytes>,
     /// How many calls of the account had been refused before it.
@@ -98,6 +102,8 @@ impl Incident {
             last: opened,
             kinds: [0; Kind::COUNT],
             done: 0,
+            burst: NEVER,
+            past: 0,
             stopped: BTreeMap::new(),
             refused_before: 0,
             refused: 0,
@@ -197,6 +203,7 @@ impl Incident {
 
     pub(super) fn count(&mut self, at: BootNs, kinds: Kinds) {
         self.done += 1;
+        self.past += u64::from(at >= self.burst);
         self.last = self.last.max(at);
         self.opened = self.opened.min(at);
         for kind in Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)) {

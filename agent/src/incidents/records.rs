@@ -125,6 +125,7 @@ impl Incidents {
                 incident
             }
         };
+        incident.burst = at;
         recent.move_into(incident, since);
         let id = incident.id;
         self.current.insert(account.clone(), id);

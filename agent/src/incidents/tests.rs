@@ -69,6 +69,23 @@ fn the_policy_freezes_at_once_where_it_says_so() {
     assert_eq!(scene.detail(ID).summary.state, State::Frozen);
 }
 
+/// The first one happens where calls cannot be held.
+#[test]
+fn an_observed_burst_tells_what_would_have_been_stopped() {
+    for (mut scene, expected) in [(Scene::responding("observe"), 2), (Scene::holding("observe"), 3)] {
+        (1..=3).for_each(|at| scene.operation(NOW - at * S));
+        scene.burst(NOW);
+        (0..3).for_each(|at| scene.operation(NOW + at));
+        let incident = scene.detail(ID).summary;
+        assert_eq!((incident.done, incident.would_have_stopped), (6, expected));
+        assert_eq!(scene.status().would_have_stopped, expected);
+    }
+    let mut scene = Scene::new();
+    scene.burst(NOW);
+    scene.operation(NOW);
+    assert_eq!(scene.detail(ID).summary.would_have_stopped, 0);
+}
+
 #[test]
 fn a_freeze_is_answered_when_the_kernel_confirms_it() {
     let mut scene = Scene::new();

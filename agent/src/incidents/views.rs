@@ -55,6 +55,7 @@ impl Incidents {
             processes: facts.accounts.iter().map(|account| account.processes).sum(),
             records_lost: total(&|counter| counter == Counter::RecordLost),
             kernel_errors: total(&Counter::is_fault),
+            would_have_stopped: self.incidents.values().map(|one| would_have_stopped(one, facts)).sum(),
             open_incidents: self.incidents.values().filter(|incident| incident.is_open()).count() as u64,
         }
     }
@@ -148,6 +149,7 @@ impl Incidents {
             what: what(incident),
             done: incident.done,
             state: incident.stage.shown(),
+            would_have_stopped: would_have_stopped(incident, facts),
             waiting,
             refused: incident.refused,
             approved: incident.approved,
@@ -240,4 +242,10 @@ fn decision(decided: &Decided, facts: &Facts) -> Decision {
         reason: decided.reason.clone(),
         outcome: decided.outcome.clone(),
     }
+}
+
+/// What an observed burst did past its budget. Where calls cannot be held, the first of it happens in any case.
+fn would_have_stopped(incident: &Incident, facts: &Facts) -> u64 {
+    let happens = u64::from(!facts.can_hold());
+    if incident.stage == Stage::Observed { incident.past.saturating_sub(happens) } else { 0 }
 }

@@ -56,6 +56,7 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
         processes: 7,
         records_lost: 5,
         kernel_errors: 5,
+        would_have_stopped: 0,
         open_incidents: 1,
     };
     Facts {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tests::{Policy, Scene, truth, wait};
+use tests::{Policy, Scene, ask, ask_json, truth, wait};
 
 use crate::check::{FILES, costs_nothing, each_of, filled_with, hold, hold_with, stops};
 
@@ -69,5 +69,9 @@ fn observing_stops_nothing_and_reports_the_burst_once() -> Result<()> {
     let bursts = scene.daemon.seen()?.iter().filter(|event| matches!(event, tests::Event::Burst(_))).count();
     assert_eq!((bursts, scene.daemon.stopped()?.len()), (1, 0));
     assert_eq!(scene.daemon.operations()?.len(), FILES);
+    // Ten are within the budget, and the eleventh happens in this tier whatever the policy says.
+    let status = ask_json(&["status"])?;
+    assert_eq!(status["would_have_stopped"], FILES - 11);
+    assert!(ask(&["status"])?.output.contains("past the budgets, which would have been stopped"));
     scene.end().map(drop)
 }

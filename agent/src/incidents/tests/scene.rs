@@ -9,7 +9,7 @@ use agent_common::rules::{
 use jiff::Timestamp;
 
 use crate::{
-    api::{Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Target},
+    api::{Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Status, Target},
     daemon::{
         About, AccountFacts, ApprovalFacts, Asked, Chosen, Effect, Facts, Frozen, HeldFacts, Input, Names,
         Outcome, ProcessFacts, Rights, Touched,
@@ -188,6 +188,14 @@ impl Scene {
         let effects = self.ask(request);
         match &effects[..] {
             [Effect::Reply(_, answer)] => answer.as_ref().as_ref().expect_err("a refusal").clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn status(&mut self) -> Status {
+        let effects = self.ask(Request::Status);
+        match &replies(&effects)[..] {
+            [Ok(Answer::Status(status))] => (**status).clone(),
             other => panic!("{other:?}"),
         }
     }
