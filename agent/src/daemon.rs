@@ -18,6 +18,7 @@ mod retirement;
 mod runtime_dir;
 mod self_test;
 mod signals;
+mod standing_aside;
 mod tables;
 mod tier;
 
@@ -55,6 +56,7 @@ pub(crate) use input::{
 pub(crate) use names::Names;
 pub(crate) use runtime_dir::AnotherAgent;
 pub(crate) use self_test::subject;
+pub(crate) use standing_aside::ActsForAccount;
 #[cfg(test)]
 pub(crate) use tier::Chosen;
 pub(crate) use tier::{Wanted, obstacle};
@@ -156,6 +158,7 @@ fn adopt_freezes(memory: &Memory) -> Freezer {
 
 /// Lets go without an agent.
 pub(crate) fn release() -> Result<()> {
+    standing_aside::refuse_accounts()?;
     let _only = RuntimeDir::lock()?;
     let memory = RuntimeDir::memory();
     let mut freezer = adopt_freezes(&memory);

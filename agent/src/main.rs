@@ -75,7 +75,11 @@ fn main() -> ExitCode {
             }
             _ => {
                 eprintln!("error: {error:#}");
-                ExitCode::FAILURE
+                if error.is::<daemon::ActsForAccount>() {
+                    ExitCode::from(api::Code::NotAllowed.exit_status())
+                } else {
+                    ExitCode::FAILURE
+                }
             }
         },
     }

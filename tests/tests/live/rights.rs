@@ -101,6 +101,22 @@ fn an_account_decides_nothing_about_anything_but_may_ask_about_itself() -> Resul
     scene.end().map(drop)
 }
 
+/// What lets go of everything works without the daemon, and so asks nobody else.
+#[test]
+fn nor_does_it_let_go_or_watch_in_the_daemons_place() -> Result<()> {
+    let scene = filled_by(Account::new()?)?;
+    let own = scene.ground.bring(&agent()?)?;
+    let Some(_rule) = SudoRule::allow(&scene.account, &[&own])? else { return Ok(()) };
+    for words in [&["release", "--reason", "x"][..], &["run"]] {
+        let mut command = scene.account.command("sudo");
+        command.arg("-n").arg(&own).args(words);
+        let said = say(command)?;
+        assert_eq!(said.exit, Some(4), "{words:?}: {}", said.complaint);
+        assert!(said.complaint.contains("acts for an account"), "{}", said.complaint);
+    }
+    scene.end().map(drop)
+}
+
 #[test]
 fn nor_does_it_as_root_through_sudo() -> Result<()> {
     let mut scene = filled_by(Account::new()?)?;
