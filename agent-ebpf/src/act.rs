@@ -107,7 +107,7 @@ fn change(code: u8) -> Option<Change> {
 
 #[inline(always)]
 fn name_tag(actor: &Actor, end: &Target) -> u64 {
-    place::tag(end.key, end.root, actor.index)
+    place::tag(end.key.wrapping_add(end.apart), end.root, actor.index)
 }
 
 /// One name's part of an act.

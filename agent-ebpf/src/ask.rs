@@ -8,7 +8,7 @@
 mod steps;
 
 use agent_common::{
-    rules::judge::Verdict,
+    rules::judge::{Phase, Verdict},
     wire::{
         Counter,
         record::{verb, what},
@@ -73,6 +73,13 @@ fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
     pending.stage = stage::NAMED;
 }
 
+/// The current thread's call, whatever its stage.
+#[inline(always)]
+pub fn of_thread() -> Option<&'static mut Pending> {
+    pending::of_thread(bpf_get_current_pid_tgid() as u32)
+        .filter(|pending| pending.verb != verb::NONE && pending.thread_start == pending::thread_start())
+}
+
 /// The current thread's call, if it has named one that has come to this stage.
 #[inline(always)]
 pub fn under_way(stage: u32) -> Option<&'static mut Pending> {
@@ -84,7 +91,8 @@ pub fn under_way(stage: u32) -> Option<&'static mut Pending> {
 pub fn ask(actor: &Actor, pending: &mut Pending) -> i32 {
     let Some(desk) = Desk::claim() else {
         pending.verb = verb::NONE;
-        return ALLOW;
+        // Our fault while the account may act; once it may not, its many threads are no way past.
+        return if matches!(actor.standing().phase, Phase::Armed) { ALLOW } else { EPERM };
     };
     let answer =
         if look(actor, pending, desk) { judge(actor, pending, desk) } else { nothing(actor, pending) };
@@ -143,14 +151,19 @@ fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
 #[inline(never)]
 fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     let known = held::compare(actor, desk);
-    let granted = held::grant(actor, pending, known).admits(pending.at);
+    let admitted = held::admit(actor, pending, known);
     pending.over = match known {
-        _ if granted => 0,
+        _ if admitted.is_some() => 0,
         // Whatever the budgets say by now: nobody has seen what it would do, and whoever has decided meant something else.
         held::OTHER => 1,
         _ => steps::claim(actor),
     };
-    match steps::verdict(actor, granted) {
+    let approval = admitted.unwrap_or(0);
+    let verdict = steps::verdict(actor, admitted.is_some());
+    if matches!(verdict, Verdict::Hold | Verdict::Deny) {
+        held::give_one(approval);
+    }
+    match verdict {
         Verdict::Hold => {
             steps::give_back(actor);
             match held::wait(actor, desk) {
@@ -163,10 +176,7 @@ fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
             steps::give_back(actor);
             refuse(actor, pending)
         }
-        Verdict::Allow | Verdict::Report | Verdict::Stop => {
-            let approval = if granted { held::take_one(actor) } else { 0 };
-            allow(actor, pending, approval)
-        }
+        Verdict::Allow | Verdict::Report | Verdict::Stop => allow(actor, pending, approval),
     }
 }
 

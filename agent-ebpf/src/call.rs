@@ -29,8 +29,8 @@ pub mod flag {
     pub const CREATED: u32 = 8;
     /// What lies below the name may be something else afterwards, since the name is a symbolic link now.
     pub const REDIRECTS: u32 = 16;
-    /// The first name leads to a directory.
-    pub const DIRECTORY: u32 = 32;
+    /// A file system does it to a layer of its own, in the midst of another call: it can be refused, and cannot wait.
+    pub const INNER: u32 = 128;
     /// It has begun a burst: should it wait, then for a decision of its own.
     pub const BEGINS: u32 = 64;
 }

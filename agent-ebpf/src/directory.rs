@@ -3,14 +3,14 @@
 
 use agent_common::wire::{
     Counter,
-    record::verb,
+    record::{TEXT_LEN, verb},
     row::{Moved, node},
 };
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_loop};
 use core::ffi::c_void;
 
 use crate::{
-    call::{Pending, flag},
+    call::Pending,
     count::count,
     maps::{MARKS, MOVED},
     offsets::{HOOKS, OFFSETS},
@@ -33,7 +33,6 @@ pub fn look(pending: &mut Pending) -> bool {
         mark_whole(&mut pending.ends[0]);
     }
     if moves && is_directory(entries[0]) {
-        pending.flags |= flag::DIRECTORY;
         mark_whole(&mut pending.ends[0]);
     }
     if pending.verb == verb::EXCHANGE && is_directory(entries[1]) {
@@ -112,20 +111,34 @@ fn is_there(dentry: Kernel) -> bool {
     matches!((inode, hashed), (Ok(inode), Ok(hashed)) if inode != Kernel::NULL && hashed != Kernel::NULL)
 }
 
-/// What lies in a directory that was moved out of every tree stays protected where it goes.
+/// What lies in a directory that was moved out of every tree stays protected where it goes. An entry takes its inode along,
+/// so each still leads to what it led to.
 #[inline(always)]
 pub fn moved(pending: &Pending) {
-    let [from, to] = &pending.ends;
-    let leaves = pending.verb == verb::RENAME
-        && pending.flags & flag::DIRECTORY != 0
-        && from.found == found::PLACE
-        && to.found == found::NOTHING;
-    if !leaves {
+    let [first, second] = &pending.ends;
+    let [one, other] = pending.paths;
+    // An own directory is no loss, wherever it goes.
+    let [first_is_lost, second_is_lost] = pending.kinds.map(|kinds| kinds != 0);
+    if (pending.verb == verb::RENAME || pending.verb == verb::EXCHANGE) && first_is_lost {
+        leaves(Kernel(one.text), first, second, pending);
+    }
+    if pending.verb == verb::EXCHANGE && second_is_lost {
+        leaves(Kernel(other.text), second, first, pending);
+    }
+}
+
+#[inline(always)]
+fn leaves(entry: Kernel, from: &Target, to: &Target, pending: &Pending) {
+    if from.found != found::PLACE || to.found != found::NOTHING || !is_directory(entry) {
         return;
     }
-    let entry = Kernel(pending.paths[0].text);
     let Ok(inode) = entry.follow(OFFSETS.dentry_inode()) else { return count(Counter::KernelRead) };
-    let moved = Moved { key: from.key, root: from.root, reserved: 0 };
+    let moved = &Moved {
+        key: from.key,
+        root: from.root,
+        text_len: pending.text_len.min(TEXT_LEN as u32),
+        text: pending.text,
+    };
     if MOVED.insert(inode.0, moved, u64::from(BPF_ANY)).is_err()
         || MARKS.insert(inode.0, node::MOVED, u64::from(BPF_ANY)).is_err()
     {

@@ -1,7 +1,7 @@
 //! Calls that wait for a person. The map of them is the truth: the agent lets go on whom it finds there.
 
 use agent_common::{
-    rules::judge::{Grant, Phase, Response},
+    rules::judge::{Phase, Response},
     wire::{
         Counter,
         record::{TEXT_LEN, what},
@@ -38,6 +38,8 @@ const SECOND: u64 = 1_000_000_000;
 const PATIENCE: u32 = 20;
 /// The approval admits any number of operations.
 const UNLIMITED: u64 = u64::MAX;
+/// How often one operation of an approval is come for; whoever is always too late waits as if there was none.
+const TAKERS: u32 = 8;
 
 /// It cannot wait: it is refused.
 const REFUSED: i32 = 2;
@@ -60,7 +62,7 @@ extern "C" fn wait_of(account: u32, desk: u32) -> i32 {
 
 #[inline(always)]
 fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
-    if cannot_stop() {
+    if pending.flags & flag::INNER != 0 || cannot_stop() {
         count(Counter::CannotWait);
         return REFUSED;
     }
@@ -102,11 +104,22 @@ fn cannot_stop() -> bool {
     task.field::<u32>(HOOKS.task_ptrace()) != 0 || task.field::<u32>(HOOKS.task_flags()) & PF_IO_WORKER != 0
 }
 
+/// The thread's entry. One that a thread left which had its id before is nobody's, and goes.
+#[inline(always)]
+fn own_entry(actor: &Actor) -> Option<&'static mut Held> {
+    // SAFETY: a live map entry, which only this thread and the agent write to.
+    let known = unsafe { &mut *HELD.get_ptr_mut(actor.tid())? };
+    if known.tgid == actor.tgid() && known.start == lineage::own_start() {
+        return Some(known);
+    }
+    let _ = HELD.remove(actor.tid()); // it was there a moment ago
+    None
+}
+
 /// Whether this very call waits already and somebody has continued it: then whether it may go on waiting.
 #[inline(always)]
 fn again(actor: &Actor, draft: &Held) -> Option<bool> {
-    // SAFETY: a live map entry, which only this thread and the agent write to.
-    let known = unsafe { &mut *HELD.get_ptr_mut(actor.tid())? };
+    let known = own_entry(actor)?;
     if !is_same(known, draft) {
         return None;
     }
@@ -131,22 +144,23 @@ pub fn forget(actor: &Actor) {
     }
 }
 
-/// What lets this call pass: exactly what was approved to happen once, or an approval that holds for all it touches, or the
-/// account's own grant.
+/// Whether something lets this call pass: exactly what was approved to happen once, or an approval that holds for all it
+/// touches, or the account's own grant. The index of the approval, 0 if it is none; it admits one operation less from now on.
 #[inline(always)]
-pub fn grant(actor: &Actor, pending: &Pending, known: u32) -> Grant {
+pub fn admit(actor: &Actor, pending: &Pending, known: u32) -> Option<u32> {
     if known == SAME && may_once(actor) {
-        return Grant { until: u64::MAX, allowance: 1, id: 0 };
+        return Some(0);
     }
     if let Some(approval) = approval(actor.approval)
         && approval.account == actor.index
+        && pending.at < approval.until
         && is_approved(&pending.ends[0])
         && is_approved(&pending.ends[1])
+        && take_one(approval)
     {
-        let allowance = u32::from(approval.allowance != 0);
-        return Grant { until: approval.until, allowance, id: actor.approval };
+        return Some(actor.approval);
     }
-    actor.grant()
+    actor.grant().admits(pending.at).then_some(0)
 }
 
 #[inline(always)]
@@ -185,8 +199,7 @@ extern "C" fn compare_of(account: u32, desk: u32) -> u32 {
 
 #[inline(always)]
 fn compare_with(actor: &Actor, pending: &Pending, desk: Desk) -> u32 {
-    // SAFETY: as in `again`.
-    let Some(known) = HELD.get_ptr(actor.tid()).map(|known| unsafe { &*known }) else { return NONE };
+    let Some(known) = own_entry(actor) else { return NONE };
     match describe(actor, pending, desk) {
         Some(draft) if is_same(known, draft) => SAME,
         _ => OTHER,
@@ -195,21 +208,32 @@ fn compare_with(actor: &Actor, pending: &Pending, desk: Desk) -> u32 {
 
 #[inline(always)]
 fn may_once(actor: &Actor) -> bool {
-    // SAFETY: as in `again`.
+    // SAFETY: as in `own_entry`.
     HELD.get_ptr(actor.tid()).is_some_and(|known| unsafe { (*known).pass } != 0)
 }
 
-/// An operation happens under the approval of the process, whose index is answered; 0 for none.
+/// Whether it admits one more operation, which is taken: several threads may come for the last one.
 #[inline(always)]
-pub fn take_one(actor: &Actor) -> u32 {
-    let Some(approval) = approval(actor.approval) else { return 0 };
-    if approval.allowance != UNLIMITED {
-        ledger::add(&raw mut approval.allowance, u64::MAX); // minus one
+fn take_one(approval: &mut Approval) -> bool {
+    let left = &raw mut approval.allowance;
+    for _ in 0..TAKERS {
+        // SAFETY: a live map entry; volatile because other CPUs write it.
+        let before = unsafe { core::ptr::read_volatile(left) };
+        if before == UNLIMITED {
+            return true;
+        }
+        if before == 0 {
+            return false;
+        }
+        if ledger::exchange(left, before, before - 1) {
+            return true;
+        }
     }
-    actor.approval
+    count(Counter::StandingContended);
+    false
 }
 
-/// It has failed.
+/// What was taken from an approval was not needed: the call has failed, or may not.
 #[inline(always)]
 pub fn give_one(index: u32) {
     if let Some(approval) = approval(index)

@@ -4,7 +4,7 @@ use agent_common::wire::{
     Counter,
     row::{
         Account, Approval, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
-        MAX_HELD, MAX_MEMBERS, Member, Moved, UserKey,
+        MAX_HELD, MAX_MEMBERS, Mark, Member, Moved, UserKey,
     },
 };
 use aya_ebpf::{
@@ -59,17 +59,22 @@ pub static DIRECTORIES: HashMap<DirectoryKey, u8> =
 pub static SPARED: HashMap<u32, u64> = HashMap::with_max_entries(1024, 0);
 
 /// Roots and carriers by the address of their inode, which the agent pins through an open descriptor: exact on every
-/// file system, where a pair of device and inode number is not (btrfs, overlay, reuse of inode numbers).
+/// file system, where a pair of device and inode number is not (btrfs, overlay, reuse of inode numbers). And those in MOVED,
+/// which leave room for the policy's.
 #[map]
-pub static MARKS: HashMap<u64, u64> = HashMap::with_max_entries(4096, 0);
+pub static MARKS: HashMap<u64, u64> = HashMap::with_max_entries(8192, 0);
 
 /// Names that lead from a carrier towards a root.
 #[map]
 pub static EDGES: HashMap<EdgeKey, u64> = HashMap::with_max_entries(4096, 0);
 
-/// The node that the next descriptor shown by the agent is to be marked as; empty when it is done.
+/// The address of the agent's own mount namespace, which is the host's; 0 in the tier tracepoint, which does not ask.
 #[map]
-pub static MARK_REQUEST: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
+pub static HOST_MOUNTS: Array<u64> = Array::with_max_entries(1, 0);
+
+/// What the next descriptor shown by the agent is to be marked as; empty when it is done.
+#[map]
+pub static MARK_REQUEST: HashMap<u32, Mark> = HashMap::with_max_entries(1, 0);
 
 /// What accounts did to names; see [`agent_common::rules::ledger`]. 4 MB, so that of 50,000 names of late none need make
 /// room.

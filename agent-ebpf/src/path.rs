@@ -112,11 +112,14 @@ pub struct Target {
     pub whole: u32,
     /// Whether it lies where the approval holds under which the process acts. 0 or 1.
     pub approved: u32,
+    /// What tells it from another name that has the same place: of what lies in a directory that has moved away from there,
+    /// or in a file system that is mounted there. Else 0.
+    pub apart: u64,
 }
 
 impl Target {
     pub const NOTHING: Self =
-        Self { key: 0, directory: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, approved: 0 };
+        Self { key: 0, directory: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, approved: 0, apart: 0 };
 }
 
 /// The state of a resolution, and room for its text.
@@ -138,6 +141,8 @@ pub struct Scratch {
     /// The names below the root so far, folded, and without the last one.
     pub fold: PathFold,
     pub directory: u64,
+    /// See [`Target::apart`].
+    pub apart: u64,
     /// The approval that is looked for on the way, and whether it holds there.
     pub approval: u32,
     pub approved: u32,

@@ -86,12 +86,14 @@ fn set_out(desk: Desk, path: &PathArg) -> Result<bool, Unread> {
         return Ok(false);
     };
     scratch.mnt = mnt;
-    scratch.mnt_root = mnt.follow(OFFSETS.vfsmount_root())?;
+    // What a file system does in its layers is told without a mount.
+    scratch.mnt_root = if mnt == Kernel::NULL { mnt } else { mnt.follow(OFFSETS.vfsmount_root())? };
     scratch.dentry = dentry;
     scratch.height = 0;
     scratch.height_at_mount = 0;
     scratch.fold = PathFold::EMPTY;
     scratch.directory = 0;
+    scratch.apart = 0;
     scratch.approved = 0;
     scratch.node = NO_NODE;
     scratch.root = OUTSIDE;
@@ -120,6 +122,7 @@ fn target(scratch: &Scratch) -> Target {
         found: found::PLACE,
         whole: u32::from(whole),
         approved: scratch.approved,
+        apart: scratch.apart,
     }
 }
 

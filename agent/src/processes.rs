@@ -3,6 +3,7 @@
 pub(crate) mod above;
 pub(crate) mod cgroup;
 pub(crate) mod lineage;
+pub(crate) mod mountinfo;
 pub(crate) mod never_touch;
 pub(crate) mod proc;
 pub(crate) mod target;

@@ -7,6 +7,7 @@
 //! renames one of them takes the roots along.
 
 pub(crate) mod hold;
+pub(crate) mod tops;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,10 +22,12 @@ use std::{
 
 use agent_common::{
     rules::place::NameHash,
-    wire::row::{EdgeKey, node},
+    wire::row::{EdgeKey, Mark, node},
 };
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use thiserror::Error;
+
+use tops::Tops;
 
 /// A tree that cannot be protected.
 #[derive(Debug, Error)]
@@ -107,8 +110,8 @@ impl Trees {
     }
 
     /// Each directory and what it is to be known as.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = (BorrowedFd<'_>, u64)> {
-        self.open.iter().map(AsFd::as_fd).zip(self.plan.nodes.values().copied())
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Mark)> {
+        self.open.iter().map(AsFd::as_fd).zip(self.plan.nodes.values().copied().map(Mark::node))
     }
 
     /// The roots that no other root lies in. Whoever holds these holds every node: an entry of a directory holds the
@@ -118,6 +121,13 @@ impl Trees {
         let inner = move |path: &Path| paths().any(|other| other != path && other.starts_with(path));
         let nodes = self.open.iter().map(AsFd::as_fd).zip(paths().map(PathBuf::as_path));
         nodes.filter(move |(_, path)| !inner(path))
+    }
+
+    /// What is mounted inside of them.
+    pub(crate) fn tops(&self, seed: u64) -> io::Result<Tops> {
+        let nodes = self.plan.nodes.iter();
+        let roots = nodes.filter_map(|(path, node)| Some((path.clone(), node::root_of(*node)?)));
+        Tops::of(roots.collect(), seed)
     }
 
     /// Each name that leads towards a root.

@@ -142,6 +142,11 @@ offsets! {
     fields {
         task_flags = "task_struct"."flags",
         task_ptrace = "task_struct"."ptrace",
+        task_nsproxy = "task_struct"."nsproxy",
+        nsproxy_mnt_ns = "nsproxy"."mnt_ns",
+        mount_ns = "mount"."mnt_ns",
+        vfsmount_flags = "vfsmount"."mnt_flags",
+        signal_pending = "signal_struct"."shared_pending.signal",
         dentry_hash = "dentry"."d_hash.pprev",
         dentry_children = "dentry"."d_children|d_subdirs",
         dentry_sibling = "dentry"."d_sib|d_child",

@@ -2,7 +2,9 @@
 
 mod held;
 
-pub use held::{Approval, DirectoryKey, Held, HeldName, MAX_APPROVALS, MAX_DIRECTORIES, MAX_HELD, Moved};
+pub use held::{
+    Approval, DirectoryKey, Held, HeldName, MAX_APPROVALS, MAX_DIRECTORIES, MAX_HELD, Mark, Moved,
+};
 
 use crate::rules::{
     Kind,

@@ -11,6 +11,7 @@ mod name;
 use aya_ebpf::EbpfContext;
 
 use crate::{
+    call::flag,
     offsets::OFFSETS,
     path::PathArg,
     read::{self, Kernel, Unread},
@@ -38,4 +39,13 @@ fn entry_in(directory: Kernel, dentry: Kernel) -> Result<PathArg, Unread> {
 #[inline(always)]
 fn entry_at(path: Kernel) -> Result<PathArg, Unread> {
     Ok(PathArg::entry(path.follow(OFFSETS.path_mnt())?, path.follow(OFFSETS.path_dentry())?))
+}
+
+/// [`flag::NEW_ONLY`] if an entry leads nowhere yet.
+#[inline(always)]
+fn new_only(entry: Kernel) -> u32 {
+    match entry.follow(OFFSETS.dentry_inode()) {
+        Ok(Kernel::NULL) => flag::NEW_ONLY,
+        _ => 0,
+    }
 }

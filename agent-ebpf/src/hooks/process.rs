@@ -57,7 +57,8 @@ fn forget_old_thread(ctx: &impl EbpfContext, actor: &Actor) {
     if let Ok(Kernel(old)) = read::argument(ctx, OFFSETS.exec_old_pid())
         && old as u32 != actor.tid()
     {
-        let _ = PENDING.remove(old as u32); // absent: it has touched nothing protected
+        // Absent: it has touched nothing protected, and does not wait.
+        let _ = (PENDING.remove(old as u32), HELD.remove(old as u32));
     }
 }
 

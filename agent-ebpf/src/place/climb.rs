@@ -4,7 +4,10 @@ use core::ffi::c_void;
 
 use agent_common::{
     rules::place::{NameHash, PathFold, Step},
-    wire::row::{DirectoryKey, EdgeKey, Moved, node},
+    wire::{
+        record::TEXT_LEN,
+        row::{DirectoryKey, EdgeKey, node},
+    },
 };
 
 use super::{desk, walk};
@@ -65,6 +68,9 @@ fn try_step(scratch: &mut Scratch) -> Result<bool, Unread> {
 /// The top of a file system: on with the directory that it is mounted on. `true` if it is not mounted anywhere.
 #[inline(always)]
 fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
+    if scratch.mnt == Kernel::NULL {
+        return Ok(true);
+    }
     let mount = scratch.mnt.around(OFFSETS.mount_vfsmount());
     let parent = mount.follow(OFFSETS.mount_parent())?;
     if parent == mount {
@@ -111,13 +117,20 @@ fn at_root(scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
 /// A directory that was moved out of a tree: what lies in it has the place that it had.
 #[inline(always)]
 fn at_moved(scratch: &mut Scratch) -> bool {
-    // SAFETY: the value is copied at once, while the entry is alive.
-    let Some(&Moved { key, root, .. }) = (unsafe { MOVED.get(scratch.entry_u64(OFFSETS.dentry_inode())) })
-    else {
+    // SAFETY: what is taken of it is, at once, while the entry is alive.
+    let Some(moved) = (unsafe { MOVED.get(scratch.entry_u64(OFFSETS.dentry_inode())) }) else {
         return false;
     };
-    scratch.root = root;
-    scratch.fold = PathFold::at(key);
+    scratch.root = moved.root;
+    scratch.apart = scratch.entry_u64(OFFSETS.dentry_inode());
+    scratch.fold = PathFold::at(moved.key);
+    if scratch.form == form::ENTRY {
+        // What is below it is written down behind.
+        let length = moved.text_len.min(TEXT_LEN as u32 - 1) as usize;
+        scratch.text[..TEXT_LEN].copy_from_slice(&moved.text);
+        scratch.text[length] = if scratch.height == 0 { 0 } else { b'/' };
+        scratch.text_len = length as u32 + 1;
+    }
     true
 }
 

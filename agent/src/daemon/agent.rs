@@ -188,6 +188,7 @@ impl Agent {
                 }
                 _ = self.facts.tick(), if !self.reloading => {
                     self.keep_pinned();
+                    self.in_force.generation.keep_tops()?;
                     let facts = self.gather_facts()?;
                     // First what led to these facts: an incident is opened by its burst, not by a standing that is found.
                     self.take_all();

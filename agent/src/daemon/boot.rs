@@ -1,10 +1,10 @@
 //! What has to be there before anything is watched, and how it is armed.
 
-use std::{io, path::Path};
+use std::{io, os::fd::AsFd as _, path::Path};
 
 use agent_common::{
     rules::judge::Tier,
-    wire::row::{Settings, tier},
+    wire::row::{Mark, Settings, tier},
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::{
@@ -15,11 +15,11 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-use super::{runtime_dir::RuntimeDir, tables::Tables};
+use super::{runtime_dir::RuntimeDir, standing_aside::refuse_accounts, tables::Tables};
 use crate::{
     processes::{lineage, proc},
     sensor::{Kernel, State, load},
-    trees::Trees,
+    trees::{Trees, tops::Tops},
 };
 
 const TRACEFS: &str = "/sys/kernel/tracing";
@@ -39,6 +39,7 @@ pub(crate) fn prepare_host() -> Result<HostReady> {
     if !geteuid().is_root() {
         bail!("cannot load kernel programs as uid {}: run as root", geteuid().as_raw());
     }
+    refuse_accounts()?;
     let runtime = RuntimeDir::lock()?;
     Ok(HostReady {
         kernel: uname().release().to_string_lossy().into_owned(),
@@ -77,7 +78,7 @@ fn mount_tracefs() -> Result<Option<MountedTracefs>> {
 
 /// Loads the kernel programs, tells them the policy and attaches them. The trees must outlive the programs. `seed` is that
 /// of the name ledger: a generation that carries on from another has that one's.
-pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Trees)> {
+pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Trees, Option<Tops>)> {
     let settings = Settings {
         seed,
         agent: std::process::id(),
@@ -91,6 +92,13 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
     let trees = Trees::open(&tables.roots)?;
     let mut kernel = load(settings, tables.slots)?;
     kernel.mark(trees.nodes())?;
+    let mut tops = None;
+    // Where nothing tells the programs that an inode goes, another may come to its address, and be taken for it.
+    if tier == Tier::Lsm {
+        let mut found = trees.tops(seed).context("cannot see what is mounted inside the trees")?;
+        mark_tops(&mut kernel, &mut found)?;
+        tops = Some(found);
+    }
     kernel.add_edges(trees.edges(settings.seed))?;
     for (index, account) in (0..).zip(&tables.accounts) {
         kernel.set_account(index, *account)?;
@@ -98,7 +106,16 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
     kernel.add_users(tables.users.iter().copied())?;
     spare_us(&mut kernel)?;
     kernel.attach()?;
-    Ok((kernel, trees))
+    Ok((kernel, trees, tops))
+}
+
+/// Makes the tops known that have come since this was done last.
+pub(super) fn mark_tops(kernel: &mut Kernel, tops: &mut Tops) -> Result<()> {
+    let come = tops.come().context("cannot see what is mounted inside the trees")?;
+    if come.is_empty() {
+        return Ok(()); // to attach the program that marks takes the kernel a while
+    }
+    Ok(kernel.mark(come.iter().map(|(top, place)| (top.as_fd(), Mark::place(*place))))?)
 }
 
 /// A seed that nobody can guess.

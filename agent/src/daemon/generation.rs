@@ -25,7 +25,7 @@ use crate::{
     sensor::{
         Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up, hand_over,
     },
-    trees::{Trees, hold::hold},
+    trees::{Trees, hold::hold, tops::Tops},
 };
 
 /// The generation in force. Dropping it leaves it in force.
@@ -41,6 +41,8 @@ pub(crate) struct Generation {
     /// What names are hashed with.
     seed: u64,
     pub(super) trees: Trees,
+    /// What is mounted inside of them, where the kernel programs can know it.
+    tops: Option<Tops>,
 }
 
 /// A generation that was just armed.
@@ -63,7 +65,8 @@ impl Generation {
         if let Some(old) = &mut old {
             boot::spare_us(&mut old.state)?;
         }
-        let Proven { mut kernel, trees, mut proof, tier } = prove_best(&tables, seed, self_test, wanted)?;
+        let Proven { mut kernel, trees, tops, mut proof, tier } =
+            prove_best(&tables, seed, self_test, wanted)?;
         let taken = old.as_ref().map(|old| take_over(old, &mut kernel, Heirs::of(&old.manifest, &manifest)));
         let taken =
             taken.transpose().context("cannot carry on from the generation in force, which stays so")?;
@@ -85,8 +88,16 @@ impl Generation {
         let responses = tables.accounts.iter().map(|account| account.response).collect();
         hand_over(&directory, &objects);
         let names = tables.names;
-        let generation = Self { kernel, names, responses, directory, objects, seed, trees };
+        let generation = Self { kernel, names, responses, directory, objects, seed, trees, tops };
         Ok(Armed { generation, tier, proof, carried, retirement })
+    }
+
+    /// Makes known what was mounted inside the trees since this was done last.
+    pub(super) fn keep_tops(&mut self) -> Result<()> {
+        match &mut self.tops {
+            Some(tops) if tops.may_have_changed() => boot::mark_tops(&mut self.kernel, tops),
+            _ => Ok(()),
+        }
     }
 
     /// What names are hashed with.
@@ -173,6 +184,7 @@ impl Generation {
 struct Proven {
     kernel: Kernel,
     trees: Trees,
+    tops: Option<Tops>,
     proof: Proof,
     tier: Chosen,
 }
@@ -180,11 +192,11 @@ struct Proven {
 /// Arms and proves the best tier there is, of those that are wanted.
 fn prove_best(tables: &Tables, seed: u64, self_test: &Path, wanted: Wanted) -> Result<Proven> {
     let prove = |tier: Chosen| {
-        let (mut kernel, trees) = boot::arm(tables, tier.tier, seed)?;
+        let (mut kernel, trees, tops) = boot::arm(tables, tier.tier, seed)?;
         let proof = self_test::prove(&mut kernel, tier.tier, self_test).with_context(|| {
             format!("the self-test failed in tier {}, so nothing was changed", tier.word())
         })?;
-        Ok(Proven { kernel, trees, proof, tier })
+        Ok(Proven { kernel, trees, tops, proof, tier })
     };
     match (wanted, tier::obstacle()) {
         (Wanted::Tracepoint, _) => prove(Chosen::tracepoint("as it was told")),

@@ -1,43 +1,16 @@
 //! Texts about cgroups: where the v2 tree is mounted, in which of its groups a process is, what a group's state is.
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use super::mountinfo;
 
 /// The mount point of the whole cgroup v2 tree, from the text of `/proc/self/mountinfo`. It is `/sys/fs/cgroup`, or
 /// beside the v1 hierarchies `/sys/fs/cgroup/unified`, or none.
 pub(crate) fn mount_point(mountinfo: &str) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
-        // After the separator come the type, the source and the options; a variable number of fields is before it.
-        let (mount, kind) = line.split_once(" - ")?;
-        let mut fields = mount.split(' ').skip(3);
-        // A mount of only a part of the tree does not show every group.
-        let whole = fields.next()? == "/";
-        let point = fields.next()?;
-        (whole && kind.split(' ').next()? == "cgroup2").then(|| unescape(point))
-    })
-}
-
-/// Space, tab, newline and backslash are written as three octal digits.
-fn unescape(text: &str) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| first == b'\\') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(bytes))
+    // A mount of only a part of the tree does not show every group.
+    mountinfo::parse(mountinfo)
+        .find(|mount| mount.kind == "cgroup2" && mount.root == "/")
+        .map(|mount| mount.point)
 }
 
 /// The group of a process below the root of the v2 tree, from the text of its `/proc/PID/cgroup`. None if it lies outside of

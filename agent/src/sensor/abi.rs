@@ -44,7 +44,7 @@ pub(super) const ABI: u32 = {
         HeldName { key, directory, parent, inode, generation, device, root, protected }
         Approval { until, allowance, incident, account, reserved }
         DirectoryKey { key, root, approval }
-        Moved { key, root, reserved }
+        Moved { key, root, text_len, text }
         Record {
             at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
         }

@@ -9,7 +9,7 @@ use agent_common::{
     rules::judge::Tier,
     wire::{
         Counter,
-        row::{EdgeKey, UserKey},
+        row::{EdgeKey, Mark, UserKey},
     },
 };
 use aya::{
@@ -95,12 +95,12 @@ impl Kernel {
     /// programs run: the kernel side knows an inode by its address.
     pub(crate) fn mark<'fd>(
         &mut self,
-        nodes: impl Iterator<Item = (BorrowedFd<'fd>, u64)>,
+        nodes: impl Iterator<Item = (BorrowedFd<'fd>, Mark)>,
     ) -> Result<(), LoadError> {
         let _attached = probes::attach_mark(&mut self.ebpf)?;
-        let mut request: HashMap<_, u32, u64> = hash(&mut self.ebpf, "MARK_REQUEST")?;
-        for (directory, node) in nodes {
-            request.insert(0, node, 0).map_err(refused("MARK_REQUEST"))?;
+        let mut request: HashMap<_, u32, Mark> = hash(&mut self.ebpf, "MARK_REQUEST")?;
+        for (directory, mark) in nodes {
+            request.insert(0, mark, 0).map_err(refused("MARK_REQUEST"))?;
             let answer = mkdirat(directory, "", Mode::empty());
             if request.get(&0, 0).is_ok() || answer != Err(Errno::NOENT) {
                 return Err(MapError::NotMarked(format!("{answer:?}")).into());

@@ -40,6 +40,10 @@ impl MovedDirectories {
     ) -> Result<(), MapError> {
         for (inode, moved) in old.moved.iter().filter_map(Result::ok) {
             let Some(root) = heir(moved.root) else { continue };
+            // What is mounted inside a tree is known already, by a place in the trees of this generation.
+            if self.moved.get(&inode, 0).is_ok() {
+                continue;
+            }
             self.moved.insert(inode, row::Moved { root, ..moved }, 0).map_err(refused(MOVED))?;
             self.marks.insert(inode, node::MOVED, 0).map_err(refused(MARKS))?;
             // The inode may have gone between the two steps. Then the old entry has too, and nothing removes the new one.

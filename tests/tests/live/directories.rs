@@ -1,4 +1,5 @@
 //! Whole directories, what is above a tree, what is mounted, and file systems on which a number is no identity.
 
 mod mounts;
+mod ways;
 mod whole;

@@ -67,14 +67,40 @@ pub struct HeldName {
 
 /// Where a directory lay that was moved out of a protected tree.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// The folded path below the root.
     pub key: u64,
     /// The root's index.
     pub root: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// How many bytes of `text` are used.
+    pub text_len: u32,
+    /// The path below the root, cut off where it is longer.
+    pub text: [u8; TEXT_LEN],
+}
+
+/// What the agent wants a directory to be known as.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// A node; [`super::node::MOVED`] of one that has a place of its own, unless it is a node already.
+    pub node: u64,
+    /// That place.
+    pub place: Moved,
+}
+
+impl Mark {
+    /// As a node of the policy.
+    #[must_use]
+    pub const fn node(node: u64) -> Self {
+        Self { node, place: Moved { key: 0, root: 0, text_len: 0, text: [0; TEXT_LEN] } }
+    }
+
+    /// As what has this place in a tree.
+    #[must_use]
+    pub const fn place(place: Moved) -> Self {
+        Self { node: super::node::MOVED, place }
+    }
 }
 
 /// Leave for some processes and their descendants to finish what an incident has shown.
@@ -109,11 +135,12 @@ const _: () = assert!(size_of::<HeldName>() == 48);
 const _: () = assert!(size_of::<Held>() == 56 + 2 * size_of::<HeldName>() + TEXT_LEN);
 const _: () = assert!(size_of::<Approval>() == 32);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
-const _: () = assert!(size_of::<Moved>() == 16);
+const _: () = assert!(size_of::<Moved>() == 16 + TEXT_LEN);
+const _: () = assert!(size_of::<Mark>() == 8 + size_of::<Moved>());
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Approval, DirectoryKey, Held, Moved};
+    use super::{Approval, DirectoryKey, Held, Mark, Moved};
 
     // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
     unsafe impl aya::Pod for Held {}
@@ -121,6 +148,8 @@ mod pod {
     unsafe impl aya::Pod for Approval {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Moved {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Mark {}
     // SAFETY: as above.
     unsafe impl aya::Pod for DirectoryKey {}
 }

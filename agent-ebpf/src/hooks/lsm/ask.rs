@@ -1,64 +1,96 @@
 //! Whether a call may: `inode_*`, which comes after the permission check and before anything has happened.
 
+use agent_common::wire::record::verb;
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
-use super::object;
+use super::{new_only, object};
 use crate::{
+    actor::Actor,
     ask::{self, ALLOW},
-    call::stage,
+    call::{Call, Pending, flag, stage},
     lineage,
     offsets::{HOOKS, OFFSETS},
-    path::form,
+    path::{PathArg, form},
     read::{Kernel, Unread},
 };
 
 // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L214
 const ATTR_SIZE: u32 = 1 << 3;
 
-/// Asks about the call that this thread has named, if it is about these entries: a file system that is made of others does
-/// the same again in its layers, and some do things of their own accord.
+/// Asks about the call that this thread has named, if it is about these entries.
+///
+/// If none is under way, a file system does it of its own accord, or to a layer that it is made of: an overlay whose own
+/// names are protected by nobody, and whose upper directory lies in a tree. While one is under way that was asked about, it
+/// is the same once more.
 #[inline(always)]
-fn about(first: Kernel, second: Option<Kernel>, matters: impl FnOnce() -> bool) -> i32 {
-    let Some(pending) = ask::under_way(stage::NAMED) else { return ALLOW };
+fn about(verb: u32, first: Kernel, second: Option<Kernel>, matters: impl FnOnce() -> bool) -> i32 {
+    let Some(actor) = lineage::current() else { return ALLOW };
     if !matters() {
         return ALLOW;
     }
+    match ask::of_thread() {
+        Some(pending) if pending.stage == stage::NAMED && is_about(pending, first, second) => {
+            ask::ask(&actor, pending)
+        }
+        Some(_) => ALLOW,
+        None => {
+            let answer = name_inner(&actor, verb, first.0, second.map_or(0, |second| second.0));
+            match ask::under_way(stage::NAMED) {
+                Some(pending) => ask::ask(&actor, pending),
+                None => answer,
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn is_about(pending: &Pending, first: Kernel, second: Option<Kernel>) -> bool {
     let [one, other] = pending.paths;
-    let is_it = match second {
+    match second {
         None => one.text == first.0 && other.form == form::ABSENT,
         // An exchange is asked about from both sides.
         Some(second) => {
             (one.text == first.0 && other.text == second.0) || (one.text == second.0 && other.text == first.0)
         }
-    };
-    if !is_it {
-        return ALLOW;
     }
-    let Some(actor) = lineage::current() else { return ALLOW };
-    ask::ask(&actor, pending)
+}
+
+/// Names it, without a mount; `second` is 0 if there is none. Not inlined: what it needs of the stack is free again when it
+/// is asked about.
+#[inline(never)]
+fn name_inner(actor: &Actor, verb: u32, first: u64, second: u64) -> i32 {
+    let mut call = Call::one(verb, PathArg::entry(Kernel::NULL, Kernel(first)));
+    call.flags = flag::INNER;
+    if second != 0 {
+        call.paths[1] = PathArg::entry(Kernel::NULL, Kernel(second));
+        call.flags |= new_only(Kernel(second));
+    }
+    ask::name(actor, &call)
 }
 
 #[lsm(hook = "inode_unlink")]
 pub fn inode_unlink(ctx: LsmContext) -> i32 {
-    about(object(&ctx, HOOKS.inode_unlink_dentry()), None, || true)
+    about(verb::REMOVE, object(&ctx, HOOKS.inode_unlink_dentry()), None, || true)
 }
 
 #[lsm(hook = "inode_rmdir")]
 pub fn inode_rmdir(ctx: LsmContext) -> i32 {
-    about(object(&ctx, HOOKS.inode_rmdir_dentry()), None, || true)
+    about(verb::REMOVE, object(&ctx, HOOKS.inode_rmdir_dentry()), None, || true)
 }
 
 #[lsm(hook = "inode_rename")]
 pub fn inode_rename(ctx: LsmContext) -> i32 {
     let renamed = object(&ctx, HOOKS.inode_rename_old());
-    about(renamed, Some(object(&ctx, HOOKS.inode_rename_new())), || true)
+    about(verb::RENAME, renamed, Some(object(&ctx, HOOKS.inode_rename_new())), || true)
 }
 
 /// Of the attributes only the size matters, and only if there is something to lose and a name to lose it under.
 #[lsm(hook = "inode_setattr")]
 pub fn inode_setattr(ctx: LsmContext) -> i32 {
     let dentry = object(&ctx, HOOKS.inode_setattr_dentry());
-    about(dentry, None, || matches!(is_loss(dentry, object(&ctx, HOOKS.inode_setattr_attr())), Ok(true)))
+    about(verb::TRUNCATE, dentry, None, || {
+        matches!(is_loss(dentry, object(&ctx, HOOKS.inode_setattr_attr())), Ok(true))
+    })
 }
 
 #[inline(always)]

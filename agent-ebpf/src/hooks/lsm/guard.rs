@@ -17,9 +17,12 @@ use crate::{
     emit, lineage,
     maps::{LINEAGE, MARKS, MOVED},
     offsets::{HOOKS, OFFSETS},
+    read::{Kernel, Unread},
 };
 
 const SIGCONT: u32 = 18;
+/// The signals that are sent to end a process, by their bits: HUP, INT, QUIT, ABRT, TERM.
+const ENDING: u64 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 14;
 
 /// A process of a lineage signals another.
 #[lsm(hook = "task_kill")]
@@ -27,14 +30,20 @@ pub fn task_kill(ctx: LsmContext) -> i32 {
     if number(&ctx, HOOKS.task_kill_signal()) != SIGCONT || lineage::current().is_none() {
         return ALLOW;
     }
-    let Ok(tgid) = object(&ctx, HOOKS.task_kill_task()).field::<u32>(OFFSETS.task_tgid()) else {
-        return ALLOW;
-    };
-    if !waits(tgid) {
+    let task = object(&ctx, HOOKS.task_kill_task());
+    let Ok(tgid) = task.field::<u32>(OFFSETS.task_tgid()) else { return ALLOW };
+    // Whoever has been told to end is continued so that it can (timeout does both); its call does not happen by that.
+    if !waits(tgid) || matches!(pending(task), Ok(signals) if signals & ENDING != 0) {
         return ALLOW;
     }
     count(Counter::ContinueRefused);
     EPERM
+}
+
+/// The signals that a process has not taken yet, a bit each.
+#[inline(always)]
+fn pending(task: Kernel) -> Result<u64, Unread> {
+    task.follow(OFFSETS.task_signal())?.field(HOOKS.signal_pending())
 }
 
 /// Whether a process is stopped and nobody has decided yet. Once somebody has, its wrappers may continue it: sudo does.

@@ -3,7 +3,7 @@
 use agent_common::wire::{Counter, record::verb};
 use aya_ebpf::{EbpfContext, macros::lsm, programs::LsmContext};
 
-use super::{entry_at, entry_in, object};
+use super::{entry_at, entry_in, new_only, object};
 use crate::{
     actor::Actor,
     ask::{self, ALLOW},
@@ -56,9 +56,8 @@ pub fn path_rename(ctx: LsmContext) -> i32 {
         let to = entry_in(object(&ctx, HOOKS.path_rename_new_dir()), object(&ctx, HOOKS.path_rename_new()))?;
         let flags = super::number(&ctx, HOOKS.path_rename_flags());
         let verb = if flags & RENAME_EXCHANGE != 0 { verb::EXCHANGE } else { verb::RENAME };
-        let leads_nowhere = Kernel(to.text).follow(OFFSETS.dentry_inode())? == Kernel::NULL;
-        let new_only = flags & RENAME_NOREPLACE != 0 || leads_nowhere;
-        Ok(Call::two(verb, from, to).with(if new_only { flag::NEW_ONLY } else { 0 }))
+        let refuses = if flags & RENAME_NOREPLACE != 0 { flag::NEW_ONLY } else { 0 };
+        Ok(Call::two(verb, from, to).with(refuses | new_only(Kernel(to.text))))
     })
 }
 

@@ -46,16 +46,18 @@ impl Agent {
             log::error!("cannot approve more than the calls that wait for incident {incident}: {error:#}");
             left_alone.push(LeftAlone::group(format!("only the calls that wait may happen: {error:#}")));
         }
-        for call in &calls {
+        // As many as were approved, whichever come first: each is judged under the approval.
+        let pass = if leave.allowance.is_some() { &[][..] } else { &calls };
+        for call in pass {
             if let Err(error) = self.in_force.generation.kernel.held.pass(call) {
                 log::error!("cannot let the call of thread {} happen, it is judged anew: {error}", call.tid);
             }
         }
-        let mut members = match (arm, leave.once) {
-            (true, false) => self.begin_anew(Some(account)),
-            (true, true) => self.stands(account, Standing::ARMED),
+        let mut members = match arm {
+            // What is approved does not count. All else of the account has the budget that it had, and no new one.
+            true => self.stands(account, Standing::ARMED),
             // Frozen by another incident too, which begins the account anew when it ends.
-            (false, _) => Vec::new(),
+            false => Vec::new(),
         };
         let mut done = self.thaw(incident, &mut members);
         done.left_alone.extend(left_alone);

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::fs::{AtFlags, CWD, RenameFlags, renameat_with, unlinkat};
+use rustix::mount::MountFlags;
 
 use crate::{calls, ring, steer};
 
@@ -59,6 +60,16 @@ fn take(step: &str) -> Result<()> {
             calls::rename_from_nowhere(one, other, Some(libc::RENAME_EXCHANGE))?;
         }
         ["exchange", one, other] => renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?,
+
+        ["bind-private", from, to] => {
+            rustix::mount::mount(
+                from,
+                to,
+                "",
+                MountFlags::BIND | MountFlags::from_bits_retain(libc::MS_PRIVATE as u32),
+                None,
+            )?;
+        }
 
         ["open", path] => drop(File::open(path)?),
         ["create-new", path] => drop(File::create_new(path)?),

@@ -19,6 +19,7 @@ fn what_was_seen_is_what_happens() -> Result<()> {
         another_directory_than_was_shown_is_judged_as_ever,
         of_an_approved_tree_every_directory_is_admitted,
         an_approval_with_a_budget_admits_so_many,
+        an_approval_admits_no_more_than_its_budget_to_all_of_them,
         an_approval_is_for_the_processes_that_waited_and_no_others,
     ])
 }
@@ -126,18 +127,13 @@ fn in_the_first_of_two(crowd: &mut Crowd, at: usize) -> Result<(Job, Held)> {
     Ok((job, held))
 }
 
-/// What is outside of the approval is judged by a budget that begins anew.
+/// What is outside of the approval is judged by what is left of the budget: nothing.
 fn another_directory_than_was_shown_is_judged_as_ever(crowd: &mut Crowd, at: usize) -> Result<()> {
     let (job, held) = in_the_first_of_two(crowd, at)?;
     held.incident.approve(&[])?;
     next(crowd, &held)?;
     let missing = |name: &str| truth::missing(&crowd.parties[at].file(name), FILES);
-    ensure!(
-        (missing("seen"), missing("unseen")) == (FILES, BUDGET),
-        "{} {}",
-        missing("seen"),
-        missing("unseen")
-    );
+    ensure!((missing("seen"), missing("unseen")) == (FILES, 0), "{} {}", missing("seen"), missing("unseen"));
     drop(job);
     Ok(())
 }
@@ -159,11 +155,35 @@ fn of_an_approved_tree_every_directory_is_admitted(crowd: &mut Crowd, at: usize)
 fn an_approval_with_a_budget_admits_so_many(crowd: &mut Crowd, at: usize) -> Result<()> {
     let (job, held) = waits(crowd, at)?;
     held.incident.approve(&["--budget", "5"])?;
-    job.until_stopped()?;
-    // What it admits, and then the account's own budget, which begins anew.
+    next(crowd, &held)?;
     let missing = crowd.parties[at].missing(FILES);
-    ensure!(missing == BUDGET + 5 || missing == 2 * BUDGET + 5, "{missing}");
+    ensure!(missing == BUDGET + 5, "{missing}");
     drop(job);
+    Ok(())
+}
+
+/// Each of them would be one.
+fn an_approval_admits_no_more_than_its_budget_to_all_of_them(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let (first, held) = waits(crowd, at)?;
+    let party = &crowd.parties[at];
+    let share = |from: usize| {
+        let mut command = party.account.command("rm");
+        command.arg("-f").args((BUDGET + from..FILES).step_by(4).map(truth::file_name));
+        command.current_dir(party.ground.tree());
+        Job::start(command)
+    };
+    let jobs: Vec<_> = (0..4).map(share).collect::<Result<_>>()?;
+    jobs.iter().try_for_each(|job| job.until_stopped().map(drop))?;
+    held.incident.until_waiting(5)?;
+    held.incident.approve(&["--budget", "2"])?;
+    wait::until("all wait again", || {
+        let waiting = crowd.parties[at].missing(FILES) >= BUDGET + 2
+            && jobs.iter().chain([&first]).all(|job| crate::holding::is_stopped(job.pid()));
+        Ok(waiting.then_some(()))
+    })?;
+    let missing = crowd.parties[at].missing(FILES);
+    ensure!(missing == BUDGET + 2, "{missing}");
+    drop((first, jobs));
     Ok(())
 }
 
@@ -175,7 +195,10 @@ fn an_approval_is_for_the_processes_that_waited_and_no_others(crowd: &mut Crowd,
     party.ground.fill(&party.ground.tree(), FILES)?;
     let other = party.each(FILES, &["unlink {}"])?;
     other.until_stopped()?;
-    ensure!(party.missing(FILES) == BUDGET);
+    ensure!(
+        party.missing(FILES) == 0,
+        "the account's own budget is used up, and no approval gives it another"
+    );
     crowd.daemon.held_by(other.pid())?;
     drop(other);
     Ok(())

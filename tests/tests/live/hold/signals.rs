@@ -11,6 +11,7 @@ fn nothing_gets_through() -> Result<()> {
         a_storm_of_continues_lets_nothing_through_and_ends_in_a_refusal,
         a_single_continue_is_held_again,
         its_own_account_may_not_continue_it,
+        a_time_limit_of_its_own_ends_it,
     ])
 }
 
@@ -44,6 +45,16 @@ fn a_single_continue_is_held_again(crowd: &mut Crowd, at: usize) -> Result<()> {
     let incident = held.incident.until_waiting(1)?;
     ensure!((&incident["state"], &incident["done"]) == (&"held".into(), &BUDGET.into()));
     drop(job);
+    Ok(())
+}
+
+/// It is told to end and continued, so that it can.
+fn a_time_limit_of_its_own_ends_it(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
+    let job = party.shell("exec timeout 2 rm -f f*")?;
+    crowd.daemon.held_of(&format!("a{at}"))?;
+    ensure!(job.until_ended_at_last()? == Outcome::Exited(124));
+    ensure!(party.missing(FILES) == BUDGET);
     Ok(())
 }
 
