@@ -4,6 +4,7 @@
 //! each and so which [`Kinds`] of operation it is, [`budget`] whether there is room for them, [`judge`] what follows.
 
 pub mod budget;
+pub mod exception;
 pub mod judge;
 pub mod ledger;
 pub mod name;

@@ -4,6 +4,7 @@
 //! does not exist.
 
 pub mod counter;
+pub mod exception;
 pub mod offsets;
 pub mod record;
 pub mod row;
