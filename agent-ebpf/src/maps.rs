@@ -2,9 +2,10 @@
 
 use agent_common::wire::{
     Counter,
+    exception::{ExceptedKey, ExceptedPattern, Exceptions},
     row::{
         Account, Approval, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
-        MAX_HELD, MAX_MEMBERS, Mark, Member, Moved, UserKey,
+        MAX_HELD, MAX_MEMBERS, MAX_ROOTS, Mark, Member, Moved, UserKey,
     },
 };
 use aya_ebpf::{
@@ -67,6 +68,18 @@ pub static MARKS: HashMap<u64, u64> = HashMap::with_max_entries(8192, 0);
 /// Names that lead from a carrier towards a root.
 #[map]
 pub static EDGES: HashMap<EdgeKey, u64> = HashMap::with_max_entries(4096, 0);
+
+/// What is excepted in each root.
+#[map]
+pub static EXCEPTIONS: Array<Exceptions> = Array::with_max_entries(MAX_ROOTS, 0);
+
+/// Places and names that are excepted; the agent sets the size to what the policy needs.
+#[map]
+pub static EXCEPTED: HashMap<ExceptedKey, u8> = HashMap::with_max_entries(1, 0);
+
+/// Patterns of names that are excepted, those of each tree one behind the other; sized as above.
+#[map]
+pub static PATTERNS: Array<ExceptedPattern> = Array::with_max_entries(1, 0);
 
 /// The address of the agent's own mount namespace, which is the host's; 0 in the tier tracepoint, which does not ask.
 #[map]

@@ -1,11 +1,11 @@
 //! A path argument, where it leads, and the room that finding out takes.
 
 use agent_common::{
-    rules::place::{PathFold, RootId},
+    rules::place::{PathFold, RootId, Step},
     wire::{offsets::DENTRY_HEAD, row::Held},
 };
 
-use crate::{call::Pending, read::Kernel};
+use crate::{call::Pending, offsets::SETTINGS, read::Kernel};
 
 /// The descriptor that stands for the working directory.
 pub const AT_FDCWD: i32 = -100;
@@ -146,8 +146,14 @@ pub struct Scratch {
     /// The approval that is looked for on the way, and whether it holds there.
     pub approval: u32,
     pub approved: u32,
-    /// The hash of the last component.
+    /// The last component: its hash, and where it lies on this desk.
     pub last: u64,
+    pub last_at: u32,
+    pub last_length: u32,
+    /// How many components lie between it and the root.
+    pub depth: u32,
+    /// 1: it lies in a root, and is not of the tree.
+    pub excepted: u32,
     /// The node that has been reached, downwards.
     pub node: u64,
     pub root: RootId,
@@ -176,6 +182,24 @@ pub struct NameAt {
 }
 
 impl Scratch {
+    /// The way downwards begins at a root.
+    #[inline(always)]
+    pub fn stand_at(&mut self, root: RootId) {
+        self.root = root;
+        self.fold = PathFold::EMPTY;
+        self.directory = 0;
+        self.depth = 0;
+        self.excepted = 0;
+    }
+
+    /// The last component is the next one downwards.
+    #[inline(always)]
+    pub fn go_below(&mut self) {
+        self.directory = self.fold.key();
+        self.fold = self.fold.below(self.last, Step::of(SETTINGS.seed()));
+        self.depth += 1;
+    }
+
     /// A field of the entry that was read, by its offset in `struct dentry`.
     #[inline(always)]
     pub fn entry_u64(&self, offset: u32) -> u64 {

@@ -8,10 +8,11 @@
 
 mod climb;
 mod descend;
+mod except;
 
 use core::ffi::c_void;
 
-use agent_common::{rules::place::PathFold, wire::Counter};
+use agent_common::wire::Counter;
 use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
@@ -91,12 +92,10 @@ fn set_out(desk: Desk, path: &PathArg) -> Result<bool, Unread> {
     scratch.dentry = dentry;
     scratch.height = 0;
     scratch.height_at_mount = 0;
-    scratch.fold = PathFold::EMPTY;
-    scratch.directory = 0;
+    scratch.stand_at(OUTSIDE);
     scratch.apart = 0;
     scratch.approved = 0;
     scratch.node = NO_NODE;
-    scratch.root = OUTSIDE;
     scratch.position = 0;
     scratch.form = path.form;
     Ok(true)
@@ -111,14 +110,15 @@ fn unresolved(why: Counter) -> Target {
 #[inline(always)]
 fn target(scratch: &Scratch) -> Target {
     let whole = scratch.node != NO_NODE;
-    if scratch.root == OUTSIDE && !whole {
+    let root = if scratch.excepted == 0 { scratch.root } else { OUTSIDE };
+    if root == OUTSIDE && !whole {
         return Target::NOTHING;
     }
     // A carrier outside of every root has no place of its own; its removal is judged as that of the roots below it.
     Target {
         key: scratch.fold.key(),
         directory: scratch.directory,
-        root: scratch.root,
+        root,
         found: found::PLACE,
         whole: u32::from(whole),
         approved: scratch.approved,

@@ -1,16 +1,17 @@
 //! Upwards: from a directory to the root that it lies in.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, mem::offset_of};
 
 use agent_common::{
-    rules::place::{NameHash, PathFold, Step},
+    rules::place::{NameHash, PathFold},
     wire::{
+        exception::DEEP,
         record::TEXT_LEN,
         row::{DirectoryKey, EdgeKey, node},
     },
 };
 
-use super::{desk, walk};
+use super::{desk, except, walk};
 use crate::{
     desk::Desk,
     maps::{DIRECTORIES, EDGES, MARKS, MOVED},
@@ -124,6 +125,7 @@ fn at_moved(scratch: &mut Scratch) -> bool {
     scratch.root = moved.root;
     scratch.apart = scratch.entry_u64(OFFSETS.dentry_inode());
     scratch.fold = PathFold::at(moved.key);
+    scratch.depth = DEEP;
     if scratch.form == form::ENTRY {
         // What is below it is written down behind.
         let length = moved.text_len.min(TEXT_LEN as u32 - 1) as usize;
@@ -154,11 +156,14 @@ extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
     let Some(scratch) = desk.scratch() else { return 1 };
     let level = scratch.height.wrapping_sub(1).wrapping_sub(index);
     if let Ok(name) = hash(scratch, level) {
-        scratch.directory = scratch.fold.key();
-        scratch.fold = scratch.fold.below(name, Step::of(SETTINGS.seed()));
+        scratch.last = name;
+        scratch.last_at = offset_of!(Scratch, name) as u32;
+        scratch.last_length = scratch.names[level as usize % MAX_DEPTH as usize].length.min(NAME_MAX);
+        scratch.go_below();
         if scratch.form == form::ENTRY {
             write_down(scratch, level);
         }
+        except::look(desk);
         look_for_approval(desk);
         0
     } else {

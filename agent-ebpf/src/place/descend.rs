@@ -1,14 +1,15 @@
 //! Downwards: along the text of a path.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, mem::offset_of};
 
 use agent_common::{
-    rules::place::{NameHash, PathFold, Step},
+    rules::place::NameHash,
     wire::row::{EdgeKey, node},
 };
 
-use super::desk;
+use super::{desk, except};
 use crate::{
+    desk::Desk,
     maps::EDGES,
     offsets::SETTINGS,
     path::{NAME_MAX, NO_NODE, PATH_MAX, Scratch, state},
@@ -16,7 +17,8 @@ use crate::{
 
 /// One component downwards.
 pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
-    let Some(scratch) = desk(context).scratch() else { return 1 };
+    let desk = desk(context);
+    let Some(scratch) = desk.scratch() else { return 1 };
     let start = scratch.position;
     let mut position = start;
     let mut hash = NameHash::new(SETTINGS.seed());
@@ -38,31 +40,41 @@ pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
         scratch.state = state::UNRESOLVED;
         return 1;
     }
-    if length > 0 && !(length == 1 && first == b'.') {
-        enter(scratch);
-    }
     if byte == 0 {
         scratch.state = state::DONE;
-        return 1;
     }
-    0
+    if length > 0 && !(length == 1 && first == b'.') {
+        scratch.last_at = offset_of!(Scratch, text) as u32 + start;
+        scratch.last_length = length;
+        enter(desk);
+    }
+    i64::from(byte == 0)
 }
 
 /// Follows the last component.
 #[inline(always)]
-fn enter(scratch: &mut Scratch) {
-    scratch.fold = scratch.fold.below(scratch.last, Step::of(SETTINGS.seed()));
+fn enter(desk: Desk) {
+    if !enter_root(desk) {
+        except::look(desk);
+    }
+}
+
+/// The same, and whether it leads into another root.
+#[inline(always)]
+fn enter_root(desk: Desk) -> bool {
+    let Some(scratch) = desk.scratch() else { return false };
+    scratch.go_below();
     if scratch.node == NO_NODE {
-        return;
+        return false;
     }
     let key = EdgeKey { name: scratch.last, parent: node::index(scratch.node), reserved: 0 };
     // SAFETY: the value is copied at once, while the entry is alive.
     let next = unsafe { EDGES.get(key) }.copied().unwrap_or(NO_NODE);
     scratch.node = next;
-    if next != NO_NODE
-        && let Some(root) = node::root_of(next)
-    {
-        scratch.root = root;
-        scratch.fold = PathFold::EMPTY;
+    if next == NO_NODE {
+        return false;
     }
+    let Some(root) = node::root_of(next) else { return false };
+    scratch.stand_at(root);
+    true
 }

@@ -1,0 +1,104 @@
+//! Exceptions: a name in a tree that is outside of it all the same, with all that is below it.
+
+use core::{ffi::c_void, mem::size_of};
+
+use agent_common::{
+    rules::exception::{Ends, MOST, matches},
+    wire::{
+        Counter,
+        exception::{ANYWHERE, ExceptedKey, Exceptions, by},
+    },
+};
+use aya_ebpf::helpers::generated::bpf_loop;
+
+use crate::{
+    count::count,
+    desk::Desk,
+    maps::{EXCEPTED, EXCEPTIONS, PATTERNS},
+    path::Scratch,
+    read::{Kernel, Unread},
+};
+
+/// Whether the component that was folded last is excepted: asked once for each, from the root down, in either direction's walk.
+/// Where nothing is excepted it costs a look at an array.
+#[inline(always)]
+pub fn look(desk: Desk) {
+    let Some(scratch) = desk.scratch() else { return };
+    if scratch.excepted != 0 {
+        return; // below an excepted one all is
+    }
+    if let Some(exceptions) = EXCEPTIONS.get(scratch.root)
+        && !exceptions.is_empty()
+    {
+        let _ = place_excepted(desk.0);
+    }
+}
+
+/// Leaves its answer at the desk.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn place_excepted(desk: u32) -> u32 {
+    let Some(scratch) = Desk(desk).scratch() else { return 0 };
+    let Some(exceptions) = EXCEPTIONS.get(scratch.root) else { return 0 };
+    let excepted = is_known(exceptions, scratch) || exceptions.patterns != 0 && is_meant(exceptions, scratch);
+    scratch.excepted = u32::from(excepted);
+    0
+}
+
+/// Whether the place or the name is excepted as it is.
+#[inline(always)]
+fn is_known(exceptions: &Exceptions, scratch: &Scratch) -> bool {
+    // SAFETY: whether there is an entry, not what it holds.
+    let is_there = |key, by| unsafe { EXCEPTED.get(ExceptedKey { key, root: scratch.root, by }) }.is_some();
+    exceptions.has_place_at(scratch.depth) && is_there(scratch.fold.key(), by::PLACE)
+        || exceptions.names != 0 && is_there(scratch.last, by::NAME)
+}
+
+/// Whether the name matches a pattern.
+#[inline(always)]
+fn is_meant(exceptions: &Exceptions, scratch: &Scratch) -> bool {
+    let Ok(component) = ends(scratch) else {
+        count(Counter::KernelRead);
+        return false;
+    };
+    let &Scratch { root, directory, .. } = scratch;
+    let mut walk = Walk { component, directory, root, first: exceptions.first, found: 0 };
+    // SAFETY: the step is handed the walk, which outlives the loop.
+    let _ = unsafe { bpf_loop(exceptions.patterns, step as *mut c_void, (&raw mut walk).cast(), 0) };
+    walk.found != 0
+}
+
+/// The component's ends. It lies in the midst of the desk, so there are bytes to read before its start and behind its end.
+#[inline(always)]
+fn ends(scratch: &Scratch) -> Result<Ends, Unread> {
+    const ROOM: usize = size_of::<Scratch>().next_power_of_two();
+    let at = |offset: u32| Kernel((&raw const *scratch).addr() as u64).within(offset % ROOM as u32);
+    let &Scratch { last_at, last_length: length, .. } = scratch;
+    Ok(Ends {
+        first: at(last_at).field(0)?,
+        last: at(last_at.wrapping_add(length).wrapping_sub(MOST as u32)).field(0)?,
+        length,
+    })
+}
+
+/// Along the patterns of a root.
+#[repr(C)]
+struct Walk {
+    component: Ends,
+    directory: u64,
+    root: u32,
+    first: u32,
+    found: u64,
+}
+
+extern "C" fn step(index: u32, context: *mut c_void) -> i64 {
+    // SAFETY: see `is_meant`.
+    let walk = unsafe { &mut *context.cast::<Walk>() };
+    let Some(row) = PATTERNS.get(walk.first.wrapping_add(index)) else { return 1 };
+    let is_here = row.root == ANYWHERE || row.root == walk.root && row.directory == walk.directory;
+    if is_here && matches(&row.pattern, &walk.component) {
+        walk.found = 1;
+        return 1;
+    }
+    0
+}
