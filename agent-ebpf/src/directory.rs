@@ -12,6 +12,7 @@ use core::ffi::c_void;
 use crate::{
     call::Pending,
     count::count,
+    desk::Desk,
     maps::{MARKS, MOVED},
     offsets::{HOOKS, OFFSETS},
     path::{Target, found},
@@ -133,15 +134,21 @@ fn leaves(entry: Kernel, from: &Target, to: &Target, pending: &Pending) {
         return;
     }
     let Ok(inode) = entry.follow(OFFSETS.dentry_inode()) else { return count(Counter::KernelRead) };
-    let moved = &Moved {
-        key: from.key,
-        root: from.root,
-        text_len: pending.text_len.min(TEXT_LEN as u32),
-        text: pending.text,
-    };
-    if MOVED.insert(inode.0, moved, u64::from(BPF_ANY)).is_err()
-        || MARKS.insert(inode.0, node::MOVED, u64::from(BPF_ANY)).is_err()
-    {
+    let Some(desk) = Desk::claim() else { return };
+    if !desk.scratch().is_some_and(|scratch| mark(inode, from, pending, &mut scratch.moved)) {
         count(Counter::MovedFull);
     }
+    desk.release();
+}
+
+/// Whether it could be marked. The place first: a mark without one would lead nowhere.
+#[inline(always)]
+fn mark(inode: Kernel, from: &Target, pending: &Pending, moved: &mut Moved) -> bool {
+    moved.key = from.key;
+    moved.root = from.root;
+    moved.text_len = pending.text_len.min(TEXT_LEN as u32);
+    moved.text = pending.text;
+    let moved: &Moved = moved;
+    MOVED.insert(inode.0, moved, u64::from(BPF_ANY)).is_ok()
+        && MARKS.insert(inode.0, node::MOVED, u64::from(BPF_ANY)).is_ok()
 }

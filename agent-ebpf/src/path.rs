@@ -2,7 +2,10 @@
 
 use agent_common::{
     rules::place::{PathFold, RootId, Step},
-    wire::{offsets::DENTRY_HEAD, row::Held},
+    wire::{
+        offsets::DENTRY_HEAD,
+        row::{Held, Moved},
+    },
 };
 
 use crate::{call::Pending, offsets::SETTINGS, read::Kernel};
@@ -170,6 +173,7 @@ pub struct Scratch {
     /// What a new entry of a map is made of, too large for the stack.
     pub pending: Pending,
     pub held: Held,
+    pub moved: Moved,
 }
 
 /// A directory entry's name, where the kernel keeps it.

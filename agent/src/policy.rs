@@ -11,6 +11,7 @@ use std::{
 };
 
 pub(crate) use budget::{Budget, Budgets};
+pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
 use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
@@ -21,6 +22,7 @@ mod budget;
 pub(crate) mod check;
 mod discover;
 pub(crate) mod duration;
+mod exception;
 mod host;
 mod later;
 mod node;
@@ -84,6 +86,8 @@ pub(crate) struct Tree {
     /// Directories that existed when the policy was loaded: absolute, without `..`, in no other tree.
     /// None if no pattern found one.
     pub(crate) paths: Vec<PathBuf>,
+    /// What lies in it and is not of it; no path is excepted by one of its own tree's.
+    pub(crate) except: Vec<Exception>,
 }
 
 /// An automation account.

@@ -6,6 +6,7 @@
 //! and made again is protected without a gap. The directories from `/` to each root (carriers) are known too: whoever
 //! renames one of them takes the roots along.
 
+pub(crate) mod except;
 pub(crate) mod hold;
 pub(crate) mod tops;
 

@@ -90,7 +90,9 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
         reserved: 0,
     };
     let trees = Trees::open(&tables.roots)?;
-    let mut kernel = load(settings, tables.slots)?;
+    let excepted = tables.excepted(seed);
+    let mut kernel = load(settings, tables.slots, &excepted)?;
+    kernel.except(&excepted)?;
     kernel.mark(trees.nodes())?;
     let mut tops = None;
     // Where nothing tells the programs that an inode goes, another may come to its address, and be taken for it.

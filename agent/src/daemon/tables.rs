@@ -1,6 +1,9 @@
 //! The policy as the kernel programs' tables. Indices, not names, cross into the kernel; the names stay here.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use agent_common::{
     rules::Kind,
@@ -10,9 +13,10 @@ use anyhow::{Result, ensure};
 
 use super::names::Names;
 use crate::{
-    policy::{Budget, Budgets, Mode, OnAgentLoss, Policy, Response},
+    policy::{Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response},
     processes::{lineage::Claims, proc::Process},
     sensor::Manifest,
+    trees::except::Excepted,
 };
 
 /// The self-test's own budget: small, so that proving it takes no time.
@@ -25,9 +29,17 @@ pub(crate) struct Tables {
     pub(crate) users: Vec<(UserKey, u32)>,
     /// By root id; the self-test's is the first.
     pub(crate) roots: Vec<PathBuf>,
+    /// By tree of the policy.
+    trees: Vec<Tree>,
     /// How many slots all budgets have together.
     pub(crate) slots: u32,
     pub(crate) names: Names,
+}
+
+/// A tree of the policy.
+struct Tree {
+    roots: Range<usize>,
+    except: Vec<Exception>,
 }
 
 impl Tables {
@@ -37,15 +49,16 @@ impl Tables {
             accounts: Vec::new(),
             users: Vec::new(),
             roots: vec![self_test.to_owned()],
+            trees: Vec::new(),
             slots: 0,
             names: Names::default(),
         };
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
         tables.add_account(1, Response::Hold, OnAgentLoss::Wait, &budgets);
-        let masks = tables.add_trees(policy)?;
+        tables.add_trees(policy)?;
         let real: Vec<PathBuf> =
             tables.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
-        let masks: Vec<u64> = masks.into_iter().map(|mask| with_nested(&real, mask)).collect();
+        let masks: Vec<u64> = tables.trees.iter().map(|tree| tree.mask(&tables.roots, &real)).collect();
         for account in &policy.accounts {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
             let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
@@ -59,24 +72,32 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Adds the roots of every tree; a mask of root ids for each tree.
-    fn add_trees(&mut self, policy: &Policy) -> Result<Vec<u64>> {
-        let mut masks = Vec::new();
+    /// Adds every tree and its roots.
+    fn add_trees(&mut self, policy: &Policy) -> Result<()> {
         for tree in &policy.trees {
-            let mut mask = 0;
+            let first = self.roots.len();
             for path in &tree.paths {
                 ensure!(
                     self.roots.len() < MAX_ROOTS as usize,
                     "the trees have more than {} paths",
                     MAX_ROOTS - 1
                 );
-                mask |= 1 << self.roots.len();
                 self.roots.push(path.clone());
                 self.names.roots.push(path.clone());
             }
-            masks.push(mask);
+            self.trees.push(Tree { roots: first..self.roots.len(), except: tree.except.clone() });
         }
-        Ok(masks)
+        Ok(())
+    }
+
+    /// What is excepted in which root, under names hashed with this seed.
+    pub(crate) fn excepted(&self, seed: u64) -> Excepted {
+        let mut excepted = Excepted::default();
+        for Tree { roots, except } in &self.trees {
+            let paths = (0..).zip(&self.roots).map(|(id, path)| (id, path.as_path()));
+            excepted.add(&paths.skip(roots.start).take(roots.len()).collect::<Vec<_>>(), except, seed);
+        }
+        excepted
     }
 
     /// What the indices stand for, for the generation that comes after.
@@ -138,13 +159,20 @@ impl Claims for Tables {
     }
 }
 
-/// A root that lies below one of the mask's is protected for the same accounts, though the kernel programs see the inner one
-/// first. `roots` are without symbolic links.
-fn with_nested(roots: &[PathBuf], mask: u64) -> u64 {
-    let is_in = |index: usize| mask >> index & 1 == 1;
-    let covered =
-        |path: &Path| roots.iter().enumerate().any(|(index, root)| is_in(index) && path.starts_with(root));
-    (0..roots.len()).filter(|index| covered(&roots[*index])).fold(mask, |mask, index| mask | 1 << index)
+impl Tree {
+    /// The roots that are protected with it, a bit each. One that lies below one of its own is among them, unless it is
+    /// excepted there, though the kernel programs see the inner one first. `real` are all roots without symbolic links.
+    fn mask(&self, roots: &[PathBuf], real: &[PathBuf]) -> u64 {
+        let covers = |own: usize, path: &Path| {
+            let below = path.strip_prefix(&real[own]).ok().map(|below| roots[own].join(below));
+            below
+                .is_some_and(|path| !self.except.iter().any(|exception| exception.covers(&roots[own], &path)))
+        };
+        let is_in = |index: &usize| {
+            self.roots.contains(index) || self.roots.clone().any(|own| covers(own, &real[*index]))
+        };
+        (0..roots.len()).filter(is_in).fold(0, |mask, index| mask | 1 << index)
+    }
 }
 
 fn nanoseconds(budget: Budget) -> u64 {
@@ -158,8 +186,16 @@ mod tests {
     #[test]
     fn a_tree_covers_the_trees_inside_it_and_no_others() {
         let roots = ["/run/t", "/srv", "/srv/app", "/srvx", "/srv/app/conf"].map(PathBuf::from);
-        assert_eq!(with_nested(&roots, 0b00010), 0b10110);
-        assert_eq!(with_nested(&roots, 0b00100), 0b10100);
-        assert_eq!(with_nested(&roots, 0b01000), 0b01000);
+        let mask = |own: usize, except: &[&str]| {
+            let except = except.iter().map(|text| text.parse().expect("an exception")).collect();
+            Tree { roots: own..own + 1, except }.mask(&roots, &roots)
+        };
+        assert_eq!(mask(1, &[]), 0b10110);
+        assert_eq!(mask(2, &[]), 0b10100);
+        assert_eq!(mask(3, &[]), 0b01000);
+        // Those that are excepted there are the other tree's alone.
+        assert_eq!(mask(1, &["/srv/app"]), 0b00010);
+        assert_eq!(mask(1, &["**/conf"]), 0b00110);
+        assert_eq!(mask(2, &["**/app"]), 0b10100);
     }
 }

@@ -7,8 +7,7 @@ use super::{
 };
 
 /// Keys, `*` being any name, and what it means that they are not carried out.
-const LATER: [(&[&str], &str); 13] = [
-    (&["tree.*.except"], "what it names is protected like the rest of the tree"),
+const LATER: [(&[&str], &str); 12] = [
     (&["account.*.units"], "what these units run does not act for the account"),
     (&["account.*.executables"], "what these programs do does not count for the account"),
     (&["account.*.scripts"], "what these scripts do does not count for the account"),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{
-    Budget, Mode, OnAgentLoss, Response, Then,
+    Budget, Exception, Mode, OnAgentLoss, Response, Then,
     budget::{Budgets, Slot},
     later::is_later,
     node::{Node, Table, get},
@@ -31,6 +31,7 @@ pub(super) struct TreeDraft {
     /// Of its name.
     pub(super) at: At,
     pub(super) paths: Option<Vec<Located<String>>>,
+    pub(super) except: Vec<Located<Exception>>,
 }
 
 pub(super) struct AccountDraft {
@@ -159,9 +160,11 @@ impl Reader<'_> {
 
     fn tree(&mut self, table: &Table, _name: &str, at: &At) -> TreeDraft {
         self.refuse_unknown(table, "", &["paths", "except"]);
-        self.except(table);
-        let paths = get(table, "paths").map(|node| self.list("paths", node, "strings", text::any));
-        TreeDraft { at: at.clone(), paths }
+        TreeDraft {
+            at: at.clone(),
+            paths: get(table, "paths").map(|node| self.list("paths", node, "strings", text::any)),
+            except: get(table, "except").map(|node| self.parsed("except", node)).unwrap_or_default(),
+        }
     }
 
     fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {

@@ -1,6 +1,6 @@
 //! Typed values out of TOML, with a problem noted for each one that is something else.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use super::{
     budget::Budget,
@@ -52,6 +52,21 @@ impl<'p> Reader<'p> {
         items: &str,
         read: impl Fn(&Node) -> Option<T>,
     ) -> Vec<Located<T>> {
+        self.items(key, node, items, |item| read(item).ok_or(items))
+    }
+
+    /// A list of texts, each of which says itself what it should be.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &str, node: &Node) -> Vec<Located<T>> {
+        self.items(key, node, "strings", |item| item.as_str().unwrap_or_default().parse())
+    }
+
+    fn items<T, W: Display>(
+        &mut self,
+        key: &str,
+        node: &Node,
+        items: &str,
+        read: impl Fn(&Node) -> Result<T, W>,
+    ) -> Vec<Located<T>> {
         let Some(list) = node.as_list() else {
             self.want(&format!("{key} ="), node, &format!("a list of {items}"));
             return Vec::new();
@@ -59,8 +74,8 @@ impl<'p> Reader<'p> {
         let mut found = Vec::new();
         for item in list {
             match read(item) {
-                Some(value) => found.push(Located { value, at: item.at.clone() }),
-                None => self.want(&format!("{key} holds"), item, items),
+                Ok(value) => found.push(Located { value, at: item.at.clone() }),
+                Err(wanted) => self.want(&format!("{key} holds"), item, &wanted.to_string()),
             }
         }
         found

@@ -11,7 +11,12 @@ pub(super) fn effective(policy: &Policy) -> Value {
         // What a pattern found may look like one.
         let paths: Vec<_> =
             tree.paths.iter().map(|path| glob::Pattern::escape(&path.to_string_lossy())).collect();
-        (tree.name.clone(), json!({ "paths": paths }))
+        let mut table = Map::from_iter([("paths".to_owned(), json!(paths))]);
+        if !tree.except.is_empty() {
+            let except = tree.except.iter().map(ToString::to_string).collect::<Vec<_>>();
+            table.insert("except".to_owned(), json!(except));
+        }
+        (tree.name.clone(), Value::Object(table))
     };
     json!({
         "version": 1,

@@ -8,6 +8,7 @@ use super::*;
 mod discover;
 mod drop_ins;
 mod examples;
+mod exceptions;
 mod later;
 mod problems;
 mod screens;
@@ -139,8 +140,8 @@ fn a_whole_policy() {
     let expected = Policy {
         mode: Mode::Enforce,
         trees: vec![
-            Tree { name: "deployed".to_owned(), paths: vec!["/srv".into()] },
-            Tree { name: "system".to_owned(), paths: vec!["/etc".into(), "/boot".into()] },
+            Tree { name: "deployed".to_owned(), paths: vec!["/srv".into()], except: vec![] },
+            Tree { name: "system".to_owned(), paths: vec!["/etc".into(), "/boot".into()], except: vec![] },
         ],
         accounts: vec![
             Account {
@@ -216,12 +217,30 @@ fn roles() -> impl Strategy<Value = Vec<Role>> {
     })
 }
 
+/// Exceptions below `/etc` and anywhere, each once.
+fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
+    let directory = prop::option::of(prop::sample::select(vec!["/etc", "/etc/a b", "/etc/\u{1}/ä"]));
+    const TEXT: &str = "[a-z.\\\\\" \u{7f}]{0,4}z";
+    let name = prop_oneof![
+        TEXT.prop_map(Name::Exact),
+        (TEXT, TEXT).prop_map(|(head, tail)| Name::Starred { head, tail }),
+    ];
+    let exception = (directory, name)
+        .prop_map(|(directory, name)| Exception { directory: directory.map(PathBuf::from), name });
+    prop::collection::vec(exception, 0..4).prop_map(|exceptions| {
+        let new = |(index, exception): &(usize, &Exception)| !exceptions[..*index].contains(exception);
+        exceptions.iter().enumerate().filter(new).map(|(_, exception)| exception.clone()).collect()
+    })
+}
+
 /// Two trees, one of them with a path that looks like a pattern, and up to three accounts.
 fn policies() -> impl Strategy<Value = Policy> {
-    let trees = vec![
-        Tree { name: "a.b".to_owned(), paths: vec!["/etc".into(), "/odd/a*b".into()] },
-        Tree { name: "s-1".to_owned(), paths: vec!["/srv".into()] },
-    ];
+    let trees = exceptions().prop_map(|except| {
+        vec![
+            Tree { name: "a.b".to_owned(), paths: vec!["/etc".into(), "/odd/a*b".into()], except },
+            Tree { name: "s-1".to_owned(), paths: vec!["/srv".into()], except: Vec::new() },
+        ]
+    });
     let account = (
         prop::sample::subsequence(vec![0, 1], 1..=2),
         prop::sample::select(&Response::ALL[..]),
@@ -243,10 +262,10 @@ fn policies() -> impl Strategy<Value = Policy> {
             })
             .collect::<Vec<_>>()
     });
-    (prop::sample::select(&Mode::ALL[..]), accounts, roles(), roles(), roles()).prop_map(
-        move |(mode, mut accounts, view, respond, admin)| {
+    (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles()).prop_map(
+        |(mode, trees, mut accounts, view, respond, admin)| {
             accounts.sort_by(|a, b| a.name.cmp(&b.name));
-            Policy { mode, trees: trees.clone(), accounts, roles: Roles { view, respond, admin } }
+            Policy { mode, trees, accounts, roles: Roles { view, respond, admin } }
         },
     )
 }

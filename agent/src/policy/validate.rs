@@ -57,8 +57,8 @@ struct Validator<'a, H> {
     problems: &'a mut Problems,
     /// Names, in the order of their indices.
     trees: Vec<String>,
-    /// Each path so far, with the tree it is in.
-    paths: BTreeMap<PathBuf, String>,
+    /// Each path so far.
+    paths: BTreeMap<PathBuf, trees::Claim>,
     /// Each uid so far, with the account it belongs to.
     claims: BTreeMap<u32, String>,
     wanted: Vec<Wanted>,

@@ -9,12 +9,13 @@ use agent_common::{
     rules::judge::Tier,
     wire::{
         Counter,
+        exception::ExceptedKey,
         row::{EdgeKey, Mark, UserKey},
     },
 };
 use aya::{
     Ebpf, Pod,
-    maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf},
     programs::links::FdLink,
 };
 use aya_log::EbpfLogger;
@@ -32,6 +33,7 @@ use super::{
     probes,
     state::{State, again},
 };
+use crate::trees::except::Excepted;
 
 pub(super) const RECORDS: &str = "RECORDS";
 
@@ -115,6 +117,15 @@ impl Kernel {
         edges.into_iter().try_for_each(|(key, node)| map.insert(key, node, 0).map_err(refused("EDGES")))
     }
 
+    /// Makes known what lies in the trees and is not of them.
+    pub(crate) fn except(&mut self, excepted: &Excepted) -> Result<(), MapError> {
+        let Excepted { roots, keys, patterns } = excepted;
+        let mut known: HashMap<_, ExceptedKey, u8> = hash(&mut self.ebpf, "EXCEPTED")?;
+        keys.iter().try_for_each(|key| known.insert(key, 0, 0).map_err(refused("EXCEPTED")))?;
+        fill(&mut self.ebpf, "PATTERNS", (0..).zip(patterns.iter().copied()))?;
+        fill(&mut self.ebpf, "EXCEPTIONS", roots.iter().copied())
+    }
+
     /// Makes users known by which processes join an account.
     pub(crate) fn add_users(&mut self, users: impl Iterator<Item = (UserKey, u32)>) -> Result<(), MapError> {
         let mut map = hash(&mut self.ebpf, "USERS")?;
@@ -171,6 +182,16 @@ impl DerefMut for Kernel {
 
 pub(super) fn take(records: &mut RingBuf<MapData>, most: usize) -> Vec<Result<Record, DecodeError>> {
     std::iter::from_fn(|| records.next().map(|bytes| decode(&bytes))).take(most).collect()
+}
+
+fn fill<T: Pod>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    mut rows: impl Iterator<Item = (u32, T)>,
+) -> Result<(), MapError> {
+    let map = ebpf.map_mut(name).ok_or(MapError::Missing(name))?;
+    let mut array: Array<_, T> = map.try_into().map_err(refused(name))?;
+    rows.try_for_each(|(index, row)| array.set(index, row, 0).map_err(refused(name)))
 }
 
 fn hash<'a, K: Pod, V: Pod>(

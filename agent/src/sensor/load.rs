@@ -18,6 +18,7 @@ use super::{
     error::MapError,
     kernel::Kernel,
 };
+use crate::trees::except::Excepted;
 
 /// Why the kernel programs could not be brought in.
 #[derive(Debug, Error)]
@@ -65,8 +66,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bu
 #[cfg(kernel_object_missing)]
 static OBJECT: &[u8] = &[];
 
-/// Loads the programs; none is attached yet. `slots` is how many slots all budgets have together.
-pub(crate) fn load(settings: Settings, slots: u32) -> Result<Kernel, LoadError> {
+/// Loads the programs; none is attached yet. `slots` is how many slots all budgets have together; for what is excepted there
+/// will be room.
+pub(crate) fn load(settings: Settings, slots: u32, excepted: &Excepted) -> Result<Kernel, LoadError> {
     let tier = settings.tier();
     let btf = Btf::from_sys()?;
     let offsets = Offsets::resolve(
@@ -89,8 +91,15 @@ pub(crate) fn load(settings: Settings, slots: u32) -> Result<Kernel, LoadError> 
         .override_global("HOOKS", &hooks, true)
         .override_global("SETTINGS", &settings, true)
         .map_max_entries("SLOTS", slots.max(1))
+        .map_max_entries("EXCEPTED", room(excepted.keys.len()))
+        .map_max_entries("PATTERNS", room(excepted.patterns.len()))
         .map_max_entries("SCRATCH", DESKS * u32::try_from(cpus).unwrap_or(u32::MAX / DESKS))
         .load(OBJECT)?;
     let warnings = EbpfLogger::init_with_logger(&mut ebpf, log::logger())?;
     Ok(Kernel::new(ebpf, tier, warnings)?)
+}
+
+/// For so many rows; the kernel refuses a map that has none.
+fn room(rows: usize) -> u32 {
+    u32::try_from(rows.max(1)).unwrap_or(u32::MAX)
 }

@@ -37,19 +37,6 @@ fn is_absolute(text: &str) -> bool {
     Path::new(text).is_absolute() && !Path::new(text).components().any(|part| part == Component::ParentDir)
 }
 
-/// What the kernel can judge: a path whose last component, or a component anywhere, has at most one `*`.
-pub(super) fn exception(node: &Node) -> Option<()> {
-    let text = node.as_str()?;
-    let last = match text.strip_prefix("**/") {
-        Some(anywhere) => (!anywhere.contains('/')).then_some(anywhere)?,
-        None => {
-            let (above, last) = text.rsplit_once('/').filter(|_| is_absolute(text))?;
-            (!above.contains('*')).then_some(last)?
-        }
-    };
-    (!last.is_empty() && !last.contains(['?', '[']) && last.matches('*').count() <= 1).then_some(())
-}
-
 pub(super) fn unit(node: &Node) -> Option<()> {
     let text = node.as_str()?;
     let named = UNITS.iter().any(|kind| text.strip_suffix(kind).is_some_and(|name| !name.is_empty()));

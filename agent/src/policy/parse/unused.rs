@@ -18,15 +18,6 @@ const MONTH: Duration = Duration::from_hours(24 * 30);
 const MAX_APPROVALS: i64 = 9;
 
 impl Reader<'_> {
-    pub(super) fn except(&mut self, tree: &Table) {
-        self.each(
-            tree,
-            "except",
-            "absolute paths with at most one * at their end, or **/ and one name with at most one *",
-            text::exception,
-        );
-    }
-
     pub(super) fn other_identities(&mut self, account: &Table) {
         let units = "names of units such as \"ci-*.service\", which end in .service, .scope or .slice";
         self.each(account, "units", units, text::unit);

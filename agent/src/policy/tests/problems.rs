@@ -4,7 +4,7 @@ use super::*;
 
 /// Expects exactly these errors, each `LINE:COLUMN MESSAGE`; none means that the policy is good.
 #[track_caller]
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     let found = match load(text) {
         Ok(_) => Vec::new(),
         Err(PolicyError::Invalid { errors, .. }) => shown(&errors),
@@ -14,7 +14,7 @@ fn check(text: &str, expected: &[&str]) {
 
 /// Expects exactly these warnings, and no error.
 #[track_caller]
-fn check_warnings(text: &str, expected: &[&str]) {
+pub(super) fn check_warnings(text: &str, expected: &[&str]) {
     assert_eq!(shown(&load(text).unwrap().warnings), expected, "{text}");
 }
 
@@ -102,7 +102,10 @@ fn trees() {
     );
     check(
         &tree("['/srv', '/srv/', '/etc']"),
-        &["5:18 \"/srv/\" is given twice", "5:27 \"/etc\" is also in [tree.t]: a path belongs to one tree"],
+        &[
+            "5:18 \"/srv/\" is given twice",
+            "5:27 \"/etc\" is also in [tree.t], at p.toml:2:17: a path belongs to one tree",
+        ],
     );
     check(&format!("{GOOD}[tree.u]"), &["4:7 [tree.u] protects nothing: set paths"]);
     check(&format!("{GOOD}[tree]\nu = 3"), &["4:2 duplicate key: `tree`"]);
@@ -276,7 +279,7 @@ fn patterns() {
             "5:10 \"*/src\" is not absolute: begin it with /",
             "5:19 \"/home/**/src\" has ** in it, which is any depth: write one * for each",
             "5:35 \"/home/[a\" is no pattern: Pattern syntax error near position 0: invalid range pattern",
-            "5:47 \"/e*\" finds /etc, which is also in [tree.t]: a path belongs to one tree",
+            "5:47 \"/e*\" finds /etc, which is also in [tree.t], at p.toml:2:17: a path belongs to one tree",
             "5:54 \"/*/../etc\" goes through ..: write the directory it means",
         ],
     );

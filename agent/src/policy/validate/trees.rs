@@ -6,11 +6,15 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use agent_common::wire::row::MAX_ROOTS;
+use agent_common::wire::{exception::MAX_EXCEPTIONS, row::MAX_ROOTS};
 use glob::{MatchOptions, Pattern};
 
 use super::{
-    super::{Host, Tree, parse::TreeDraft, problem::Located},
+    super::{
+        Exception, Host, Tree,
+        parse::TreeDraft,
+        problem::{At, Located},
+    },
     Validator,
 };
 
@@ -21,6 +25,13 @@ const MAX_SURVEY: usize = 10_000;
 /// As a shell does it: `*` stays in its component and does not stand for a leading dot.
 const AS_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// A path that is a tree's.
+pub(super) struct Claim {
+    tree: String,
+    except: Vec<Exception>,
+    at: At,
+}
 
 /// What a pattern found.
 struct Matches {
@@ -39,21 +50,46 @@ impl<H: Host> Validator<'_, H> {
         // Those that are written out first: that a pattern finds one of them again is no mistake.
         let (patterns, names): (Vec<_>, Vec<_>) =
             draft.paths.iter().flatten().partition(|written| is_pattern(&written.value));
+        let mut exceptions = Exceptions::of(&draft.except);
         let mut paths = Vec::new();
         for written in names.into_iter().chain(patterns) {
-            match self.found(written) {
-                Ok(found) => paths.extend(found.into_iter().filter(|path| self.claim(name, written, path))),
-                Err(why) => self.refuse(&written.at, &format!("{:?} {why}", written.value)),
+            let found = match self.found(written) {
+                Ok(found) => found,
+                Err(why) => {
+                    self.refuse(&written.at, &format!("{:?} {why}", written.value));
+                    continue;
+                }
+            };
+            for path in found {
+                match exceptions.take(&path, is_pattern(&written.value)) {
+                    Some(Located { value, at }) if !is_pattern(&written.value) => {
+                        self.refuse(
+                            at,
+                            &format!("\"{value}\" is one of the paths too: take one of the two away"),
+                        );
+                    }
+                    Some(_) => {}
+                    None if self.claim(name, &draft.except, written, &path) => paths.push(path),
+                    None => {}
+                }
             }
         }
-        Tree { name: name.to_owned(), paths }
+        let except = self.exceptions(name, &exceptions, &paths);
+        Tree { name: name.to_owned(), paths, except }
     }
 
     /// Whether the path is one more of the tree.
-    fn claim(&mut self, tree: &str, written: &Located<String>, path: &Path) -> bool {
+    fn claim(
+        &mut self,
+        tree: &str,
+        except: &[Located<Exception>],
+        written: &Located<String>,
+        path: &Path,
+    ) -> bool {
         let Located { value: text, at } = written;
+        let except: Vec<_> = except.iter().map(|exception| exception.value.clone()).collect();
         match self.paths.get(path) {
-            Some(other) if other == tree => {
+            Some(other) if other.tree == tree => {
                 if !is_pattern(text) {
                     self.refuse(at, &format!("{text:?} is given twice"));
                 }
@@ -65,16 +101,45 @@ impl<H: Host> Validator<'_, H> {
                 } else {
                     format!("{text:?}")
                 };
-                let message = format!("{shown} is also in [tree.{other}]: a path belongs to one tree");
+                let also = if other.except == except { "" } else { " with another except" };
+                let message = format!(
+                    "{shown} is also in [tree.{}]{also}, at {}: a path belongs to one tree",
+                    other.tree,
+                    other.at.position()
+                );
                 self.refuse(at, &message);
                 return false;
             }
-            None => self.paths.insert(path.to_owned(), tree.to_owned()),
-        };
+            None => {
+                let claim = Claim { tree: tree.to_owned(), except, at: at.clone() };
+                self.paths.insert(path.to_owned(), claim);
+            }
+        }
         if self.paths.len() == MAX_PATHS + 1 {
             self.refuse(at, &format!("more than {MAX_PATHS} paths in all trees"));
         }
         true
+    }
+
+    /// What is excepted in these paths of a tree.
+    fn exceptions(&mut self, tree: &str, exceptions: &Exceptions<'_>, paths: &[PathBuf]) -> Vec<Exception> {
+        let mut found: Vec<Exception> = Vec::new();
+        for (Located { value, at }, has_taken) in &exceptions.0 {
+            let is_in = |directory: &PathBuf| paths.iter().any(|path| directory.starts_with(path));
+            if found.contains(value) {
+                self.refuse(at, &format!("\"{value}\" is given twice"));
+            } else if !has_taken
+                && !paths.is_empty()
+                && value.directory.as_ref().is_some_and(|one| !is_in(one))
+            {
+                self.warn(at, &format!("\"{value}\" lies in no path of [tree.{tree}]: it has no effect"));
+            }
+            found.push(value.clone());
+        }
+        if let Some((surplus, _)) = exceptions.0.get(MAX_EXCEPTIONS) {
+            self.refuse(&surplus.at, &format!("more than {MAX_EXCEPTIONS} exceptions in [tree.{tree}]"));
+        }
+        found
     }
 
     /// The directories that are meant, without superfluous slashes and dots, or what is wrong with it.
@@ -137,6 +202,27 @@ impl<H: Host> Validator<'_, H> {
             }
         }
         Ok(found)
+    }
+}
+
+/// Those of a tree, and whether each has taken a whole path from it.
+struct Exceptions<'d>(Vec<(&'d Located<Exception>, bool)>);
+
+impl<'d> Exceptions<'d> {
+    fn of(written: &'d [Located<Exception>]) -> Self {
+        Self(written.iter().map(|exception| (exception, false)).collect())
+    }
+
+    /// The one that takes the path from the tree. What a pattern found it may lie above as well; a path that is written out
+    /// is protected even there. A name that is excepted anywhere is so below the paths only.
+    fn take(&mut self, path: &Path, was_found: bool) -> Option<&'d Located<Exception>> {
+        let takes = |exception: &Exception| {
+            let is_it = if was_found { exception.covers("".as_ref(), path) } else { exception.is(path) };
+            is_it && exception.directory.is_some()
+        };
+        let (exception, has_taken) = self.0.iter_mut().find(|(exception, _)| takes(&exception.value))?;
+        *has_taken = true;
+        Some(exception)
     }
 }
 
