@@ -16,6 +16,7 @@ pub struct Policy {
     budgets: Vec<(&'static str, String)>,
     roles: Vec<(&'static str, Vec<String>)>,
     hold: Option<(&'static str, &'static str)>,
+    except: Vec<String>,
 }
 
 /// What the agent is to make use of, whatever else the kernel can do.
@@ -67,6 +68,7 @@ impl Policy {
             budgets,
             roles: Vec::new(),
             hold: None,
+            except: Vec::new(),
         }
     }
 
@@ -87,6 +89,13 @@ impl Policy {
     #[must_use]
     pub fn hold(mut self, deadline: &'static str, then: &'static str) -> Self {
         self.hold = Some((deadline, then));
+        self
+    }
+
+    /// What lies in every tree and is not of it; `{tree}` is the tree's path.
+    #[must_use]
+    pub fn except(mut self, exceptions: &[String]) -> Self {
+        self.except = exceptions.to_vec();
         self
     }
 
@@ -153,7 +162,7 @@ impl Policy {
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tier: _, mode, response, accounts, budgets, roles, hold } = self;
+        let Self { tier: _, mode, response, accounts, budgets, roles, hold, except } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
         if !roles.is_empty() {
             writeln!(f, "[roles]")?;
@@ -162,6 +171,11 @@ impl fmt::Display for Policy {
         for (number, Watched { name, user, tree }) in accounts.iter().enumerate() {
             // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
             writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;
+            if let Some(path) = tree.first().filter(|_| !except.is_empty()) {
+                let path = path.to_string_lossy();
+                let except: Vec<_> = except.iter().map(|text| text.replace("{tree}", &path)).collect();
+                writeln!(f, "except = {except:?}")?;
+            }
             // A number is an id, not a name.
             let user = user.parse::<u32>().map_or_else(|_| format!("{user:?}"), |uid| uid.to_string());
             writeln!(

@@ -10,6 +10,7 @@ mod commands;
 mod deny;
 mod directories;
 mod ending;
+mod except;
 mod freezing;
 mod held;
 mod hold;

@@ -2,7 +2,8 @@
 
 /// The families of tests that need the tier `lsm`. The kernel of a virtual machine has it, another one need not: they
 /// run there and nowhere else.
-const LSM: &[&str] = &["hold::", "deny::", "approve::", "truth::", "directories::", "survival::", "verify::"];
+const LSM: &[&str] =
+    &["hold::", "deny::", "approve::", "truth::", "directories::", "except::lsm::", "survival::", "verify::"];
 
 /// The families that another kernel may change, and what it changes. The others are of the agent's own making.
 const TRACEPOINT: &[(&str, &str)] = &[
@@ -11,6 +12,7 @@ const TRACEPOINT: &[(&str, &str)] = &[
     ("rename::", "of those that rename and exchange"),
     ("truncate::", "of those that empty"),
     ("recreate::", "of those that make anew"),
+    ("except::tracepoint::", "the loops and helpers that exceptions are found with"),
     ("lineage::", "the order of fork, exec and exit, and their offsets"),
     ("stop::", "how processes stop, and what they may still do"),
     ("freezing::", "how groups of processes freeze"),
@@ -18,7 +20,7 @@ const TRACEPOINT: &[(&str, &str)] = &[
 ];
 
 /// Of those that need the tier `lsm`, where the oldest kernel may differ: hooks, helpers, and their arguments.
-const OLDEST: &[&str] = &["verify::", "hold::", "truth::", "directories::"];
+const OLDEST: &[&str] = &["verify::", "hold::", "truth::", "directories::", "except::lsm::"];
 
 /// What the other kernels' tests leave out, as the harness is told.
 pub(crate) fn needs_a_guest() -> &'static [&'static str] {
