@@ -11,6 +11,10 @@ use tests::{Account, Daemon, Ground, Job, Policy, wait};
 use crate::memory::Memory;
 use crate::row::Row;
 
+/// How many patterns of names are excepted in the tree, to see what they cost.
+const PATTERNS: [(usize, &str); 2] =
+    [(1, "… in a tree with 1 pattern of exceptions"), (16, "… in a tree with 16 patterns of exceptions")];
+
 /// Unlinks in one measurement.
 const FILES: usize = 100_000;
 
@@ -21,6 +25,7 @@ struct Series {
     untracked: Vec<f64>,
     outside: Vec<f64>,
     protected: Vec<f64>,
+    excepting: [Vec<f64>; PATTERNS.len()],
     lost: Vec<f64>,
     memory: Memory,
 }
@@ -68,6 +73,12 @@ impl Bench {
         ensure!(!daemon.has_burst()?, "the budget was exceeded: what was measured is not what should be");
         series.memory.look(daemon.pid())?;
         series.lost.push(daemon.end()?.get("record_lost") as f64);
+        for ((count, _), series) in PATTERNS.into_iter().zip(&mut series.excepting) {
+            let patterns: Vec<_> = (0..count).map(|number| format!("**/*.{number}")).collect();
+            let mut daemon = Daemon::start(&self.policy.clone().except(&patterns), self.ground.base())?;
+            series.push(self.unlinks(&self.watched, &self.ground.tree())?);
+            daemon.end()?;
+        }
         Ok(())
     }
 
@@ -90,7 +101,7 @@ impl Bench {
 }
 
 fn rows(series: Series) -> Vec<Row> {
-    let Series { alone, untracked, outside, protected, lost, memory } = series;
+    let Series { alone, untracked, outside, protected, excepting, lost, memory } = series;
     let slower = alone.iter().zip(&untracked).map(|(alone, armed)| (armed / alone - 1.0) * 100.0).collect();
     let more = alone.iter().zip(&protected).map(|(alone, tracked)| (tracked - alone) / 1000.0).collect();
     let alone = Row::new("unlinkat without an agent", "ns", alone);
@@ -106,6 +117,7 @@ fn rows(series: Series) -> Vec<Row> {
         Row::new("… more than without an agent, round by round", "us", more).typically(2.0),
         Row::new("records lost of 100,000 in one go", "records", lost),
     ];
+    rows.extend(PATTERNS.into_iter().zip(excepting).map(|((_, name), series)| Row::new(name, "ns", series)));
     rows.extend(memory.rows());
     rows
 }
