@@ -57,6 +57,11 @@ impl Exception {
 }
 
 impl Name {
+    /// Whether it is every name there is.
+    pub(crate) fn is_all(&self) -> bool {
+        matches!(self, Self::Starred { head, tail } if head.is_empty() && tail.is_empty())
+    }
+
     fn is(&self, name: &OsStr) -> bool {
         match self {
             Self::Exact(exact) => name == OsStr::new(exact),

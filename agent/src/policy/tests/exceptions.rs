@@ -35,6 +35,8 @@ fn each_form() {
     let written =
         ["/etc/mtab", "/etc/ssl/certs", "/etc/ld.so.cache*", "/etc/*~", "**/.#*", "**/target", "**/*.swp"];
     assert_eq!(shown, written);
+    let effective = render::toml(&render::effective(&load(&text).unwrap().policy));
+    assert!(effective.contains(&format!("[tree.t]\nexcept = {written:?}\n")), "{effective}");
     assert_eq!(load(&text).unwrap().warnings, []);
 }
 
@@ -70,6 +72,8 @@ fn what_cannot_be_written() {
         check(&with(&format!("['/etc/mtab', '{bad}']")), &[&format!("4:31 except holds {bad:?}: {WANT}")]);
     }
     check(&with("['**/*']"), &["4:18 except holds \"**/*\": want less than everything: leave the tree out"]);
+    check(&with("['/etc/*']"), &["4:18 \"/etc/*\" is all there is in one of the paths: take that away"]);
+    check(&with("['/etc/ssl/*']"), &[]);
     check(&with("'/etc/mtab'"), &["4:17 except = \"/etc/mtab\": want a list of strings"]);
     check(&with("[3]"), &[&format!("4:18 except holds 3: {WANT}")]);
 }

@@ -125,13 +125,15 @@ impl<H: Host> Validator<'_, H> {
     fn exceptions(&mut self, tree: &str, exceptions: &Exceptions<'_>, paths: &[PathBuf]) -> Vec<Exception> {
         let mut found: Vec<Exception> = Vec::new();
         for (Located { value, at }, has_taken) in &exceptions.0 {
-            let is_in = |directory: &PathBuf| paths.iter().any(|path| directory.starts_with(path));
+            let in_a_path =
+                value.directory.as_ref().is_none_or(|one| paths.iter().any(|path| one.starts_with(path)));
+            let is_whole =
+                value.name.is_all() && paths.iter().any(|path| value.directory.as_ref() == Some(path));
             if found.contains(value) {
                 self.refuse(at, &format!("\"{value}\" is given twice"));
-            } else if !has_taken
-                && !paths.is_empty()
-                && value.directory.as_ref().is_some_and(|one| !is_in(one))
-            {
+            } else if is_whole {
+                self.refuse(at, &format!("\"{value}\" is all there is in one of the paths: take that away"));
+            } else if !in_a_path && !has_taken && !paths.is_empty() {
                 self.warn(at, &format!("\"{value}\" lies in no path of [tree.{tree}]: it has no effect"));
             }
             found.push(value.clone());
