@@ -66,7 +66,7 @@ impl Stat {
     /// it is with the process's line, not with a thread's, and only when each thread is stopped, which is looked at here.
     /// <https://github.com/torvalds/linux/blob/v6.12/kernel/exit.c#L1255>
     pub(crate) fn seen_to_stop(self, pid: u32) -> bool {
-        self.stopped() && self.unseen.is_none() && threads(pid).all(|thread| thread.stopped())
+        self.stopped() && self.unseen.is_none() && threads(pid).all(Stat::stopped)
     }
 
     /// Whether the process has ended, though its parent has not asked for its status yet. The line tells the state of the first

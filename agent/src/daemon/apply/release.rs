@@ -184,11 +184,11 @@ impl Agent {
     pub(in super::super) fn goes_on(&mut self, given_up: Vec<ProcessId>) {
         let generation = &mut self.in_force.generation;
         let held = generation.kernel.held.all();
-        let ended = |process: &ProcessId| {
-            !generation.kernel.member(process.pid).is_some_and(|member| member.id() == *process)
+        let stays = |process: &ProcessId| {
+            generation.kernel.member(process.pid).is_none_or(|member| member.id() != *process)
                 || held.iter().any(|call| call.process == *process)
         };
-        let going: Vec<_> = given_up.into_iter().filter(|process| !ended(process)).collect();
+        let going: Vec<_> = given_up.into_iter().filter(|process| !stays(process)).collect();
         for process in going {
             if let Err(error) = generation.kernel.goes_on(process.pid) {
                 log::error!("process {} goes on, but counts as stopped: {error}", process.pid);

@@ -44,7 +44,9 @@ impl Release {
         let began = Instant::now();
         let mut left: Vec<Watched<'_>> = calls.iter().map(Watched::new).collect();
         // In what they are stopped.
-        left.iter_mut().for_each(|watched| drop(look(watched, waiting, began)));
+        for watched in &mut left {
+            let _ = look(watched, waiting, began); // nothing is decided by the first look
+        }
         let mut going = self.begin();
         let mut given_up = Vec::new();
         let mut pause = FIRST;
