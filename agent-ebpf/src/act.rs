@@ -3,10 +3,14 @@
 use agent_common::{
     rules::{
         Kind, Kinds,
-        name::{self, Change},
+        ledger::FREE,
+        name::{self, Change, Name, State},
         place,
     },
-    wire::record::verb,
+    wire::{
+        record::verb,
+        row::{name_from_word, name_to_word},
+    },
 };
 
 use crate::{
@@ -31,22 +35,20 @@ pub enum Ledger {
 pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) {
     pending.changes = changes(pending);
     pending.kinds = [0; 2];
+    pending.own = FREE;
     touch(actor, pending, 0, ledger);
-    if pending.verb == verb::RENAME && pending.ends[0].found == found::PLACE && pending.kinds[0] == 0 {
-        // That its old name is no loss means that it is the account's own.
-        pending.changes[1] |= change::FRESH;
-    }
     touch(actor, pending, 1, ledger);
 }
 
-/// Whether names below one that the call put in place may now lead to what the account did not make. What is renamed may be
-/// a directory, which this tier cannot tell; the account's own is no danger.
+/// Whether names below one that the call put in place may now lead to what the account did not make. A file of its own is no
+/// danger; in a directory of its own others may have put something.
 #[inline(always)]
 pub fn redirects(pending: &Pending) -> bool {
-    let moves = pending.verb == verb::RENAME || pending.verb == verb::EXCHANGE;
-    let own = pending.changes[1] & change::FRESH != 0;
-    let into_tree = pending.ends[1].found == found::PLACE;
-    (moves && into_tree && !own) || pending.flags & flag::REDIRECTS != 0
+    let [from, to] = &pending.ends;
+    let is_own_file = pending.own != FREE
+        && matches!(name_from_word(pending.own), Name { state: State::Scratch { file: true }, .. });
+    let into_tree = to.found == found::PLACE || from.found == found::PLACE && pending.verb == verb::EXCHANGE;
+    pending.flags & flag::REDIRECTS != 0 && (pending.verb == verb::CREATE || into_tree && !is_own_file)
 }
 
 /// Takes back what the ledger was told of a call that then failed.
@@ -67,39 +69,53 @@ mod change {
     pub const LINKED: u8 = 3;
     pub const APPEARS: u8 = 4;
     pub const OVER: u8 = 8;
-    pub const FRESH: u8 = 16;
+    /// The account has made what appears, just now;
+    pub const MADE: u8 = 16;
+    /// and it is a file.
+    pub const FILE: u8 = 32;
+    pub const STAYS: u8 = 64;
 }
 
 #[inline(always)]
 fn changes(pending: &Pending) -> [u8; 2] {
-    use change::{APPEARS, FRESH, LINKED, OVER, SHRINKS, VANISHES};
+    use change::{APPEARS, FILE, LINKED, MADE, OVER, SHRINKS, STAYS, VANISHES};
     let [first, second] = &pending.ends;
     match pending.verb {
-        verb::CREATE => [APPEARS | FRESH, 0],
+        verb::CREATE if pending.flags & flag::CREATES != 0 => [APPEARS | MADE | FILE, 0],
+        verb::CREATE => [APPEARS | MADE, 0],
+        verb::LINK if pending.flags & flag::FOLLOWS != 0 => [0, APPEARS],
         verb::LINK => [LINKED, APPEARS],
         verb::REMOVE => [VANISHES, 0],
         verb::RENAME if first.root == second.root && first.key == second.key => [0, 0],
         verb::RENAME => {
+            let stays = if second.found == found::PLACE { STAYS } else { 0 };
             let over = if pending.flags & flag::NEW_ONLY == 0 { OVER } else { 0 };
-            [VANISHES, APPEARS | over]
+            [VANISHES | stays, APPEARS | over]
         }
         verb::EXCHANGE => [APPEARS | OVER, APPEARS | OVER],
         verb::TRUNCATE => [SHRINKS, 0],
         verb::MOUNT => [APPEARS | OVER, 0],
-        verb::OPEN if pending.flags & flag::CREATED != 0 => [APPEARS | FRESH, 0],
+        verb::OPEN if pending.flags & flag::CREATED != 0 => [APPEARS | MADE | FILE, 0],
         verb::OPEN if pending.flags & (flag::EMPTIES | flag::NEW_ONLY) == flag::EMPTIES => [SHRINKS, 0],
         _ => [0, 0],
     }
 }
 
+/// `own`: what the account knows what appears by, under another name.
 #[inline(always)]
-fn change(code: u8) -> Option<Change> {
+fn change(code: u8, at: u64, own: u64) -> Option<Change> {
     match code & 7 {
-        change::VANISHES => Some(Change::Vanishes),
+        change::VANISHES => Some(Change::Vanishes { stays: code & change::STAYS != 0 }),
         change::SHRINKS => Some(Change::Shrinks),
         change::LINKED => Some(Change::Linked),
         change::APPEARS => {
-            Some(Change::Appears { over: code & change::OVER != 0, fresh: code & change::FRESH != 0 })
+            let made = Name { state: State::Scratch { file: code & change::FILE != 0 }, at };
+            let own = match code & change::MADE {
+                0 if own == FREE => None,
+                0 => Some(name_from_word(own)),
+                _ => Some(made),
+            };
+            Some(Change::Appears { over: code & change::OVER != 0, own })
         }
         _ => None,
     }
@@ -113,17 +129,21 @@ fn name_tag(actor: &Actor, end: &Target) -> u64 {
 /// One name's part of an act.
 #[inline(never)]
 fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
-    let Pending { ends, changes, kinds: found_kinds, at, words, .. } = pending;
+    let Pending { ends, changes, kinds: found_kinds, at, own, words, .. } = pending;
     let (end, code, kinds_of_end, word) = match end {
         0 => (&ends[0], changes[0], &mut found_kinds[0], &mut words[0]),
         _ => (&ends[1], changes[1], &mut found_kinds[1], &mut words[1]),
     };
-    let Some(change) = change(code) else { return };
+    let Some(change) = change(code, *at, *own) else { return };
     if end.found != found::PLACE {
         return;
     }
     let tag = name_tag(actor, end);
-    let (after, kinds) = name::step(ledger::recall(tag, actor.scratch_from()), change, *at, actor.horizon());
+    let before = ledger::recall(tag, actor.scratch_from());
+    let (after, kinds) = name::step(before, change, *at, actor.horizon());
+    if matches!(change, Change::Vanishes { .. } | Change::Linked) {
+        *own = name::own(before, *at, actor.horizon()).map_or(FREE, name_to_word);
+    }
     if ledger == Ledger::Tell {
         *word = ledger::word(tag);
         ledger::remember(tag, after);

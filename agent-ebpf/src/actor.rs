@@ -1,7 +1,10 @@
 //! A process of a lineage, and what its account's row says.
 
 use agent_common::{
-    rules::judge::{Alone, Grant, Response, Standing},
+    rules::{
+        judge::{Alone, Grant, Response, Standing},
+        name::Horizon,
+    },
     wire::{
         Counter,
         row::{Account, alone, response},
@@ -42,11 +45,11 @@ impl Actor {
         self.thread as u32
     }
 
-    /// How long its account's doing is remembered (ns).
+    /// How long its account's doing is remembered.
     #[inline(always)]
-    pub fn horizon(&self) -> u64 {
+    pub fn horizon(&self) -> Horizon {
         // SAFETY: a live entry of an array map, here and below.
-        unsafe { (*self.account).horizon }
+        Horizon::of(unsafe { (*self.account).horizon })
     }
 
     /// Since when what it makes counts as its own.

@@ -27,12 +27,14 @@ pub mod flag {
     pub const EMPTIES: u32 = 4;
     /// It has made the name.
     pub const CREATED: u32 = 8;
-    /// What lies below the name may be something else afterwards, since the name is a symbolic link now.
+    /// What lies below its name may be something else afterwards: it is, or may be, a directory or a symbolic link.
     pub const REDIRECTS: u32 = 16;
     /// A file system does it to a layer of its own, in the midst of another call: it can be refused, and cannot wait.
     pub const INNER: u32 = 128;
     /// It has begun a burst: should it wait, then for a decision of its own.
     pub const BEGINS: u32 = 64;
+    /// The first name is one of what a symbolic link there leads to.
+    pub const FOLLOWS: u32 = 128;
 }
 
 /// How far a call has come; the values of [`Pending::stage`].
@@ -116,6 +118,8 @@ pub struct Pending {
     pub stage: u32,
     /// The approval under which it happens; 0 for none.
     pub approval: u32,
+    /// What the ledger holds of what its first name led to, if the account made that: 0 if not.
+    pub own: u64,
     /// What the ledger held of each of its names before.
     pub words: [u64; 2],
     /// When a call of this thread was last reported as refused.

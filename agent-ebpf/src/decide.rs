@@ -154,8 +154,8 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
     outcome(actor, pending, Ledger::Tell);
     if redirects(pending) {
         // What is renamed may have been filled meanwhile; a new link is not disowned by itself.
-        let renamed = pending.flags & flag::REDIRECTS == 0;
-        actor.disown_before(if renamed { emit::now() } else { pending.at });
+        let is_new = pending.verb == verb::CREATE;
+        actor.disown_before(if is_new { pending.at } else { emit::now() });
     }
     let room = reconcile(actor, pending);
     judged(actor, pending, room);

@@ -10,7 +10,7 @@ use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_loop};
 use core::ffi::c_void;
 
 use crate::{
-    call::Pending,
+    call::{Pending, flag},
     count::count,
     desk::Desk,
     maps::{MARKS, MOVED},
@@ -34,9 +34,11 @@ pub fn look(pending: &mut Pending) -> bool {
         mark_whole(&mut pending.ends[0]);
     }
     if moves && is_directory(entries[0]) {
+        pending.flags |= flag::REDIRECTS;
         mark_whole(&mut pending.ends[0]);
     }
     if pending.verb == verb::EXCHANGE && is_directory(entries[1]) {
+        pending.flags |= flag::REDIRECTS;
         mark_whole(&mut pending.ends[1]);
     }
     let goes = match pending.verb {

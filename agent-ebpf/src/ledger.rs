@@ -74,7 +74,7 @@ pub fn recall(tag: u64, scratch_from: u64) -> Option<Name> {
         return None;
     }
     let name = name_from_word(word);
-    let disowned = matches!(name.state, State::Scratch) && name.at < scratch_from;
+    let disowned = matches!(name.state, State::Scratch { .. }) && name.at < scratch_from;
     if disowned { None } else { Some(name) }
 }
 

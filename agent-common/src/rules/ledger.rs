@@ -16,7 +16,7 @@ pub const FREE: u64 = 0;
 /// The word of a spot that is being given to another name.
 pub const TAKEN: u64 = u64::MAX;
 
-/// One shelf. Words are those of names: the time in all bits but the lowest, and neither [`FREE`] nor [`TAKEN`].
+/// One shelf. Words are those of names: the time in all bits but the lowest two, and neither [`FREE`] nor [`TAKEN`].
 pub trait Shelf {
     /// Whose the spot is.
     fn tag(&self, spot: usize) -> u64;

@@ -180,18 +180,27 @@ pub struct EdgeKey {
     pub reserved: u32,
 }
 
-/// A ledger entry in one word: the state in the lowest bit, the time above.
+/// A ledger entry in one word: the state in the lowest bits, the time above.
 #[must_use]
 #[inline(always)]
 pub const fn name_to_word(name: Name) -> u64 {
-    name.at << 1 | matches!(name.state, State::Scratch) as u64
+    let state = match name.state {
+        State::Gone => 0,
+        State::Scratch { file: false } => 1,
+        State::Scratch { file: true } => 2,
+    };
+    name.at << 2 | state
 }
 
 /// The ledger entry of a word.
 #[must_use]
 #[inline(always)]
 pub const fn name_from_word(word: u64) -> Name {
-    Name { at: word >> 1, state: if word & 1 == 0 { State::Gone } else { State::Scratch } }
+    let state = match word & 3 {
+        0 => State::Gone,
+        state => State::Scratch { file: state == 2 },
+    };
+    Name { at: word >> 2, state }
 }
 
 /// What the agent tells the programs once, at load.
@@ -281,8 +290,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_ledger_word_is_its_name(at in 0..crate::rules::NEVER, scratch: bool) {
-            let name = Name { at, state: if scratch { State::Scratch } else { State::Gone } };
+        fn a_ledger_word_is_its_name(at in 0..crate::rules::NEVER, scratch: bool, file: bool) {
+            let name = Name { at, state: if scratch { State::Scratch { file } } else { State::Gone } };
             prop_assert_eq!(name_from_word(name_to_word(name)), name);
         }
     }

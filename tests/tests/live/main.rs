@@ -7,6 +7,7 @@ mod budget;
 mod busy;
 mod check;
 mod commands;
+mod cost;
 mod deny;
 mod directories;
 mod ending;

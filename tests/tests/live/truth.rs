@@ -8,6 +8,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount_bind, mount_remount, unmount
 use serde_json::Value;
 use tests::{Crowd, Ground, Party, Policy, Tier, Tmpfs, ask_json};
 
+use crate::cost;
 use crate::holding::{FILES, each_row, is_stopped};
 
 /// The one step that would be over any of these budgets ends the test.
@@ -169,4 +170,24 @@ fn what_succeeds_and_destroys_nothing_costs_nothing() -> Result<()> {
     crowd.daemon.catch_up(&party.account)?;
     assert_eq!(crowd.daemon.operations()?, []);
     Ok(())
+}
+
+#[test]
+fn each_step_costs_what_it_destroys() -> Result<()> {
+    cost::of_the_table(Tier::Lsm)
+}
+
+#[test]
+fn an_own_file_may_be_put_in_its_place_late() -> Result<()> {
+    cost::of_own_files_some_time_later(Tier::Lsm)
+}
+
+#[test]
+fn decoys() -> Result<()> {
+    cost::decoys_hide_nothing(Tier::Lsm, 2_000)
+}
+
+#[test]
+fn numbers_that_are_given_out_again() -> Result<()> {
+    cost::a_number_that_is_given_out_again_says_nothing(Tier::Lsm)
 }

@@ -6,4 +6,4 @@ mod table;
 mod world;
 
 /// How long the tests remember.
-const HORIZON: u64 = 10;
+const HORIZON: Horizon = Horizon { near: 10, far: 20 };

@@ -92,10 +92,7 @@ pub fn path_mknod(ctx: LsmContext) -> i32 {
 
 #[lsm(hook = "path_symlink")]
 pub fn path_symlink(ctx: LsmContext) -> i32 {
-    tracked(ask::announce, || {
-        let call = one(&ctx, verb::CREATE, HOOKS.path_symlink_dir(), HOOKS.path_symlink_dentry())?;
-        Ok(call.with(flag::REDIRECTS))
-    })
+    tracked(ask::announce, || one(&ctx, verb::CREATE, HOOKS.path_symlink_dir(), HOOKS.path_symlink_dentry()))
 }
 
 /// The first name's own mount is not told; both are on one.

@@ -15,6 +15,7 @@ const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
 const O_PATH: u64 = 0o1000_0000;
+const AT_SYMLINK_FOLLOW: u64 = 0x400;
 const RESOLVE_IN_ROOT: u64 = 0x10;
 
 /// An open; one that neither makes nor empties a file destroys nothing.
@@ -100,10 +101,11 @@ pub fn link(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from, to, ..]| Call::two(verb::LINK, PathArg::cwd(from), PathArg::cwd(to)))
 }
 
-/// `linkat(from_dirfd, from, to_dirfd, to)`
+/// `linkat(from_dirfd, from, to_dirfd, to, flags)`
 #[tracepoint]
 pub fn linkat(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[from_dirfd, from, to_dirfd, to, _]| {
-        Call::two(verb::LINK, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to))
+    enter(&ctx, |[from_dirfd, from, to_dirfd, to, flags]| {
+        let follows = if flags & AT_SYMLINK_FOLLOW != 0 { flag::FOLLOWS } else { 0 };
+        Call::two(verb::LINK, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)).with(follows)
     })
 }

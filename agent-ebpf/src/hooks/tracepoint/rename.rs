@@ -12,17 +12,23 @@ use crate::{
 const RENAME_NOREPLACE: u64 = 1;
 const RENAME_EXCHANGE: u64 = 2;
 
+/// What moves may be a directory, which this tier cannot tell.
+#[inline(always)]
+fn moving(verb: u32, from: PathArg, to: PathArg) -> Call {
+    Call::two(verb, from, to).with(flag::REDIRECTS)
+}
+
 /// `rename(from, to)`
 #[tracepoint]
 pub fn rename(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[from, to, ..]| Call::two(verb::RENAME, PathArg::cwd(from), PathArg::cwd(to)))
+    enter(&ctx, |[from, to, ..]| moving(verb::RENAME, PathArg::cwd(from), PathArg::cwd(to)))
 }
 
 /// `renameat(from_dirfd, from, to_dirfd, to)`: the fifth argument is not one of its own, and must not be read as flags.
 #[tracepoint]
 pub fn renameat(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from_dirfd, from, to_dirfd, to, _]| {
-        Call::two(verb::RENAME, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to))
+        moving(verb::RENAME, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to))
     })
 }
 
@@ -32,6 +38,6 @@ pub fn renameat2(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from_dirfd, from, to_dirfd, to, flags]| {
         let verb = if flags & RENAME_EXCHANGE != 0 { verb::EXCHANGE } else { verb::RENAME };
         let new_only = if flags & RENAME_NOREPLACE != 0 { flag::NEW_ONLY } else { 0 };
-        Call::two(verb, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)).with(new_only)
+        moving(verb, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)).with(new_only)
     })
 }

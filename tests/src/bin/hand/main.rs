@@ -26,6 +26,8 @@ struct Cli {
 enum Deed {
     /// Take the steps, once for each of the first COUNT files
     Each { count: usize, steps: Vec<String> },
+    /// Make COUNT files that nobody asked for, numbered FROM
+    Decoys { from: usize, count: usize },
     /// Unlink the first COUNT files from as many THREADS at once, which all begin together
     Threads { threads: usize, count: usize },
     /// Unlink the first COUNT files from a thread, after the main thread has exited
@@ -53,6 +55,7 @@ enum Deed {
 fn main() -> Result<ExitCode> {
     match Cli::parse().deed {
         Deed::Each { count, steps } => steps::each(count, &steps)?,
+        Deed::Decoys { from, count } => steps::decoys(from, count)?,
         Deed::Threads { threads, count } => processes::threads(threads, count)?,
         Deed::WithoutLeader { count } => processes::without_leader(count)?,
         Deed::BesideThread { file, count } => company::beside_thread(file, count)?,

@@ -4,9 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::fs::{AtFlags, CWD, RenameFlags, renameat_with, unlinkat};
+use rustix::event::Timespec;
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, unlinkat};
 use rustix::mount::MountFlags;
 
 use crate::{calls, ring, steer};
@@ -36,6 +38,7 @@ fn take(step: &str) -> Result<()> {
     match *words {
         ["wait"] => wait()?,
         ["clock"] => println!("{}", tests::clock::boot_ns()),
+        ["pass", time] => pass(Duration::from_millis(time.parse()?))?,
         ["chdir", to] => std::env::set_current_dir(to)?,
         ["exec", program, ref arguments @ ..] => bail!(Command::new(program).args(arguments).exec()),
         ["fork-unlink", path] => calls::fork_unlink(path)?,
@@ -43,6 +46,10 @@ fn take(step: &str) -> Result<()> {
         ["trace", pid] => steer::trace(pid.parse()?)?,
 
         ["unlink", path] => fs::remove_file(path)?,
+        ["unlink-if-there", path] => fs::remove_file(path).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })?,
         ["unlinkat", directory, name] => unlinkat(File::open(directory)?, name, AtFlags::empty())?,
         ["rmdir", path] => fs::remove_dir(path)?,
         ["unlink-unread", path] => calls::unlink_unread(path)?,
@@ -74,12 +81,14 @@ fn take(step: &str) -> Result<()> {
         ["open", path] => drop(File::open(path)?),
         ["create-new", path] => drop(File::create_new(path)?),
         ["create", path] => writeln!(File::create(path)?, "made by hand")?,
+        ["append", path] => drop(OpenOptions::new().append(true).create(true).open(path)?),
         ["creat", path] => calls::creat(path)?,
         ["empty-in-root", directory, path] => calls::empty_in_root(directory, path)?,
         ["open-path-truncate", path] => calls::open_path_truncate(path)?,
         ["mkdirs", path] => fs::create_dir_all(path)?,
         ["mkdir", path] => fs::create_dir(path)?,
         ["link", from, to] => fs::hard_link(from, to)?,
+        ["link-followed", from, to] => linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW)?,
         ["symlink", target, path] => std::os::unix::fs::symlink(target, path)?,
 
         ["truncate", path, length] => calls::truncate(path, length.parse()?)?,
@@ -87,6 +96,23 @@ fn take(step: &str) -> Result<()> {
         _ => bail!("not a step"),
     }
     Ok(())
+}
+
+/// Lets time go by.
+fn pass(time: Duration) -> Result<()> {
+    let begun = Instant::now();
+    while let Some(left) = time.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
+        rustix::event::poll(&mut [], Some(&Timespec::try_from(left)?))?;
+    }
+    Ok(())
+}
+
+/// Makes so many files of our own.
+pub(crate) fn decoys(from: usize, count: usize) -> Result<()> {
+    (from..from + count).try_for_each(|number| {
+        let name = format!("decoy{number}");
+        File::create_new(&name).map(drop).context(name)
+    })
 }
 
 /// Says that everything before is done, and reads a line.

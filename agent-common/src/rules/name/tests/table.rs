@@ -2,15 +2,18 @@
 
 use super::*;
 
-/// "recent" is as old as the horizon and "old" one older. A cell is the state after, then the kind of operation if it is
-/// one; "same" is the state before, untouched.
+/// "recent" is as old as the horizon and "late" one older; what is "old" is too old to be renamed for nothing. A cell is the
+/// state after, then the kind of operation if it is one; "same" is the state before, untouched, and "own" what appears.
 const TABLE: &str = "
-                 | appears: free | free, own     | over             | over, own        | vanishes     | shrinks           | linked
-  unknown        | unknown       | scratch       | unknown replace  | unknown replace  | gone delete  | unknown truncate  | unknown
-  scratch recent | unknown       | scratch       | unknown          | scratch          | unknown      | same              | unknown
-  scratch old    | unknown       | scratch       | unknown replace  | unknown replace  | gone delete  | unknown truncate  | unknown
-  gone recent    | unknown recreate | unknown recreate | unknown recreate | unknown recreate | gone delete | unknown truncate | same
-  gone old       | unknown       | unknown       | unknown replace  | unknown replace  | gone delete  | unknown truncate  | same
+                 | appears: free | free, own     | over             | over, own        | vanishes     | is renamed   | shrinks           | linked
+  unknown        | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
+  scratch recent | unknown       | own           | unknown          | own              | unknown      | unknown      | same              | same
+  scratch late   | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
+  file recent    | unknown       | own           | unknown          | own              | unknown      | unknown      | same              | same
+  file late      | unknown       | own           | unknown replace  | unknown replace  | gone delete  | unknown      | unknown truncate  | same
+  file old       | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
+  gone recent    | unknown recreate | unknown recreate | unknown recreate | unknown recreate | gone delete | gone delete | unknown truncate | same
+  gone late      | unknown       | unknown       | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
 ";
 
 const NOW: BootNs = 1_000;
@@ -33,23 +36,33 @@ fn every_cell() {
 }
 
 fn name(state: &str) -> Option<Name> {
-    let (state, age) = state.split_once(' ').unwrap_or((state, ""));
-    let at = if age == "old" { NOW - HORIZON - 1 } else { NOW - HORIZON };
-    match state {
-        "unknown" => None,
-        "scratch" => Some(Name { state: State::Scratch, at }),
-        "gone" => Some(Name { state: State::Gone, at }),
+    let (state, age) = state.split_once(' ').unwrap_or((state, "recent"));
+    let age = match age {
+        "recent" => HORIZON.near,
+        "late" => HORIZON.near + 1,
+        "old" => HORIZON.far + 1,
         other => panic!("{other}"),
-    }
+    };
+    let state = match state {
+        "unknown" => return None,
+        "scratch" => State::Scratch { file: false },
+        "file" => State::Scratch { file: true },
+        "gone" => State::Gone,
+        other => panic!("{other}"),
+    };
+    Some(Name { state, at: NOW - age })
 }
+
+const OWN: Name = Name { state: State::Scratch { file: true }, at: NOW - HORIZON.near - 1 };
 
 fn change(heading: &str) -> Change {
     match heading.trim().trim_start_matches("appears: ") {
-        "free" => Change::Appears { over: false, fresh: false },
-        "free, own" => Change::Appears { over: false, fresh: true },
-        "over" => Change::Appears { over: true, fresh: false },
-        "over, own" => Change::Appears { over: true, fresh: true },
-        "vanishes" => Change::Vanishes,
+        "free" => Change::Appears { over: false, own: None },
+        "free, own" => Change::Appears { over: false, own: Some(OWN) },
+        "over" => Change::Appears { over: true, own: None },
+        "over, own" => Change::Appears { over: true, own: Some(OWN) },
+        "vanishes" => Change::Vanishes { stays: false },
+        "is renamed" => Change::Vanishes { stays: true },
         "shrinks" => Change::Shrinks,
         "linked" => Change::Linked,
         other => panic!("{other}"),
@@ -58,13 +71,17 @@ fn change(heading: &str) -> Change {
 
 fn outcome(cell: &str, before: Option<Name>) -> (Option<Name>, Kinds) {
     let (state, kind) = cell.split_once(' ').unwrap_or((cell, ""));
-    let after = if state == "same" { before } else { name(state).map(|name| Name { at: NOW, ..name }) };
+    let after = match state {
+        "same" => before,
+        "own" => Some(OWN),
+        state => name(state).map(|name| Name { at: NOW, ..name }),
+    };
     let kinds = Kind::ALL.into_iter().find(|kind_| kind_.word() == kind).map_or(Kinds::NONE, Kinds::of);
     (after, kinds)
 }
 
 #[test]
 fn a_name_from_the_future_is_recent() {
-    let scratch = Some(Name { state: State::Scratch, at: NOW + 5 * HORIZON });
-    assert_eq!(step(scratch, Change::Vanishes, NOW, HORIZON), (None, Kinds::NONE));
+    let scratch = Some(Name { state: State::Scratch { file: false }, at: NOW + 5 * HORIZON.far });
+    assert_eq!(step(scratch, Change::Vanishes { stays: false }, NOW, HORIZON), (None, Kinds::NONE));
 }

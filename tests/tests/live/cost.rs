@@ -1,0 +1,146 @@
+//! What steps cost, operation by operation: the same table in both tiers.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use anyhow::{Result, ensure};
+use tests::{Crowd, Party, Policy, Tier, truth};
+
+use crate::holding::{FILES, each_row};
+
+/// Steps, and the operations that they are: in the tier lsm, and in the tier tracepoint.
+struct Row(&'static [&'static str], [&'static str; 2]);
+
+const fn costs(steps: &'static [&'static str], kinds: &'static str) -> Row {
+    Row(steps, [kinds; 2])
+}
+
+/// Where it cannot tell whether there was something that a rename went over.
+const fn differs(steps: &'static [&'static str], lsm: &'static str, tracepoint: &'static str) -> Row {
+    Row(steps, [lsm, tracepoint])
+}
+
+const ROWS: &[Row] = &[
+    // As git puts an object in its place.
+    costs(&["create-new s", "link s t", "unlink s", "unlink t"], ""),
+    costs(&["create-new s", "link s t", "unlink t", "truncate s 0", "unlink s"], ""),
+    costs(&["create-new {outside}/s", "link {outside}/s t", "unlink {outside}/s", "unlink t"], "delete"),
+    costs(&["unlink f0000", "create-new s", "link s f0000", "unlink s", "unlink f0000"], "delete recreate delete"),
+    // Nothing precious is passed off as scratch.
+    differs(&["rename f0000 s", "unlink s"], "delete delete", "delete+replace delete"),
+    costs(&["link f0000 s", "unlink s", "unlink f0000"], "delete delete"),
+    costs(&["link f0000 s", "truncate s 0"], "truncate"),
+    costs(&["append f0000", "unlink f0000"], "delete"),
+    costs(&["create-new s", "exchange s f0000", "unlink s", "unlink f0000"], "replace delete delete"),
+    costs(&["create-new s", "rename s f0000", "unlink f0000"], "replace delete"),
+    costs(&["create-new s", "link s t", "rename f0000 t", "unlink t"], "delete delete"),
+    costs(&["symlink f0000 s", "link-followed s t", "truncate t 0", "unlink t"], "truncate delete"),
+    costs(&["mkdir d", "create-new d/x", "rename d {outside}/d", "mkdir d", "unlink {outside}/d/x"], ""),
+];
+
+fn wide(policy: Policy, tier: Tier) -> Policy {
+    let kinds = ["deletes", "replaces", "truncates", "recreates"];
+    kinds.iter().fold(policy.in_tier(tier), |policy, kind| policy.budget(kind, "1000/1h"))
+}
+
+/// What the operations of a process were, in their order.
+fn kinds_of(crowd: &mut Crowd, at: usize, pid: u32) -> Result<String> {
+    crowd.daemon.catch_up(&crowd.parties[at].account)?;
+    let operations = crowd.daemon.operations()?.into_iter().filter(|operation| operation.pid == pid);
+    Ok(operations.map(|operation| operation.kinds.join("+")).collect::<Vec<_>>().join(" "))
+}
+
+fn each_costs(rows: &[Row], tier: Tier, change: impl FnOnce(Policy) -> Policy) -> Result<()> {
+    let parties = rows.iter().map(|_| Party::new(FILES)).collect::<Result<_>>()?;
+    let mut crowd = Crowd::watched(parties, |policy| change(wide(policy, tier)))?;
+    let rows = rows.iter().enumerate().map(|(at, row)| (format!("{:?}", row.0), (at, row)));
+    each_row(rows, |(at, Row(steps, [lsm, tracepoint]))| {
+        let job = crowd.parties[at].each(1, steps)?;
+        job.until_done()?;
+        let expected = if tier == Tier::Lsm { lsm } else { tracepoint };
+        let kinds = kinds_of(&mut crowd, at, job.pid())?;
+        ensure!(kinds == *expected, "{kinds:?}, not {expected:?}");
+        Ok(())
+    })?;
+    crowd.end().map(drop)
+}
+
+pub(crate) fn of_the_table(tier: Tier) -> Result<()> {
+    each_costs(ROWS, tier, |policy| policy)
+}
+
+/// An own file of some time ago may still be put in its place, and no more: so it is with the files of a package.
+pub(crate) fn of_own_files_some_time_later(tier: Tier) -> Result<()> {
+    const LATER: &[Row] = &[
+        costs(&["create-new s", "pass 1500", "rename s f0000", "unlink f0000"], "replace delete"),
+        differs(&["create-new s", "pass 1500", "rename s t", "unlink t"], "delete", "replace delete"),
+        costs(&["create-new s", "pass 1500", "rename s {outside}/s"], "delete"),
+        costs(&["create-new s", "pass 1500", "unlink s"], "delete"),
+        costs(&["create s", "pass 1500", "truncate s 0"], "truncate"),
+        costs(&["create-new s", "pass 1500", "link s t", "rename t f0000", "unlink s"], "replace delete"),
+    ];
+    each_costs(LATER, tier, |policy| policy.budget("recreates", "1000/1s"))
+}
+
+/// However much an account makes of its own: twice what the ledger has room for, if nobody emulates the processor.
+pub(crate) fn decoys_hide_nothing(tier: Tier, decoys: usize) -> Result<()> {
+    const BUDGET: usize = 10;
+    const AT_ONCE: usize = 32_768; // so that none takes longer than one is waited for
+    let party = Party::new(FILES)?;
+    let mut crowd = Crowd::watched(vec![party], |policy| wide(policy, tier).budget("deletes", "10/1h"))?;
+    let party = &crowd.parties[0];
+    party.each(5, &["unlink {}"])?.until_done()?;
+    for from in (0..decoys).step_by(AT_ONCE) {
+        let count = AT_ONCE.min(decoys - from);
+        party.hand(&["decoys", &from.to_string(), &count.to_string()])?.until_done()?;
+    }
+    crowd.daemon.catch_up(&party.account)?;
+    ensure!(crowd.daemon.operations()?.len() == 5, "{:?}", crowd.daemon.operations()?.last());
+    let job = party.each(FILES, &["unlink-if-there {}"])?;
+    job.until_stopped()?;
+    let most = BUDGET + usize::from(tier == Tier::Tracepoint);
+    ensure!(party.missing(FILES) == most, "{} are missing", party.missing(FILES));
+    drop(job);
+    crowd.end().map(drop)
+}
+
+/// A file system gives the number of a file that went to the next one, which need not be the account's.
+pub(crate) fn a_number_that_is_given_out_again_says_nothing(tier: Tier) -> Result<()> {
+    let mut crowd = Crowd::watched(vec![Party::new(0)?], |policy| wide(policy, tier))?;
+    let party = &crowd.parties[0];
+    party.each(FILES, &["create-new own-{}"])?.until_done()?;
+    let number = |name: String| Ok(fs::symlink_metadata(party.file(&name))?.ino());
+    let names = || (0..FILES).map(truth::file_name);
+    let own = names().map(|name| number(format!("own-{name}"))).collect::<Result<HashSet<_>>>()?;
+    party.each(FILES, &["unlink own-{}"])?.until_done()?;
+    party.ground.fill(&party.ground.tree(), FILES)?;
+    let others = names().map(number).collect::<Result<HashSet<_>>>()?;
+    let again = own.intersection(&others).count();
+    let job = party.each(FILES, &["unlink {}"])?;
+    job.until_done()?;
+    let kinds = kinds_of(&mut crowd, 0, job.pid())?;
+    ensure!(kinds == ["delete"; FILES].join(" "), "{kinds}");
+    println!("{again} of {FILES} numbers were given out again");
+    crowd.end().map(drop)
+}
+
+#[test]
+fn each_step_costs_what_it_destroys() -> Result<()> {
+    of_the_table(Tier::Tracepoint)
+}
+
+#[test]
+fn an_own_file_may_be_put_in_its_place_late() -> Result<()> {
+    of_own_files_some_time_later(Tier::Tracepoint)
+}
+
+#[test]
+fn decoys() -> Result<()> {
+    decoys_hide_nothing(Tier::Tracepoint, 2 * 262_144)
+}
+
+#[test]
+fn numbers_that_are_given_out_again() -> Result<()> {
+    a_number_that_is_given_out_again_says_nothing(Tier::Tracepoint)
+}
