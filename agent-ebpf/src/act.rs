@@ -68,6 +68,7 @@ mod change {
     pub const SHRINKS: u8 = 2;
     pub const LINKED: u8 = 3;
     pub const APPEARS: u8 = 4;
+    pub const OPENS: u8 = 5;
     pub const OVER: u8 = 8;
     /// The account has made what appears, just now;
     pub const MADE: u8 = 16;
@@ -78,7 +79,7 @@ mod change {
 
 #[inline(always)]
 fn changes(pending: &Pending) -> [u8; 2] {
-    use change::{APPEARS, FILE, LINKED, MADE, OVER, SHRINKS, STAYS, VANISHES};
+    use change::{APPEARS, FILE, LINKED, MADE, OPENS, OVER, SHRINKS, STAYS, VANISHES};
     let [first, second] = &pending.ends;
     match pending.verb {
         verb::CREATE if pending.flags & flag::CREATES != 0 => [APPEARS | MADE | FILE, 0],
@@ -96,7 +97,10 @@ fn changes(pending: &Pending) -> [u8; 2] {
         verb::TRUNCATE => [SHRINKS, 0],
         verb::MOUNT => [APPEARS | OVER, 0],
         verb::OPEN if pending.flags & flag::CREATED != 0 => [APPEARS | MADE | FILE, 0],
-        verb::OPEN if pending.flags & (flag::EMPTIES | flag::NEW_ONLY) == flag::EMPTIES => [SHRINKS, 0],
+        verb::OPEN if pending.flags & flag::NEW_ONLY != 0 => [0, 0],
+        verb::OPEN if pending.flags & flag::EMPTIES != 0 => [SHRINKS, 0],
+        verb::OPEN if pending.flags & flag::OVERWRITES != 0 => [OPENS, 0],
+        verb::OVERWRITE => [OPENS, 0],
         _ => [0, 0],
     }
 }
@@ -108,6 +112,7 @@ fn change(code: u8, at: u64, own: u64) -> Option<Change> {
         change::VANISHES => Some(Change::Vanishes { stays: code & change::STAYS != 0 }),
         change::SHRINKS => Some(Change::Shrinks),
         change::LINKED => Some(Change::Linked),
+        change::OPENS => Some(Change::Opens),
         change::APPEARS => {
             let made = Name { state: State::Scratch { file: code & change::FILE != 0 }, at };
             let own = match code & change::MADE {

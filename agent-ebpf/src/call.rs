@@ -2,7 +2,7 @@
 
 use agent_common::{
     rules::{Kind, Kinds, budget::Claim},
-    wire::record::{TEXT_LEN, verb},
+    wire::record::{TEXT_LEN, UNKNOWN, verb},
 };
 
 use crate::path::{PathArg, Target};
@@ -15,6 +15,8 @@ pub struct Call {
     /// Any of [`flag`].
     pub flags: u32,
     pub paths: [PathArg; 2],
+    /// As [`Pending::sizes`], as far as the hook knows.
+    pub sizes: [u64; 2],
 }
 
 /// What else is known of a call.
@@ -30,11 +32,13 @@ pub mod flag {
     /// What lies below its name may be something else afterwards: it is, or may be, a directory or a symbolic link.
     pub const REDIRECTS: u32 = 16;
     /// A file system does it to a layer of its own, in the midst of another call: it can be refused, and cannot wait.
-    pub const INNER: u32 = 128;
+    pub const INNER: u32 = 512;
     /// It has begun a burst: should it wait, then for a decision of its own.
     pub const BEGINS: u32 = 64;
     /// The first name is one of what a symbolic link there leads to.
     pub const FOLLOWS: u32 = 128;
+    /// It opens the file for overwriting.
+    pub const OVERWRITES: u32 = 256;
 }
 
 /// How far a call has come; the values of [`Pending::stage`].
@@ -49,21 +53,26 @@ pub mod stage {
 
 impl Call {
     /// Destroys nothing whatever its paths are; a tripped account's is stopped all the same.
-    pub const HARMLESS: Self = Self { verb: verb::NONE, flags: 0, paths: [PathArg::ABSENT, PathArg::ABSENT] };
+    pub const HARMLESS: Self = Self::two(verb::NONE, PathArg::ABSENT, PathArg::ABSENT);
 
     #[inline(always)]
     pub const fn one(verb: u32, path: PathArg) -> Self {
-        Self { verb, flags: 0, paths: [path, PathArg::ABSENT] }
+        Self::two(verb, path, PathArg::ABSENT)
     }
 
     #[inline(always)]
     pub const fn two(verb: u32, first: PathArg, second: PathArg) -> Self {
-        Self { verb, flags: 0, paths: [first, second] }
+        Self { verb, flags: 0, paths: [first, second], sizes: [UNKNOWN; 2] }
     }
 
     #[inline(always)]
     pub const fn with(self, flags: u32) -> Self {
         Self { flags: self.flags | flags, ..self }
+    }
+
+    #[inline(always)]
+    pub const fn sized(self, before: u64, after: u64) -> Self {
+        Self { sizes: [before, after], ..self }
     }
 }
 
@@ -118,6 +127,8 @@ pub struct Pending {
     pub stage: u32,
     /// The approval under which it happens; 0 for none.
     pub approval: u32,
+    /// How large what it hits is, and what is there afterwards; see [`agent_common::wire::Record`].
+    pub sizes: [u64; 2],
     /// What the ledger holds of what its first name led to, if the account made that: 0 if not.
     pub own: u64,
     /// What the ledger held of each of its names before.

@@ -27,7 +27,9 @@ use crate::{
     maps::HEARTBEAT,
     offsets::{OFFSETS, SETTINGS},
     path::{PathArg, Target, form, found},
-    pending, place, read,
+    pending, place,
+    read::{self, Unread},
+    size,
 };
 
 /// A process of a lineage does something that destroys nothing: it goes on only if its account may.
@@ -93,6 +95,7 @@ fn park(actor: &Actor, call: &Call, desk: Desk, ends: [Target; 2]) {
     pending.held = [Held::NONE; 2];
     pending.verb = call.verb;
     pending.flags = call.flags;
+    pending.sizes = call.sizes;
     pending.stage = stage::ANNOUNCED;
     pending.approval = 0;
     pending.over = 0;
@@ -145,6 +148,9 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
             return; // an open, and of a file that was there; what makes a name otherwise answers 0
         }
     }
+    if pending.verb == verb::OPEN {
+        look_at(pending, result);
+    }
     conclude(actor, pending);
 }
 
@@ -189,6 +195,19 @@ fn read_again(actor: &Actor, pending: &mut Pending) {
                 count(Counter::UnreadablePath);
                 emit::blind(actor, Counter::UnreadablePath as u32);
             }
+        }
+    }
+}
+
+/// What an open has come to, now that the file is at hand.
+#[inline(always)]
+fn look_at(pending: &mut Pending, descriptor: i64) {
+    if pending.flags & flag::EMPTIES != 0 {
+        pending.sizes[1] = 0;
+    } else if pending.flags & flag::OVERWRITES != 0 {
+        match read::open_file(descriptor as u32).and_then(size::to_overwrite) {
+            Ok(size) => pending.sizes[0] = size,
+            Err(Unread) => pending.flags &= !flag::OVERWRITES,
         }
     }
 }

@@ -17,10 +17,9 @@ use crate::{
     offsets::{HOOKS, OFFSETS},
     path::{Target, found},
     read::{Kernel, Unread},
+    size::S_IFMT,
 };
 
-// https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/stat.h#L9
-const S_IFMT: u16 = 0o170_000;
 const S_IFDIR: u16 = 0o040_000;
 /// How many entries of a directory are looked at.
 const ENTRIES: u32 = 1024;
@@ -58,7 +57,8 @@ fn mark_whole(end: &mut Target) {
 
 #[inline(always)]
 fn is_directory(dentry: Kernel) -> bool {
-    let mode = dentry.follow(OFFSETS.dentry_inode()).and_then(|inode| inode.field::<u16>(HOOKS.inode_mode()));
+    let mode =
+        dentry.follow(OFFSETS.dentry_inode()).and_then(|inode| inode.field::<u16>(OFFSETS.inode_mode()));
     matches!(mode, Ok(mode) if mode & S_IFMT == S_IFDIR)
 }
 

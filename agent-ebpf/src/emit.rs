@@ -2,7 +2,7 @@
 
 use agent_common::wire::{
     Counter, Record,
-    record::{TEXT_LEN, what},
+    record::{TEXT_LEN, UNKNOWN, what},
 };
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
@@ -52,6 +52,7 @@ pub fn call(actor: &Actor, what: u32, call: &Pending) {
         record.approval = call.approval;
         record.key = call.ends[0].key;
         record.root = call.ends[0].root;
+        [record.before, record.after] = call.sizes;
         record.verb = call.verb;
         record.kinds = call.kinds().bits();
         record.over = call.over as u8;
@@ -77,6 +78,7 @@ extern "C" fn report(account: u32, what: u32) -> u32 {
 #[inline(always)]
 fn no_call(record: &mut Record) {
     (record.key, record.root, record.verb, record.blind) = (0, 0, 0, 0);
+    (record.before, record.after) = (UNKNOWN, UNKNOWN);
     (record.kinds, record.over, record.text_len) = (0, 0, 0);
     record.text = [0; TEXT_LEN];
 }

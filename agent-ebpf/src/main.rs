@@ -35,6 +35,7 @@ mod path;
 mod pending;
 mod place;
 mod read;
+mod size;
 
 /// Kernel programs cannot unwind; the verifier refuses a program in which this could be reached.
 #[panic_handler]

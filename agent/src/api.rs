@@ -6,6 +6,7 @@ mod bytes;
 mod decision;
 mod problem;
 mod request;
+mod sizes;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
     ApproveBody, Filter, FreezeBody, OffBody, Reason, ReasonBody, Request, Right, Scope, Target, span,
 };
+pub(crate) use sizes::Sizes;
 
 /// The version of every path (`/v1/…`) and of every `--json` output.
 pub(crate) const VERSION: u32 = 1;

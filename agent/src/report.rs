@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use agent_common::rules::BootNs;
 use serde::Serialize;
 
-use crate::{api::Verb, clean::Clean};
+use crate::{
+    api::{Sizes, Verb},
+    clean::Clean,
+};
 
 /// Who did it, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +30,8 @@ pub(crate) struct Destruction {
     pub(crate) tree: Option<String>,
     /// The path as the call gave it.
     pub(crate) path: String,
+    #[serde(flatten)]
+    pub(crate) sizes: Sizes,
 }
 
 /// Something that happened.
@@ -240,9 +245,10 @@ impl fmt::Display for Destruction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kinds.join("+"), Clean(&self.path))?;
         match &self.tree {
-            Some(tree) => write!(f, " in {}", Clean(tree)),
-            None => write!(f, " above a protected tree"),
+            Some(tree) => write!(f, " in {}", Clean(tree))?,
+            None => write!(f, " above a protected tree")?,
         }
+        self.sizes.note(self.kinds.iter().copied()).map_or(Ok(()), |note| write!(f, ", {note}"))
     }
 }
 

@@ -64,6 +64,10 @@ pub struct Operation {
     pub path: String,
     /// Whether it found no room in a budget.
     pub over: bool,
+    /// How large what it hit was.
+    pub before: Option<u64>,
+    /// How large what is there now is.
+    pub after: Option<u64>,
     /// The incident under whose approval it happened.
     pub approved: Option<u64>,
 }

@@ -57,8 +57,13 @@ impl Policy {
     /// The same budgets, and nobody who is held to them yet.
     #[must_use]
     pub fn of_nobody() -> Self {
-        let budgets =
-            [("deletes", "10/10s"), ("replaces", "50/10s"), ("truncates", "10/10s"), ("recreates", "3/60s")];
+        let budgets = [
+            ("deletes", "10/10s"),
+            ("replaces", "50/10s"),
+            ("truncates", "10/10s"),
+            ("overwrites", "200/10s"),
+            ("recreates", "3/60s"),
+        ];
         let budgets = budgets.map(|(kind, budget)| (kind, budget.to_owned())).to_vec();
         Self {
             tier: Tier::default(),

@@ -52,6 +52,8 @@ pub enum Change {
     },
     /// What the name leads to is shorter than before.
     Shrinks,
+    /// What the name leads to is open for overwriting.
+    Opens,
     /// A second name leads to the same thing now.
     Linked,
 }
@@ -101,6 +103,10 @@ pub fn step(before: Option<Name>, change: Change, at: BootNs, horizon: Horizon) 
         (Was::Scratch, Change::Shrinks) => (before, Kinds::NONE),
         // Something can shrink only where it is: a name that went has been made again by someone else.
         (_, Change::Shrinks) => (None, Kinds::of(Kind::Truncate)),
+
+        (Was::Scratch, Change::Opens) => (before, Kinds::NONE),
+        (Was::Draft, Change::Opens) => (before, Kinds::of(Kind::Overwrite)),
+        (_, Change::Opens) => (None, Kinds::of(Kind::Overwrite)),
 
         (_, Change::Linked) => (before, Kinds::NONE),
     }

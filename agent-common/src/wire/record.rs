@@ -38,7 +38,12 @@ pub mod verb {
     pub const OPEN: u32 = 7;
     /// Mounts over a directory, or unmounts what was mounted there: what was to be seen is not.
     pub const MOUNT: u32 = 8;
+    /// Opens a file for overwriting.
+    pub const OVERWRITE: u32 = 9;
 }
+
+/// The size of what is no file, or could not be looked at.
+pub const UNKNOWN: u64 = u64::MAX;
 
 /// How much of a path argument a record holds.
 pub const TEXT_LEN: usize = 128;
@@ -52,6 +57,10 @@ pub struct Record {
     pub at: u64,
     /// The folded path below the root, of the first name that was touched.
     pub key: u64,
+    /// How large what it hit was, in bytes, or [`UNKNOWN`]. Of a call that hit two names, the second's.
+    pub before: u64,
+    /// How large what is there now is; 0 if nothing is.
+    pub after: u64,
     /// One of [`what`].
     pub what: u32,
     /// The account's index.
@@ -82,4 +91,4 @@ pub struct Record {
     pub text: [u8; TEXT_LEN],
 }
 
-const _: () = assert!(size_of::<Record>() == 48 + 8 + 16 + TEXT_LEN);
+const _: () = assert!(size_of::<Record>() == 64 + 8 + 16 + TEXT_LEN);

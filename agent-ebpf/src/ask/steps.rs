@@ -12,13 +12,19 @@ use crate::{
     act::{self, Ledger, outcome, redirects},
     actor::Actor,
     call::{Pending, flag},
-    charge, decide, directory, emit, held, pending,
+    charge, decide, directory, emit, held, pending, size,
 };
 
 /// What it would destroy.
 #[inline(always)]
 pub fn weigh(actor: &Actor) {
     let _ = step_outcome(actor.index, 0);
+}
+
+/// How large what it destroys is.
+#[inline(always)]
+pub fn measure(actor: &Actor) {
+    let _ = step_measure(actor.index);
 }
 
 /// A slot for each operation that it is; 1 if there was none.
@@ -64,6 +70,15 @@ fn step(account: u32, step: impl FnOnce(&Actor, &mut Pending) -> u32) -> u32 {
 extern "C" fn step_outcome(account: u32, tell: u32) -> u32 {
     step(account, |actor, pending| {
         outcome(actor, pending, if tell == 0 { Ledger::Ask } else { Ledger::Tell });
+        0
+    })
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_measure(account: u32) -> u32 {
+    step(account, |_, pending| {
+        pending.sizes = size::of_call(pending);
         0
     })
 }

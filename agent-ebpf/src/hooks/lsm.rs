@@ -7,6 +7,7 @@ mod end;
 mod guard;
 mod mount;
 mod name;
+mod open;
 
 use aya_ebpf::EbpfContext;
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Bytes, Decision, Responder, Target, Verb};
+use super::{Bytes, Decision, Responder, Sizes, Target, Verb};
 
 /// The answer to a request that was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -203,6 +203,8 @@ pub(crate) struct Act {
     pub(crate) comm: Bytes,
     /// Whether the budget had no room for it.
     pub(crate) over: bool,
+    #[serde(flatten)]
+    pub(crate) sizes: Sizes,
 }
 
 /// A call that waits.

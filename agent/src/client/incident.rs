@@ -189,7 +189,9 @@ fn acts(incident: &IncidentDetail) -> Vec<String> {
 fn line(after_ms: i128, act: &Act) -> String {
     let kinds = clean(&act.kinds.join("+"));
     let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
-    format!("{} {kinds} {} by {} {}{over}", since(after_ms), act.path, act.comm, act.pid)
+    let note = act.sizes.note(act.kinds.iter().map(String::as_str));
+    let note = note.map(|note| format!(", {note},")).unwrap_or_default();
+    format!("{} {kinds} {}{note} by {} {}{over}", since(after_ms), act.path, act.comm, act.pid)
 }
 
 fn since(ms: i128) -> String {

@@ -132,6 +132,7 @@ impl Tables {
             (Kind::Delete, budgets.deletes),
             (Kind::Replace, budgets.replaces),
             (Kind::Truncate, budgets.truncates),
+            (Kind::Overwrite, budgets.overwrites),
             (Kind::Recreate, budgets.recreates),
         ];
         for (kind, budget) in kinds {

@@ -12,7 +12,7 @@ use super::{
     stage::{Open, Stage},
 };
 use crate::{
-    api::{Bytes, Responder, Target, Verb},
+    api::{Bytes, Responder, Sizes, Target, Verb},
     policy::{Hold, Then},
 };
 
@@ -80,6 +80,7 @@ pub(crate) struct Act {
     pub(crate) pid: u32,
     pub(crate) comm: Bytes,
     pub(crate) over: bool,
+    pub(crate) sizes: Sizes,
 }
 
 /// Who decided what, when and why.

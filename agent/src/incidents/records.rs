@@ -80,6 +80,7 @@ impl Incidents {
             pid: record.pid,
             comm: Bytes::from(&record.comm[..]),
             over: act.over,
+            sizes: act.sizes,
         };
         let current = self.current.get(account).and_then(|id| self.incidents.get_mut(id));
         match current.filter(|incident| incident.takes_acts()) {
@@ -165,7 +166,8 @@ impl Incidents {
     }
 
     fn destruction(&self, act: &sensor::Act) -> Destruction {
-        Destruction { kinds: kinds(act.kinds), tree: self.tree(act), path: text(&act.path) }
+        let kinds = kinds(act.kinds);
+        Destruction { kinds, tree: self.tree(act), path: text(&act.path), sizes: act.sizes }
     }
 }
 

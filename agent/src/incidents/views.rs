@@ -173,6 +173,7 @@ impl Incidents {
             pid: act.pid,
             comm: act.comm.clone(),
             over: act.over,
+            sizes: act.sizes,
         });
         Ok(Answer::Incident(Box::new(IncidentDetail {
             summary: Self::summary(incident, facts),

@@ -133,6 +133,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::api::Sizes;
 
     type Logged = BTreeMap<&'static str, String>;
 
@@ -167,7 +168,12 @@ mod tests {
             uid: 1000,
             comm: "r\nm".to_owned(),
         };
-        let act = Destruction { kinds: vec!["delete", "recreate"], tree: None, path: "a\u{1b}".to_owned() };
+        let act = Destruction {
+            kinds: vec!["delete", "recreate"],
+            tree: None,
+            path: "a\u{1b}".to_owned(),
+            sizes: Sizes::default(),
+        };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(last), || {
             event(&Event::Burst { incident: 3, actor, act, whole: false });
         });

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    api::{AccountView, BudgetView, Mode, PolicyView, Standing, Status},
+    api::{AccountView, BudgetView, Mode, PolicyView, Sizes, Standing, Status},
     report::{Actor, Destruction},
 };
 use agent_common::{rules::Kind, wire::Counter};
@@ -77,6 +77,7 @@ fn act() -> Destruction {
         kinds: vec!["delete", "recreate"],
         tree: Some("/etc".to_owned()),
         path: "hunter2".to_owned(),
+        sizes: Sizes::default(),
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Budgets {
     pub(crate) deletes: Budget,
     pub(crate) replaces: Budget,
     pub(crate) truncates: Budget,
+    pub(crate) overwrites: Budget,
     pub(crate) recreates: Budget,
 }
 
@@ -88,15 +89,21 @@ impl Budgets {
         ("deletes", Some(|budgets| &mut budgets.deletes)),
         ("replaces", Some(|budgets| &mut budgets.replaces)),
         ("truncates", Some(|budgets| &mut budgets.truncates)),
-        ("overwrites", None),
+        ("overwrites", Some(|budgets| &mut budgets.overwrites)),
         ("recreates", Some(|budgets| &mut budgets.recreates)),
         ("commands", None),
     ];
 
     /// Each kind's key and budget.
-    pub(super) fn each(&self) -> [(&'static str, Budget); 4] {
-        let Self { deletes, replaces, truncates, recreates } = self;
-        [("deletes", *deletes), ("replaces", *replaces), ("truncates", *truncates), ("recreates", *recreates)]
+    pub(super) fn each(&self) -> [(&'static str, Budget); 5] {
+        let Self { deletes, replaces, truncates, overwrites, recreates } = *self;
+        [
+            ("deletes", deletes),
+            ("replaces", replaces),
+            ("truncates", truncates),
+            ("overwrites", overwrites),
+            ("recreates", recreates),
+        ]
     }
 }
 
@@ -106,6 +113,8 @@ impl Default for Budgets {
             deletes: Budget::seconds(10, 10),
             replaces: Budget::seconds(50, 10),
             truncates: Budget::seconds(10, 10),
+            // Programs open files that they may write to and do not; what is lost thereby is seldom all of a file.
+            overwrites: Budget::seconds(200, 10),
             recreates: Budget::seconds(3, 60),
         }
     }

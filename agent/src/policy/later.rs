@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Keys, `*` being any name, and what it means that they are not carried out.
-const LATER: [(&[&str], &str); 12] = [
+const LATER: [(&[&str], &str); 11] = [
     (&["account.*.units"], "what these units run does not act for the account"),
     (&["account.*.executables"], "what these programs do does not count for the account"),
     (&["account.*.scripts"], "what these scripts do does not count for the account"),
@@ -17,10 +17,6 @@ const LATER: [(&[&str], &str); 12] = [
         "what the account starts through another service is not watched",
     ),
     (&["default.warmup", "account.*.warmup"], "the response is given from the first burst on"),
-    (
-        &["default.budget.overwrites", "account.*.budget.overwrites"],
-        "files that are opened for overwriting are not counted",
-    ),
     (&["default.budget.commands", "account.*.budget.commands"], "destructive commands are not counted"),
     (&["roles.approvals"], "one person's approval is enough"),
     (&["governor.accounts"], "any number of accounts may be stopped at once"),

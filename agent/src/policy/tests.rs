@@ -180,9 +180,9 @@ fn what_is_not_said() {
     assert_eq!(policy.mode, Mode::Observe);
     let account = &policy.accounts[0];
     assert_eq!(account.response, Response::Hold);
-    let Budgets { deletes, replaces, truncates, recreates } = &account.budgets;
-    let shown = [deletes, replaces, truncates, recreates].map(Budget::to_string);
-    assert_eq!(shown, ["10/10s", "50/10s", "10/10s", "3/1m"]);
+    let Budgets { deletes, replaces, truncates, overwrites, recreates } = &account.budgets;
+    let shown = [deletes, replaces, truncates, overwrites, recreates].map(Budget::to_string);
+    assert_eq!(shown, ["10/10s", "50/10s", "10/10s", "200/10s", "3/1m"]);
     assert_eq!((recreates.count(), recreates.window()), (3, Duration::from_secs(60)));
 }
 
@@ -201,12 +201,15 @@ fn budgets() -> impl Strategy<Value = Budgets> {
     let budget = || {
         (0..=Budget::MAX_COUNT, 1..86_400_u64).prop_map(|(count, seconds)| Budget::seconds(count, seconds))
     };
-    [budget(), budget(), budget(), budget()].prop_map(|[deletes, replaces, truncates, recreates]| Budgets {
-        deletes,
-        replaces,
-        truncates,
-        recreates,
-    })
+    [budget(), budget(), budget(), budget(), budget()].prop_map(
+        |[deletes, replaces, truncates, overwrites, recreates]| Budgets {
+            deletes,
+            replaces,
+            truncates,
+            overwrites,
+            recreates,
+        },
+    )
 }
 
 fn roles() -> impl Strategy<Value = Vec<Role>> {

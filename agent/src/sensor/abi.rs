@@ -46,7 +46,7 @@ pub(super) const ABI: u32 = {
         DirectoryKey { key, root, approval }
         Moved { key, root, text_len, text }
         Record {
-            at, key, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
+            at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
         }
     );
     hash

@@ -9,6 +9,8 @@ use agent_common::{
 };
 use thiserror::Error;
 
+use crate::api::Sizes;
+
 /// What the kernel saw and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -58,6 +60,7 @@ pub(crate) struct Act {
     pub(crate) approval: u32,
     /// The path as the record has it, possibly cut off.
     pub(crate) path: Vec<u8>,
+    pub(crate) sizes: Sizes,
 }
 
 /// Why bytes are no record.
@@ -109,7 +112,12 @@ fn act(wire: &record::Record) -> Act {
         over: wire.over != 0,
         approval: wire.approval,
         path: path(&wire.text[..used]),
+        sizes: Sizes { before: size(wire.before), after: size(wire.after) },
     }
+}
+
+fn size(bytes: u64) -> Option<u64> {
+    (bytes != record::UNKNOWN).then_some(bytes)
 }
 
 /// A root itself has no path below it.
@@ -138,10 +146,12 @@ mod tests {
         wire.comm[..2].copy_from_slice(b"rm");
         wire.text[..3].copy_from_slice(b"a/b");
         wire.text_len = 3;
+        (wire.before, wire.after) = (5, record::UNKNOWN);
         let record = decode(bytemuck::bytes_of(&wire)).expect("a record");
         assert_eq!((record.account, record.comm.as_slice()), (3, b"rm".as_slice()));
+        let sizes = Sizes { before: Some(5), after: None };
         let mut expected =
-            Act { root: None, kinds: Kinds::NONE, over: true, approval: 0, path: b"a/b".to_vec() };
+            Act { root: None, kinds: Kinds::NONE, over: true, approval: 0, path: b"a/b".to_vec(), sizes };
         assert_eq!(record.what, What::Burst(expected.clone()));
         (wire.what, wire.approval, expected.approval) = (what::HELD, 3, 3);
         assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Held(expected.clone()));

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::{Result, ensure};
-use tests::{Crowd, Party, Policy, Tier, truth};
+use tests::{Crowd, Operation, Party, Policy, Tier, truth};
 
 use crate::holding::{FILES, each_row};
 
@@ -26,7 +26,10 @@ const ROWS: &[Row] = &[
     costs(&["create-new s", "link s t", "unlink s", "unlink t"], ""),
     costs(&["create-new s", "link s t", "unlink t", "truncate s 0", "unlink s"], ""),
     costs(&["create-new {outside}/s", "link {outside}/s t", "unlink {outside}/s", "unlink t"], "delete"),
-    costs(&["unlink f0000", "create-new s", "link s f0000", "unlink s", "unlink f0000"], "delete recreate delete"),
+    costs(
+        &["unlink f0000", "create-new s", "link s f0000", "unlink s", "unlink f0000"],
+        "delete recreate delete",
+    ),
     // Nothing precious is passed off as scratch.
     differs(&["rename f0000 s", "unlink s"], "delete delete", "delete+replace delete"),
     costs(&["link f0000 s", "unlink s", "unlink f0000"], "delete delete"),
@@ -36,19 +39,50 @@ const ROWS: &[Row] = &[
     costs(&["create-new s", "rename s f0000", "unlink f0000"], "replace delete"),
     costs(&["create-new s", "link s t", "rename f0000 t", "unlink t"], "delete delete"),
     costs(&["symlink f0000 s", "link-followed s t", "truncate t 0", "unlink t"], "truncate delete"),
+    // Only what is lost counts as emptied.
+    costs(&["ftruncate f0000 14", "ftruncate f0000 4096"], ""),
+    costs(&["empty-a-nameless-file ."], ""),
+    differs(&["truncate f0000 14", "truncate f0000 4096"], "", "truncate truncate"),
+    differs(
+        &["create f0000", "creat f0000", "creat f0000"],
+        "truncate truncate",
+        "truncate truncate truncate",
+    ),
+    // What is opened for overwriting counts, whatever is written then: once an open, and not what is one's own or empty.
+    costs(&["overwrite f0000", "overwrite f0000"], "overwrite overwrite"),
+    costs(&["open-to-write f0000"], "overwrite"),
+    costs(&["open f0000", "append f0000"], ""),
+    costs(&["create s", "overwrite s", "open-to-write s", "unlink s"], ""),
+    costs(&["ftruncate f0000 0", "overwrite f0000"], "truncate"),
+    differs(
+        &["overwrite f0000", "rename f0000 s", "unlink s"],
+        "overwrite delete delete",
+        "overwrite delete+replace delete",
+    ),
+    // A link that is swapped, either way.
+    costs(&["symlink nothing s", "rename s f0000"], "replace"),
+    costs(
+        &["unlink f0000", "symlink nothing f0000", "symlink other s", "rename s f0000"],
+        "delete recreate replace",
+    ),
     costs(&["mkdir d", "create-new d/x", "rename d {outside}/d", "mkdir d", "unlink {outside}/d/x"], ""),
 ];
 
 fn wide(policy: Policy, tier: Tier) -> Policy {
-    let kinds = ["deletes", "replaces", "truncates", "recreates"];
+    let kinds = ["deletes", "replaces", "truncates", "overwrites", "recreates"];
     kinds.iter().fold(policy.in_tier(tier), |policy, kind| policy.budget(kind, "1000/1h"))
 }
 
-/// What the operations of a process were, in their order.
-fn kinds_of(crowd: &mut Crowd, at: usize, pid: u32) -> Result<String> {
+/// The operations of a process, in their order.
+fn operations_of(crowd: &mut Crowd, at: usize, pid: u32) -> Result<Vec<Operation>> {
     crowd.daemon.catch_up(&crowd.parties[at].account)?;
-    let operations = crowd.daemon.operations()?.into_iter().filter(|operation| operation.pid == pid);
-    Ok(operations.map(|operation| operation.kinds.join("+")).collect::<Vec<_>>().join(" "))
+    Ok(crowd.daemon.operations()?.into_iter().filter(|operation| operation.pid == pid).collect())
+}
+
+/// What they were.
+fn kinds_of(crowd: &mut Crowd, at: usize, pid: u32) -> Result<String> {
+    let operations = operations_of(crowd, at, pid)?;
+    Ok(operations.iter().map(|operation| operation.kinds.join("+")).collect::<Vec<_>>().join(" "))
 }
 
 fn each_costs(rows: &[Row], tier: Tier, change: impl FnOnce(Policy) -> Policy) -> Result<()> {
@@ -83,10 +117,46 @@ pub(crate) fn of_own_files_some_time_later(tier: Tier) -> Result<()> {
     each_costs(LATER, tier, |policy| policy.budget("recreates", "1000/1s"))
 }
 
+/// How large what was hit was, and what is there now is: in the tier lsm, and in the tier tracepoint.
+type Sizes = [(Option<u64>, Option<u64>); 2];
+
+const UNKNOWN: (Option<u64>, Option<u64>) = (None, None);
+
+/// Steps of which the last is an operation.
+const SIZES: &[(&[&str], Sizes)] = &[
+    (&["unlink f0000"], [(Some(14), Some(0)), UNKNOWN]),
+    (&["rename f0000 {outside}/s"], [(Some(14), Some(0)), UNKNOWN]),
+    (&["create-new s", "rename s f0000"], [(Some(14), Some(0)), UNKNOWN]),
+    (&["create s", "rename s f0000"], [(Some(14), Some(13)), UNKNOWN]),
+    (&["create s", "exchange s f0000"], [(Some(14), Some(13)), UNKNOWN]),
+    (&["create s", "exchange f0000 s"], [(Some(13), Some(14)), UNKNOWN]),
+    (&["truncate f0000 4"], [(Some(14), Some(4)), UNKNOWN]),
+    (&["ftruncate f0000 4"], [(Some(14), Some(4)); 2]),
+    (&["creat f0000"], [(Some(14), Some(0)), (None, Some(0))]),
+    (&["overwrite f0000"], [(Some(14), None); 2]),
+    (&["symlink nothing s", "rename s f0000"], [(Some(14), None), UNKNOWN]),
+];
+
+pub(crate) fn sizes_of_the_table(tier: Tier) -> Result<()> {
+    let parties = SIZES.iter().map(|_| Party::new(1)).collect::<Result<_>>()?;
+    let mut crowd = Crowd::watched(parties, |policy| wide(policy, tier))?;
+    let rows = SIZES.iter().enumerate().map(|(at, row)| (format!("{:?}", row.0), (at, row)));
+    each_row(rows, |(at, (steps, [lsm, tracepoint]))| {
+        let job = crowd.parties[at].each(1, steps)?;
+        job.until_done()?;
+        let expected = if tier == Tier::Lsm { lsm } else { tracepoint };
+        let operations = operations_of(&mut crowd, at, job.pid())?;
+        let sizes: Vec<_> = operations.iter().map(|operation| (operation.before, operation.after)).collect();
+        ensure!(sizes == [*expected], "{sizes:?}, not {expected:?}");
+        Ok(())
+    })?;
+    crowd.end().map(drop)
+}
+
 /// However much an account makes of its own: twice what the ledger has room for, if nobody emulates the processor.
 pub(crate) fn decoys_hide_nothing(tier: Tier, decoys: usize) -> Result<()> {
     const BUDGET: usize = 10;
-    const AT_ONCE: usize = 32_768; // so that none takes longer than one is waited for
+    const AT_ONCE: usize = 8_192; // so that none takes longer than one is waited for
     let party = Party::new(FILES)?;
     let mut crowd = Crowd::watched(vec![party], |policy| wide(policy, tier).budget("deletes", "10/1h"))?;
     let party = &crowd.parties[0];
@@ -133,6 +203,11 @@ fn each_step_costs_what_it_destroys() -> Result<()> {
 #[test]
 fn an_own_file_may_be_put_in_its_place_late() -> Result<()> {
     of_own_files_some_time_later(Tier::Tracepoint)
+}
+
+#[test]
+fn sizes_are_told_where_they_are_known() -> Result<()> {
+    sizes_of_the_table(Tier::Tracepoint)
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(crate) fn holds(policy: Policy) -> Policy {
         .budget("deletes", "10/1h")
         .budget("replaces", "10/1h")
         .budget("truncates", "10/1h")
+        .budget("overwrites", "10/1h")
         .budget("recreates", "10/1h")
 }
 

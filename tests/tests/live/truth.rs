@@ -183,6 +183,11 @@ fn an_own_file_may_be_put_in_its_place_late() -> Result<()> {
 }
 
 #[test]
+fn sizes_are_told() -> Result<()> {
+    cost::sizes_of_the_table(Tier::Lsm)
+}
+
+#[test]
 fn decoys() -> Result<()> {
     cost::decoys_hide_nothing(Tier::Lsm, 2_000)
 }

@@ -1,6 +1,6 @@
 //! Whether a call may: `inode_*`, which comes after the permission check and before anything has happened.
 
-use agent_common::wire::record::verb;
+use agent_common::wire::record::{UNKNOWN, verb};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{new_only, object};
@@ -21,24 +21,19 @@ const ATTR_SIZE: u32 = 1 << 3;
 ///
 /// If none is under way, a file system does it of its own accord, or to a layer that it is made of: an overlay whose own
 /// names are protected by nobody, and whose upper directory lies in a tree. While one is under way that was asked about, it
-/// is the same once more.
+/// is the same once more. `after` is how large the file is to be, if that is known.
 #[inline(always)]
-fn about(verb: u32, first: Kernel, second: Option<Kernel>, matters: impl FnOnce() -> bool) -> i32 {
+fn about(verb: u32, first: Kernel, second: Option<Kernel>, after: u64) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
-    if !matters() {
-        return ALLOW;
-    }
     match ask::of_thread() {
         Some(pending) if pending.stage == stage::NAMED && is_about(pending, first, second) => {
+            pending.sizes[1] = after;
             ask::ask(&actor, pending)
         }
         Some(_) => ALLOW,
         None => {
-            let answer = name_inner(&actor, verb, first.0, second.map_or(0, |second| second.0));
-            match ask::under_way(stage::NAMED) {
-                Some(pending) => ask::ask(&actor, pending),
-                None => answer,
-            }
+            let second = second.map_or(0, |second| second.0);
+            ask::at_once(&actor, name_inner(&actor, verb, first.0, second, after))
         }
     }
 }
@@ -58,9 +53,10 @@ fn is_about(pending: &Pending, first: Kernel, second: Option<Kernel>) -> bool {
 /// Names it, without a mount; `second` is 0 if there is none. Not inlined: what it needs of the stack is free again when it
 /// is asked about.
 #[inline(never)]
-fn name_inner(actor: &Actor, verb: u32, first: u64, second: u64) -> i32 {
+fn name_inner(actor: &Actor, verb: u32, first: u64, second: u64, after: u64) -> i32 {
     let mut call = Call::one(verb, PathArg::entry(Kernel::NULL, Kernel(first)));
     call.flags = flag::INNER;
+    call.sizes[1] = after;
     if second != 0 {
         call.paths[1] = PathArg::entry(Kernel::NULL, Kernel(second));
         call.flags |= new_only(Kernel(second));
@@ -70,36 +66,39 @@ fn name_inner(actor: &Actor, verb: u32, first: u64, second: u64) -> i32 {
 
 #[lsm(hook = "inode_unlink")]
 pub fn inode_unlink(ctx: LsmContext) -> i32 {
-    about(verb::REMOVE, object(&ctx, HOOKS.inode_unlink_dentry()), None, || true)
+    about(verb::REMOVE, object(&ctx, HOOKS.inode_unlink_dentry()), None, UNKNOWN)
 }
 
 #[lsm(hook = "inode_rmdir")]
 pub fn inode_rmdir(ctx: LsmContext) -> i32 {
-    about(verb::REMOVE, object(&ctx, HOOKS.inode_rmdir_dentry()), None, || true)
+    about(verb::REMOVE, object(&ctx, HOOKS.inode_rmdir_dentry()), None, UNKNOWN)
 }
 
 #[lsm(hook = "inode_rename")]
 pub fn inode_rename(ctx: LsmContext) -> i32 {
     let renamed = object(&ctx, HOOKS.inode_rename_old());
-    about(verb::RENAME, renamed, Some(object(&ctx, HOOKS.inode_rename_new())), || true)
+    about(verb::RENAME, renamed, Some(object(&ctx, HOOKS.inode_rename_new())), UNKNOWN)
 }
 
 /// Of the attributes only the size matters, and only if there is something to lose and a name to lose it under.
 #[lsm(hook = "inode_setattr")]
 pub fn inode_setattr(ctx: LsmContext) -> i32 {
     let dentry = object(&ctx, HOOKS.inode_setattr_dentry());
-    about(verb::TRUNCATE, dentry, None, || {
-        matches!(is_loss(dentry, object(&ctx, HOOKS.inode_setattr_attr())), Ok(true))
-    })
+    match loss(dentry, object(&ctx, HOOKS.inode_setattr_attr())) {
+        Ok(Some(after)) => about(verb::TRUNCATE, dentry, None, after),
+        _ => ALLOW,
+    }
 }
 
+/// How large the file is to be, if anything of it is lost.
 #[inline(always)]
-fn is_loss(dentry: Kernel, attr: Kernel) -> Result<bool, Unread> {
+fn loss(dentry: Kernel, attr: Kernel) -> Result<Option<u64>, Unread> {
     if attr.field::<u32>(HOOKS.attr_valid())? & ATTR_SIZE == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     let inode = dentry.follow(OFFSETS.dentry_inode())?;
-    let shrinks = attr.field::<u64>(HOOKS.attr_size())? < inode.field::<u64>(OFFSETS.inode_size())?;
+    let size = attr.field(HOOKS.attr_size())?;
+    let shrinks = size < inode.field::<u64>(OFFSETS.inode_size())?;
     let named = dentry.follow(HOOKS.dentry_hash())? != Kernel::NULL;
-    Ok(shrinks && named && inode.field::<u32>(OFFSETS.inode_nlink())? > 0)
+    Ok((shrinks && named && inode.field::<u32>(OFFSETS.inode_nlink())? > 0).then_some(size))
 }

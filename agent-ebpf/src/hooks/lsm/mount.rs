@@ -5,8 +5,9 @@ use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{entry_at, object};
 use crate::{
+    actor::Actor,
     ask::{self, ALLOW},
-    call::{Call, stage},
+    call::Call,
     lineage,
     maps::HOST_MOUNTS,
     offsets::{HOOKS, OFFSETS},
@@ -48,11 +49,12 @@ fn over(path: impl FnOnce() -> Result<PathArg, Unread>) -> i32 {
     if matches!(is_seen(Kernel(path.base)), Ok(false)) {
         return ALLOW;
     }
-    let answer = ask::name(&actor, &Call::one(verb::MOUNT, path));
-    match ask::under_way(stage::NAMED) {
-        Some(pending) => ask::ask(&actor, pending),
-        None => answer,
-    }
+    ask::at_once(&actor, name(&actor, &path))
+}
+
+#[inline(never)]
+fn name(actor: &Actor, path: &PathArg) -> i32 {
+    ask::name(actor, &Call::one(verb::MOUNT, *path))
 }
 
 #[lsm(hook = "sb_mount")]

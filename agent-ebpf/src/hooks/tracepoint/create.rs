@@ -11,19 +11,22 @@ use crate::{
     read,
 };
 
+const O_ACCMODE: u64 = 0o3;
 const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
+const O_APPEND: u64 = 0o2000;
 const O_PATH: u64 = 0o1000_0000;
 const AT_SYMLINK_FOLLOW: u64 = 0x400;
 const RESOLVE_IN_ROOT: u64 = 0x10;
 
-/// An open; one that neither makes nor empties a file destroys nothing.
+/// An open; one that neither makes nor empties a file, nor may write over it, destroys nothing.
 #[inline(always)]
 fn open_call(path: PathArg, flags: u64) -> Call {
     let creates = flags & O_CREAT != 0;
     let empties = flags & O_TRUNC != 0;
-    if flags & O_PATH != 0 || (!creates && !empties) {
+    let overwrites = flags & O_ACCMODE != 0 && flags & O_APPEND == 0;
+    if flags & O_PATH != 0 || (!creates && !empties && !overwrites) {
         return Call::HARMLESS;
     }
     let mut known = 0;
@@ -32,6 +35,9 @@ fn open_call(path: PathArg, flags: u64) -> Call {
     }
     if empties {
         known |= flag::EMPTIES;
+    }
+    if overwrites {
+        known |= flag::OVERWRITES;
     }
     if creates && flags & O_EXCL != 0 {
         known |= flag::NEW_ONLY;

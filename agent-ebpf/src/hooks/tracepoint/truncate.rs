@@ -20,17 +20,18 @@ pub fn truncate(ctx: TracePointContext) -> u32 {
 /// `ftruncate(descriptor, length)`: the open file tells whether anything is lost.
 #[tracepoint]
 pub fn ftruncate(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[descriptor, length, ..]| match is_loss(descriptor, length) {
-        Ok(true) => Call::one(verb::TRUNCATE, PathArg::descriptor(descriptor)),
+    enter(&ctx, |[descriptor, length, ..]| match loss(descriptor, length) {
+        Ok(Some(size)) => Call::one(verb::TRUNCATE, PathArg::descriptor(descriptor)).sized(size, length),
         _ => Call::HARMLESS,
     })
 }
 
-/// Whether the file is longer than it is to be, and has a name to lose it under.
+/// How long the file is, if that is longer than it is to be and it has a name to lose it under.
 #[inline(always)]
-fn is_loss(descriptor: u64, length: u64) -> Result<bool, Unread> {
+fn loss(descriptor: u64, length: u64) -> Result<Option<u64>, Unread> {
     let file = read::open_file(descriptor as u32)?;
     let inode =
         file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry())?.follow(OFFSETS.dentry_inode())?;
-    Ok(length < inode.field::<u64>(OFFSETS.inode_size())? && inode.field::<u32>(OFFSETS.inode_nlink())? > 0)
+    let size = inode.field(OFFSETS.inode_size())?;
+    Ok((length < size && inode.field::<u32>(OFFSETS.inode_nlink())? > 0).then_some(size))
 }

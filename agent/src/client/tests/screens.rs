@@ -65,7 +65,7 @@ pub(super) fn summary() -> Value {
 
 pub(super) fn detail() -> Value {
     let mut detail = summary();
-    let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over });
+    let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over, "before": 14, "after": 0 });
     detail.as_object_mut().expect("an object").extend([
         ("acts".to_owned(), json!([act("03:12:41", "/etc/nginx/a", false), act("03:12:41.391", "/etc/nginx/b", true)])),
         ("held".to_owned(), json!([])),

@@ -9,7 +9,10 @@ use agent_common::rules::{
 use jiff::Timestamp;
 
 use crate::{
-    api::{Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Status, Target},
+    api::{
+        Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Sizes, Status,
+        Target,
+    },
     daemon::{
         About, AccountFacts, ApprovalFacts, Asked, Chosen, Effect, Facts, Frozen, HeldFacts, Input, Names,
         Outcome, ProcessFacts, Rights, Touched,
@@ -227,7 +230,15 @@ impl Scene {
 }
 
 fn act() -> Act {
-    Act { root: Some(1), kinds: Kinds::of(Kind::Delete), over: false, approval: 0, path: b"f".to_vec() }
+    let sizes = Sizes::default();
+    Act {
+        root: Some(1),
+        kinds: Kinds::of(Kind::Delete),
+        over: false,
+        approval: 0,
+        path: b"f".to_vec(),
+        sizes,
+    }
 }
 
 fn held(pid: u32, at: BootNs) -> HeldFacts {

@@ -22,7 +22,7 @@ login = ["deploy"]
 units = ["actions.runner.*.service", "app.slice"]
 executables = ["/usr/bin/codex", "/home/*/bin/*"]
 scripts = ["node /usr/lib/cli.js"]
-budget = { overwrites = "1/1s", commands = "1/1s" }
+budget = { commands = "1/1s" }
 hold = { deadline = "1s", then = "approve" }
 launch = ["uid:7"]
 escapes = "observe"

@@ -109,6 +109,7 @@ users = [1000]
 
 [account.a.budget]
 deletes = \"10/10s\"
+overwrites = \"200/10s\"
 recreates = \"3/1m\"
 replaces = \"50/10s\"
 truncates = \"10/10s\"
@@ -125,6 +126,7 @@ trees = [\"t\"]
 
 [account.\"x.y\".budget]
 deletes = \"10/10s\"
+overwrites = \"200/10s\"
 recreates = \"3/1m\"
 replaces = \"50/10s\"
 truncates = \"10/10s\"

@@ -79,6 +79,7 @@ const OPERATIONS: &[Probe] = &[
     Probe { program: "path_rmdir", at: &[Hook("path_rmdir")] },
     Probe { program: "path_rename", at: &[Hook("path_rename")] },
     Probe { program: "path_truncate", at: &[Hook("path_truncate")] },
+    Probe { program: "file_open", at: &[Hook("file_open")] },
     Probe { program: "file_truncate", at: &[NewHook("file_truncate")] },
     Probe { program: "path_mkdir", at: &[Hook("path_mkdir")] },
     Probe { program: "path_mknod", at: &[Hook("path_mknod")] },

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::Timespec;
-use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with, unlinkat};
 use rustix::mount::MountFlags;
 
 use crate::{calls, ring, steer};
@@ -92,7 +92,17 @@ fn take(step: &str) -> Result<()> {
         ["symlink", target, path] => std::os::unix::fs::symlink(target, path)?,
 
         ["truncate", path, length] => calls::truncate(path, length.parse()?)?,
-        ["ftruncate", path, length] => OpenOptions::new().write(true).open(path)?.set_len(length.parse()?)?,
+        // Opened in a way that does not count by itself.
+        ["ftruncate", path, length] => {
+            OpenOptions::new().append(true).open(path)?.set_len(length.parse()?)?;
+        }
+        ["overwrite", path] => OpenOptions::new().write(true).open(path)?.write_all(b"X")?,
+        ["open-to-write", path] => drop(OpenOptions::new().read(true).write(true).open(path)?),
+        ["empty-a-nameless-file", directory] => {
+            let mut file = File::from(openat(CWD, directory, OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR)?);
+            file.write_all(b"nameless")?;
+            file.set_len(0)?;
+        }
         _ => bail!("not a step"),
     }
     Ok(())

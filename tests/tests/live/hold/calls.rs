@@ -43,6 +43,7 @@ const ROWS: &[Row] = &[
     waits(&["ftruncate {} 0"]),
     waits(&["creat {}"]),
     waits(&["create {}"]),
+    waits(&["overwrite {}"]),
 ];
 
 fn directories_gone(party: &Party) -> usize {

@@ -25,6 +25,12 @@ const DELETE: Kinds = Kinds::of(Kind::Delete);
 const REPLACE: Kinds = Kinds::of(Kind::Replace);
 const TRUNCATE: Kinds = Kinds::of(Kind::Truncate);
 const RECREATE: Kinds = Kinds::of(Kind::Recreate);
+const OVERWRITE: Kinds = Kinds::of(Kind::Overwrite);
+
+#[test]
+fn linking_then_overwriting_the_second_name() {
+    assert_eq!(charges([Link(P, ELSEWHERE), Overwrite(ELSEWHERE), Remove(P)]), [FREE, OVERWRITE, DELETE]);
+}
 
 #[test]
 fn renaming_then_deleting() {
@@ -57,7 +63,8 @@ fn both_names_of_an_own_file_are_scratch() {
 
 #[test]
 fn the_second_name_of_an_own_file_is_not_younger() {
-    let acts = [Create(TEMPORARY), Wait(HORIZON.near), Link(TEMPORARY, ELSEWHERE), Wait(1), Remove(ELSEWHERE)];
+    let acts =
+        [Create(TEMPORARY), Wait(HORIZON.near), Link(TEMPORARY, ELSEWHERE), Wait(1), Remove(ELSEWHERE)];
     assert_eq!(charges(acts), [FREE, FREE, FREE, FREE, DELETE]);
 }
 
@@ -127,7 +134,10 @@ fn recreating_then_deleting() {
 
 #[test]
 fn recreating_much_later_then_deleting() {
-    assert_eq!(charges([Remove(P), Wait(HORIZON.near + 1), Create(P), Remove(P)]), [DELETE, FREE, FREE, DELETE]);
+    assert_eq!(
+        charges([Remove(P), Wait(HORIZON.near + 1), Create(P), Remove(P)]),
+        [DELETE, FREE, FREE, DELETE]
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{
 
 /// What an account does with its own files.
 fn plain_acts(names: usize) -> Vec<Act> {
-    let each = [Act::Create, Act::Remove, Act::Truncate, Act::Write];
+    let each = [Act::Create, Act::Remove, Act::Truncate, Act::Overwrite, Act::Write];
     let each = each.iter().flat_map(|act| (0..names).map(act));
     each.chain(pairs(names).flat_map(|(from, to)| [Act::Rename(from, to), Act::Link(from, to)])).collect()
 }

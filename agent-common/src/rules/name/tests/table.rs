@@ -5,15 +5,15 @@ use super::*;
 /// "recent" is as old as the horizon and "late" one older; what is "old" is too old to be renamed for nothing. A cell is the
 /// state after, then the kind of operation if it is one; "same" is the state before, untouched, and "own" what appears.
 const TABLE: &str = "
-                 | appears: free | free, own     | over             | over, own        | vanishes     | is renamed   | shrinks           | linked
-  unknown        | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
-  scratch recent | unknown       | own           | unknown          | own              | unknown      | unknown      | same              | same
-  scratch late   | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
-  file recent    | unknown       | own           | unknown          | own              | unknown      | unknown      | same              | same
-  file late      | unknown       | own           | unknown replace  | unknown replace  | gone delete  | unknown      | unknown truncate  | same
-  file old       | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
-  gone recent    | unknown recreate | unknown recreate | unknown recreate | unknown recreate | gone delete | gone delete | unknown truncate | same
-  gone late      | unknown       | unknown       | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | same
+                 | appears: free | free, own     | over             | over, own        | vanishes     | is renamed   | shrinks           | opens             | linked
+  unknown        | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | unknown overwrite | same
+  scratch recent | unknown       | own           | unknown          | own              | unknown      | unknown      | same              | same              | same
+  scratch late   | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | unknown overwrite | same
+  file recent    | unknown       | own           | unknown          | own              | unknown      | unknown      | same              | same              | same
+  file late      | unknown       | own           | unknown replace  | unknown replace  | gone delete  | unknown      | unknown truncate  | same overwrite    | same
+  file old       | unknown       | own           | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | unknown overwrite | same
+  gone recent    | unknown recreate | unknown recreate | unknown recreate | unknown recreate | gone delete | gone delete | unknown truncate | unknown overwrite | same
+  gone late      | unknown       | unknown       | unknown replace  | unknown replace  | gone delete  | gone delete  | unknown truncate  | unknown overwrite | same
 ";
 
 const NOW: BootNs = 1_000;
@@ -64,6 +64,7 @@ fn change(heading: &str) -> Change {
         "vanishes" => Change::Vanishes { stays: false },
         "is renamed" => Change::Vanishes { stays: true },
         "shrinks" => Change::Shrinks,
+        "opens" => Change::Opens,
         "linked" => Change::Linked,
         other => panic!("{other}"),
     }

@@ -15,6 +15,8 @@ pub(super) enum Act {
     Exchange(usize, usize),
     Link(usize, usize),
     Truncate(usize),
+    /// Opens the name and writes over what is there.
+    Overwrite(usize),
     Write(usize),
     /// Somebody else makes a file, if there is none. He does not touch what the account made: what he put in its place, the
     /// name alone could not tell from scratch.
@@ -82,6 +84,10 @@ impl World {
                 self.set_empty(name, true);
                 return self.charge(name, Change::Shrinks);
             }
+            Act::Overwrite(name) if self.names[name].is_some_and(|content| !content.empty) => {
+                self.set_empty(name, true); // as lost as if it were
+                return self.charge(name, Change::Opens);
+            }
             Act::Write(name) => self.set_empty(name, false),
             Act::OtherCreates(name) if self.names[name].is_none() => self.make(name, false),
             Act::Wait(time) => self.now += time,
@@ -136,7 +142,8 @@ impl World {
     fn rename(&mut self, from: usize, to: usize) -> Kinds {
         let over = self.blind || self.names[to].is_some();
         let own = self.own(from);
-        let is_one_file = self.names[from].map(|content| content.id) == self.names[to].map(|content| content.id);
+        let is_one_file =
+            self.names[from].map(|content| content.id) == self.names[to].map(|content| content.id);
         if !is_one_file {
             self.names[to] = self.names[from].take();
         } else if !self.blind {

@@ -1,0 +1,45 @@
+//! Opens that may write over what is there. What is written afterwards nobody is asked for; so the open counts, once.
+
+use agent_common::wire::{Counter, record::verb};
+use aya_ebpf::{macros::lsm, programs::LsmContext};
+
+use super::{entry_at, object};
+use crate::{
+    actor::Actor,
+    ask::{self, ALLOW},
+    call::Call,
+    count::count,
+    lineage,
+    offsets::OFFSETS,
+    read::{Kernel, Unread},
+    size,
+};
+
+/// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself.
+#[lsm(hook = "file_open")]
+pub fn file_open(ctx: LsmContext) -> i32 {
+    let Some(actor) = lineage::current() else { return ALLOW };
+    let file = object(&ctx, 0);
+    if overwrites(file).is_err() { ALLOW } else { ask::at_once(&actor, name(&actor, file)) }
+}
+
+#[inline(always)]
+fn overwrites(file: Kernel) -> Result<u64, Unread> {
+    const O_TRUNC: u32 = 0o1000;
+    const O_APPEND: u32 = 0o2000;
+    if file.field::<u32>(OFFSETS.file_flags())? & (O_TRUNC | O_APPEND) != 0 {
+        return Err(Unread);
+    }
+    size::to_overwrite(file)
+}
+
+#[inline(never)]
+fn name(actor: &Actor, file: Kernel) -> i32 {
+    match entry_at(file.within(OFFSETS.file_path())) {
+        Ok(path) => ask::name(actor, &Call::one(verb::OVERWRITE, path)),
+        Err(Unread) => {
+            count(Counter::KernelRead);
+            ALLOW
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! How large files are: what an operation hits, and what is there afterwards.
+
+use agent_common::wire::record::{UNKNOWN, verb};
+
+use crate::{
+    call::Pending,
+    offsets::OFFSETS,
+    path::found,
+    read::{Kernel, Unread},
+};
+
+// https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/stat.h#L9
+pub const S_IFMT: u16 = 0o170_000;
+const S_IFREG: u16 = 0o100_000;
+
+/// Of a call of the lsm tier that is about to happen; what its hook knows stays.
+#[inline(always)]
+pub fn of_call(pending: &Pending) -> [u64; 2] {
+    let [first, second] = [of_entry(pending.paths[0].text), of_entry(pending.paths[1].text)];
+    match pending.verb {
+        verb::REMOVE => [first, 0],
+        // The second name is hit, unless it is only where the first one goes.
+        verb::RENAME if pending.kinds[1] == 0 => [first, 0],
+        verb::RENAME => [second, first],
+        verb::EXCHANGE if pending.ends[1].found == found::PLACE => [second, first],
+        verb::EXCHANGE => [first, second],
+        verb::TRUNCATE | verb::OVERWRITE => [first, pending.sizes[1]],
+        _ => [UNKNOWN; 2],
+    }
+}
+
+/// Of what a directory entry leads to.
+#[inline(always)]
+fn of_entry(dentry: u64) -> u64 {
+    Kernel(dentry).follow(OFFSETS.dentry_inode()).and_then(of_file).unwrap_or(UNKNOWN)
+}
+
+/// Of a file's inode; of nothing else.
+#[inline(always)]
+pub fn of_file(inode: Kernel) -> Result<u64, Unread> {
+    if inode.field::<u16>(OFFSETS.inode_mode())? & S_IFMT != S_IFREG {
+        return Err(Unread);
+    }
+    inode.field(OFFSETS.inode_size())
+}
+
+/// Of an open file, if it can be overwritten: one that holds something, and has a name to lose it under.
+#[inline(always)]
+pub fn to_overwrite(file: Kernel) -> Result<u64, Unread> {
+    // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L111
+    const FMODE_WRITE: u32 = 2;
+    // Made by this very open.
+    const FMODE_CREATED: u32 = 0x10_0000;
+    // The kernel's own: a file system that is made of others opens the one below.
+    const FMODE_NOACCOUNT: u32 = 0x2000_0000;
+    let mode: u32 = file.field(OFFSETS.file_mode())?;
+    if mode & (FMODE_WRITE | FMODE_CREATED | FMODE_NOACCOUNT) != FMODE_WRITE {
+        return Err(Unread);
+    }
+    let dentry = file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry())?;
+    let inode = dentry.follow(OFFSETS.dentry_inode())?;
+    let size = of_file(inode)?;
+    if size == 0 || inode.field::<u32>(OFFSETS.inode_nlink())? == 0 {
+        return Err(Unread);
+    }
+    Ok(size)
+}
