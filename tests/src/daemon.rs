@@ -49,6 +49,13 @@ impl Daemon {
         Self::start_with(policy, directory, &metrics.to_string(), &["--release-on-exit"])
     }
 
+    /// As [`Self::start`], with the policy of this file and its drop-ins; the built-in one if there is none at its usual place.
+    pub fn start_by_file(policy_file: &Path, tier: Tier) -> Result<Self> {
+        let mut command = command(policy_file, "off", tier)?;
+        command.arg("--release-on-exit");
+        Self::begin(command, tier)
+    }
+
     /// As [`Self::start_to_stay`], as the service of this manager.
     pub fn start_as_service(policy: &Policy, directory: &Path, manager: &Manager) -> Result<Self> {
         let (program, _passed) = manager.service(&program::agent()?)?;

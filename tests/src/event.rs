@@ -56,8 +56,14 @@ pub struct Burst {
 /// An operation on a protected name.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Operation {
+    /// When, on the clock of [`crate::clock`].
+    pub at_ns: u64,
+    /// Whose process it is.
+    pub account: String,
     /// The process.
     pub pid: u32,
+    /// What it runs.
+    pub comm: String,
     /// What the call did.
     pub kinds: Vec<String>,
     /// The text of the call.
@@ -113,6 +119,8 @@ pub enum Event {
     Denied {
         /// Of which incident.
         incident: Option<Incident>,
+        /// Whose process it is.
+        account: String,
         /// The process.
         pid: u32,
         /// What it would have destroyed.

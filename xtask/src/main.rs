@@ -1,5 +1,6 @@
 //! Everything that is done to this repository, as one program: `cargo xtask --help`.
 
+mod corpus;
 mod lint;
 mod product;
 mod run;
@@ -51,6 +52,11 @@ enum Verb {
     /// Debian's kernel and a minimal Debian are fetched by apt and kept in target/vm; QEMU emulates the processor, so
     /// it needs no KVM and takes its time. Ends with one line a kernel. Needs root.
     Vm(vm::Options),
+    /// Play a corpus of real work in a virtual machine, and say whether burstguard is right about it
+    ///
+    /// Each case of tests/corpus is played as an automation account under the policy that burstguard is shipped with. Ends
+    /// with a table and the figures; fails if any case is wrong. Needs root.
+    Corpus(corpus::Options),
     /// Count what the kernel's verifier goes through for each program, in a virtual machine for each kernel
     ///
     /// Fails where a program exceeds the limit that is kept for it. Needs root.
@@ -90,6 +96,7 @@ fn obey(verb: Verb) -> Result<ExitCode> {
         Verb::Lint => lint::run(&workspace).map(|()| ExitCode::SUCCESS),
         Verb::Test { all } => Ok(test::run(&workspace, all)),
         Verb::Vm(options) => vm::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Verb::Corpus(options) => corpus::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Verify(options) => verify::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Demo { vm: true, .. } => vm::demo(&workspace),
         Verb::Demo { args, .. } => product::exec(&workspace, "demo", &args),

@@ -4,10 +4,12 @@
 //! `target/vm`, and is made once; only the disk is written anew for each run, so that no run sees what another left.
 
 mod guest;
+mod image;
 mod kernel;
 mod qemu;
 mod selection;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -84,7 +86,7 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
 fn send(workspace: &Workspace, errand: &guest::Errand) -> Result<ExitCode> {
     setup::run(workspace)?;
     let guest = Guest::prepare(workspace, Series::default(), errand)?;
-    Ok(ExitCode::from(guest.boot(|_| ())?))
+    Ok(ExitCode::from(guest.boot(io::stdout(), |_| ())?))
 }
 
 /// Runs tests that say something, and shows each line to `see`.
@@ -95,9 +97,23 @@ pub(crate) fn listen(
     see: impl FnMut(&str),
 ) -> Result<()> {
     let guest = Guest::prepare(workspace, series, &guest::Errand::talk(tests))?;
-    let status = guest.boot(see)?;
+    let status = guest.boot(io::stdout(), see)?;
     ensure!(status == 0, "Linux {}: the tests ended with status {status}", guest.kernel.version);
     Ok(())
+}
+
+/// Plays cases of real work, and shows each line that is said to `see`; which kernel it was.
+pub(crate) fn work(
+    workspace: &Workspace,
+    series: Series,
+    options: &str,
+    cases: &[String],
+    see: impl FnMut(&str),
+) -> Result<String> {
+    let guest = Guest::prepare(workspace, series, &guest::Errand::corpus(options, cases))?;
+    let status = guest.boot(io::sink(), see)?;
+    ensure!(status == 0, "Linux {}: the corpus ended with status {status}", guest.kernel.version);
+    Ok(guest.kernel.version)
 }
 
 /// Runs the tests with these names on one kernel, all if there are none, and says the verdict.
@@ -106,7 +122,7 @@ fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut 
     let mut name = series.to_string();
     let outcome = Guest::prepare(workspace, series, &guest::Errand::tests(tests)).and_then(|guest| {
         name.clone_from(&guest.kernel.version);
-        guest.boot(|line| {
+        guest.boot(io::stdout(), |line| {
             if let Some(some) = Tally::parse(line) {
                 *tally += some;
             }
@@ -151,9 +167,9 @@ impl Guest {
         Ok(Self { kernel, disk, console: home.console(series) })
     }
 
-    /// Boots; each line that it says is printed and shown to `see`. The errand's exit status.
-    fn boot(&self, see: impl FnMut(&str)) -> Result<u8> {
-        qemu::boot(&self.kernel, &self.disk, &self.console, see)
+    /// Boots; what it says goes to `to`, and each line is shown to `see`. The errand's exit status.
+    fn boot(&self, to: impl Write, see: impl FnMut(&str)) -> Result<u8> {
+        qemu::boot(&self.kernel, &self.disk, &self.console, to, see)
     }
 }
 
@@ -161,9 +177,9 @@ impl Guest {
 struct Home(PathBuf);
 
 impl Home {
-    /// The guest's root directory; with other packages it is another.
-    fn root(&self) -> PathBuf {
-        self.0.join(format!("root-{}", guest::PACKAGES.replace(',', "-")))
+    /// The root directory of an image.
+    fn root(&self, image: &str) -> PathBuf {
+        self.0.join(format!("root-{image}"))
     }
 
     fn of(&self, series: Series) -> PathBuf {

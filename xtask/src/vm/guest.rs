@@ -1,4 +1,4 @@
-//! The guest's disk: a minimal Debian, the tests, and the shell script that is its first process.
+//! The guest's disk: a Debian, the programs of an errand, and the shell script that is the first process.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,41 +8,51 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::Home;
+use super::image::{self, Image};
 use super::kernel::Kernel;
 use crate::run;
 use crate::workspace::Workspace;
 
 /// Where the tests are in the guest; init.sh knows it too.
 const TESTS: &str = "opt/tests";
-/// What the guest needs besides what every Debian has, with commas between: file systems whose drivers are modules, and
-/// programs that wait for others.
-pub(super) const PACKAGES: &str = "btrfs-progs,kmod,make,sudo";
-/// Nobody reads them there.
-const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
+/// The harness, which cargo builds as a test.
+const LIVE: &str = "live";
 
-/// What the guest is booted for: a command, in the words of a shell.
-pub(super) struct Errand(String);
+/// What the guest is booted for: a command, in the words of a shell, and the Debian that it takes.
+pub(super) struct Errand {
+    command: String,
+    pub(super) image: &'static Image,
+}
 
 impl Errand {
     /// The tests with these names, all if there are none.
     pub(super) fn tests(names: &[String]) -> Self {
         // One at a time: each loads its own kernel programs and judges the whole host.
-        Self(format!("./live --test-threads=1 --color=never {}", quoted(names)))
+        Self::test(format!("./live --test-threads=1 --color=never {}", quoted(names)))
     }
 
     /// The demonstration of what only a guest's kernel can do.
     pub(super) fn demo() -> Self {
-        Self("./demo --hold".to_owned())
+        Self::test("./demo --hold".to_owned())
     }
 
     /// The measurements of that.
     pub(super) fn bench() -> Self {
-        Self("./bench hold".to_owned())
+        Self::test("./bench hold".to_owned())
     }
 
     /// The tests with these names, which say something on the way.
     pub(super) fn talk(names: &[String]) -> Self {
-        Self(format!("./live --test-threads=1 --color=never --nocapture {}", quoted(names)))
+        Self::test(format!("./live --test-threads=1 --color=never --nocapture {}", quoted(names)))
+    }
+
+    /// Cases of real work, all if there are no names; `options` come before them.
+    pub(super) fn corpus(options: &str, names: &[String]) -> Self {
+        Self { command: format!("./corpus {options} {}", quoted(names)), image: &image::WORK }
+    }
+
+    fn test(command: String) -> Self {
+        Self { command, image: &image::TEST }
     }
 }
 
@@ -59,22 +69,17 @@ pub(super) fn disk(
     disk: &Path,
     errand: &Errand,
 ) -> Result<()> {
-    let root = home.root();
-    if !root.is_dir() {
-        debootstrap(&root)?;
-    }
+    let root = errand.image.provide(home)?;
     modules(&root, kernel)?;
     let directory = root.join(TESTS);
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    let live = build_tests(workspace)?;
-    // Cargo builds every program of a crate before its tests.
-    let beside = ["hand", "demo", "bench"].map(|name| (name, live.with_file_name(format!("../{name}"))));
-    let made = [("live", live), ("burstguard", workspace.release("burstguard"))];
-    for (name, program) in beside.into_iter().chain(made) {
+    let mut programs = build_tests(workspace, errand.image.programs)?;
+    programs.push(("burstguard", workspace.release("burstguard")));
+    for (name, program) in programs {
         // Without debug info: `hand` is copied for each account, by an emulated processor.
         run::to_the_end(Command::new("strip").arg("-o").arg(directory.join(name)).arg(program))?;
     }
-    for (name, text) in [("init", include_str!("init.sh")), ("errand", &errand.0)] {
+    for (name, text) in [("init", errand.image.init), ("errand", &errand.command)] {
         let file = directory.join(name);
         fs::write(&file, text)
             .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
@@ -99,33 +104,22 @@ fn modules(root: &Path, kernel: &Kernel) -> Result<()> {
     run::to_the_end(Command::new("chroot").arg(root).args(["/sbin/depmod", &kernel.version]))
 }
 
-/// Installs Debian into `root`; of the host's release, so that what the host builds finds its C library.
-fn debootstrap(root: &Path) -> Result<()> {
-    let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
-    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    let codename =
-        codename.context("/etc/os-release has no VERSION_CODENAME: this is no release of Debian")?;
-    println!("vm: installing a minimal Debian {codename} into {}, takes a minute", root.display());
-    let part = root.with_added_extension("part");
-    let _ = fs::remove_dir_all(&part); // what an interrupted run left
-    let mut mmdebstrap = Command::new("mmdebstrap");
-    mmdebstrap.args(["--quiet", "--mode=root", "--format=directory", "--variant=minbase"]);
-    mmdebstrap.arg(format!("--include={PACKAGES}"));
-    mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
-    run::to_the_end(mmdebstrap.arg(codename.trim_matches('"')).arg(&part))?;
-    fs::rename(&part, root).with_context(|| format!("cannot rename {} to {}", part.display(), root.display()))
-}
-
-/// Builds the tests and answers where they are.
-fn build_tests(workspace: &Workspace) -> Result<PathBuf> {
-    let mut build = workspace.cargo(["test", "--no-run", "-p", "tests", "--test", "live", "--bin", "hand"]);
+/// Builds these programs of the tests' and answers where each is.
+fn build_tests(workspace: &Workspace, names: &[&'static str]) -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut build = workspace.cargo(["build", "-p", "tests"]);
+    for name in names {
+        build.args([if *name == LIVE { "--test" } else { "--bin" }, *name]);
+    }
     let messages = run::for_output(build.arg("--message-format=json-render-diagnostics"))?;
-    let live = messages.lines().find_map(|message| {
-        let message: serde_json::Value = serde_json::from_str(message).ok()?;
-        let ours = message["target"]["name"] == "live";
-        ours.then(|| message["executable"].as_str().map(PathBuf::from))?
-    });
-    live.context("cargo built the test `live` and does not say where")
+    let built: Vec<serde_json::Value> =
+        messages.lines().filter_map(|message| serde_json::from_str(message).ok()).collect();
+    let place = |name: &'static str| {
+        let is = |message: &&serde_json::Value| message["target"]["name"] == name;
+        let executable = |message: &serde_json::Value| message["executable"].as_str().map(PathBuf::from);
+        let found = built.iter().filter(is).find_map(executable);
+        Ok((name, found.with_context(|| format!("cargo built `{name}` and does not say where"))?))
+    };
+    names.iter().copied().map(place).collect()
 }
 
 /// Puts a directory onto a disk, with its owners and modes.

@@ -1,7 +1,7 @@
 //! Boots a guest, passes on what it says, and tells why if it did not come to its end.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -25,14 +25,20 @@ const COMPLAINTS: [&str; 6] =
 /// How often a kernel is booted that does not get as far as our first process.
 const ATTEMPTS: u32 = 3;
 
-/// Boots, shows each line that the errand says to `see`, and waits for the end: the errand's exit status.
+/// Boots, passes on to `to` what the errand says, shows each line of it to `see`, and waits for the end: the errand's exit status.
 ///
 /// A kernel that is hurt before anything of ours has run was hurt by its emulator: with several threads QEMU now and then lets one
 /// processor run into the middle of an instruction that another is just exchanging. That is said, and tried again.
-pub(super) fn boot(kernel: &Kernel, disk: &Path, console: &Path, mut see: impl FnMut(&str)) -> Result<u8> {
+pub(super) fn boot(
+    kernel: &Kernel,
+    disk: &Path,
+    console: &Path,
+    mut to: impl Write,
+    mut see: impl FnMut(&str),
+) -> Result<u8> {
     for _ in 1..ATTEMPTS {
         let mut has_begun = false;
-        let ended = boot_once(kernel, disk, console, |line| {
+        let ended = boot_once(kernel, disk, console, &mut to, |line| {
             has_begun = true;
             see(line);
         });
@@ -41,14 +47,20 @@ pub(super) fn boot(kernel: &Kernel, disk: &Path, console: &Path, mut see: impl F
             ended => return ended,
         }
     }
-    boot_once(kernel, disk, console, see)
+    boot_once(kernel, disk, console, to, see)
 }
 
-fn boot_once(kernel: &Kernel, disk: &Path, console: &Path, mut see: impl FnMut(&str)) -> Result<u8> {
+fn boot_once(
+    kernel: &Kernel,
+    disk: &Path,
+    console: &Path,
+    to: impl Write,
+    mut see: impl FnMut(&str),
+) -> Result<u8> {
     // A log of another run must not be taken for this one's.
     File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
     let mut ended = None;
-    let status = run::watched(&mut machine(kernel, disk, console), io::stdout(), |line| {
+    let status = run::watched(&mut machine(kernel, disk, console), to, |line| {
         if let Some(status) = line.strip_prefix(ENDED) {
             ended = status.parse().ok();
         }

@@ -1,0 +1,78 @@
+//! `cargo xtask corpus`: whether burstguard is right about real work, as a table.
+
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::setup;
+use crate::tally::Tally;
+use crate::vm::{self, Series};
+use crate::workspace::Workspace;
+use table::{Row, Table};
+
+/// What a guest says of each case.
+const SAID: &str = "corpus: ";
+
+/// What to play where.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Which kernel, once or more often; else the newer one
+    #[arg(long = "kernel", value_name = "SERIES")]
+    kernels: Vec<Series>,
+    /// Benign cases only, with budgets out of reach: what each would need
+    #[arg(long)]
+    measure: bool,
+    /// Also write the table to a file
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Only cases whose names contain one of these
+    #[arg(value_name = "CASE")]
+    cases: Vec<String>,
+}
+
+/// Plays the cases on each kernel.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    setup::run(workspace)?;
+    vm::on_each(&options.kernels, |series| {
+        let table = play(workspace, series, options.measure, &options.cases)?;
+        if let Some(file) = &options.output {
+            fs::write(file, table.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        if options.measure { Ok(()) } else { table.verdict() }
+    })
+}
+
+/// A stage of `cargo xtask test`: a case is a test.
+pub(crate) fn each_change(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let table = play(workspace, Series::default(), false, &[])?;
+    *tally += table.tally();
+    table.verdict()
+}
+
+fn play(workspace: &Workspace, series: Series, measure: bool, cases: &[String]) -> Result<Table> {
+    let begun = Instant::now();
+    let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+    let options = if measure { "--measure" } else { "" };
+    let outcome = vm::work(workspace, series, options, cases, |line| {
+        match line.strip_prefix(SAID).map(serde_json::from_str::<Row>) {
+            Some(Ok(row)) => {
+                println!("{}", row.line());
+                rows.push(row);
+            }
+            _ => {
+                println!("{line}");
+                complaints.push(line.to_owned());
+            }
+        }
+    });
+    let table = Table::new(rows);
+    println!("\n{table}");
+    println!("corpus {series}: in {:.0} s", begun.elapsed().as_secs_f64());
+    outcome.with_context(|| format!("after {} cases", table.len()))?;
+    ensure!(table.len() > 0, "no case was played: {}", complaints.join("\n"));
+    Ok(table)
+}

@@ -1,0 +1,109 @@
+//! The Debians that guests boot: made once, from packages, and kept until what they are made of changes.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::Home;
+use crate::run;
+
+/// Nobody reads them there.
+const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
+
+/// A Debian, and how it begins.
+#[derive(Hash)]
+pub(super) struct Image {
+    name: &'static str,
+    /// What it has besides what every Debian has, with commas between.
+    packages: &'static str,
+    /// Packages that it only has at hand, in /opt/corpus/pool.
+    pool: &'static [&'static str],
+    /// Shell, run in it when it is made.
+    setup: &'static str,
+    /// Its first process.
+    pub(super) init: &'static str,
+    /// Programs of the tests' that go with it.
+    pub(super) programs: &'static [&'static str],
+}
+
+/// For tests: file systems whose drivers are modules, and programs that wait for others.
+pub(super) const TEST: Image = Image {
+    name: "test",
+    packages: "btrfs-progs,kmod,make,sudo",
+    pool: &[],
+    setup: "",
+    init: include_str!("init.sh"),
+    programs: &["live", "hand", "demo"],
+};
+
+/// For real work: what administrators and automation use, and systemd.
+pub(super) const WORK: Image = Image {
+    name: "work",
+    packages: "ansible-core,apt-utils,at,bubblewrap,ca-certificates,cron,debconf-utils,git,kmod,libnettle8,libxxhash0,\
+        logrotate,make,nano,openssh-client,openssh-server,openssl,perl,procps,python3-apt,python3-pip,python3-venv,rsync,\
+        sqlite3,sudo,systemd-sysv,vim",
+    pool: &["fail2ban", "lighttpd"],
+    setup: include_str!("../../../tests/corpus/setup.sh"),
+    init: "#!/bin/sh\nexec /lib/systemd/systemd --unit=errand.service\n",
+    programs: &["corpus"],
+};
+
+impl Image {
+    /// Its root directory, made if it is not there yet.
+    pub(super) fn provide(&self, home: &Home) -> Result<PathBuf> {
+        let mut hasher = DefaultHasher::new();
+        (self.packages, self.pool, self.setup).hash(&mut hasher);
+        let root = home.root(&format!("{}-{:016x}", self.name, hasher.finish()));
+        if root.is_dir() {
+            return Ok(root);
+        }
+        let part = root.with_added_extension("part");
+        let _ = fs::remove_dir_all(&part); // what an interrupted run left
+        self.debootstrap(&part)?;
+        self.fill_pool(&part)?;
+        self.set_up(&part)?;
+        fs::rename(&part, &root)
+            .with_context(|| format!("cannot rename {} to {}", part.display(), root.display()))?;
+        Ok(root)
+    }
+
+    /// Installs Debian; of the host's release, so that what the host builds finds its C library.
+    fn debootstrap(&self, root: &Path) -> Result<()> {
+        let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
+        let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+        let codename =
+            codename.context("/etc/os-release has no VERSION_CODENAME: this is no release of Debian")?;
+        println!("vm: installing Debian {codename} into {}, takes a minute or two", root.display());
+        let mut mmdebstrap = Command::new("mmdebstrap");
+        mmdebstrap.args(["--quiet", "--mode=root", "--format=directory", "--variant=minbase"]);
+        mmdebstrap.arg(format!("--include={}", self.packages));
+        mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
+        run::to_the_end(mmdebstrap.arg(codename.trim_matches('"')).arg(root))
+    }
+
+    fn fill_pool(&self, root: &Path) -> Result<()> {
+        if self.pool.is_empty() {
+            return Ok(());
+        }
+        let pool = root.join("opt/corpus/pool");
+        fs::create_dir_all(&pool).with_context(|| format!("cannot make {}", pool.display()))?;
+        let mut download = Command::new("apt-get");
+        run::for_output(download.args(["--quiet", "download"]).args(self.pool).current_dir(&pool)).map(drop)
+    }
+
+    fn set_up(&self, root: &Path) -> Result<()> {
+        if self.setup.is_empty() {
+            return Ok(());
+        }
+        let script = root.join("setup");
+        fs::write(&script, self.setup)
+            .and_then(|()| fs::set_permissions(&script, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot write {}", script.display()))?;
+        run::to_the_end(Command::new("chroot").arg(root).arg("/setup"))?;
+        fs::remove_file(&script).with_context(|| format!("cannot remove {}", script.display()))
+    }
+}
