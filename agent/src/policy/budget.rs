@@ -108,14 +108,17 @@ impl Budgets {
 }
 
 impl Default for Budgets {
+    /// At least twice what real work needs in one go, as tests/corpus measures it: for deletes and recreates that is a
+    /// pull or a checkout of git's, which unlinks each file that changes and makes it anew; for replaces a script that renders
+    /// twenty files; for truncates one that writes four in place.
     fn default() -> Self {
         Self {
-            deletes: Budget::seconds(10, 10),
+            deletes: Budget::seconds(20, 10),
             replaces: Budget::seconds(50, 10),
             truncates: Budget::seconds(10, 10),
             // Programs open files that they may write to and do not; what is lost thereby is seldom all of a file.
             overwrites: Budget::seconds(200, 10),
-            recreates: Budget::seconds(3, 60),
+            recreates: Budget::seconds(20, 60),
         }
     }
 }

@@ -182,8 +182,8 @@ fn what_is_not_said() {
     assert_eq!(account.response, Response::Hold);
     let Budgets { deletes, replaces, truncates, overwrites, recreates } = &account.budgets;
     let shown = [deletes, replaces, truncates, overwrites, recreates].map(Budget::to_string);
-    assert_eq!(shown, ["10/10s", "50/10s", "10/10s", "200/10s", "3/1m"]);
-    assert_eq!((recreates.count(), recreates.window()), (3, Duration::from_secs(60)));
+    assert_eq!(shown, ["20/10s", "50/10s", "10/10s", "200/10s", "20/1m"]);
+    assert_eq!((recreates.count(), recreates.window()), (20, Duration::from_secs(60)));
 }
 
 /// Lines that are TOML more often than not, so that what follows the syntax is reached too.

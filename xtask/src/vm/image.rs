@@ -37,7 +37,7 @@ pub(super) const TEST: Image = Image {
     pool: &[],
     setup: "",
     init: include_str!("init.sh"),
-    programs: &["live", "hand", "demo"],
+    programs: &["live", "hand", "demo", "bench"],
 };
 
 /// For real work: what administrators and automation use, and systemd.

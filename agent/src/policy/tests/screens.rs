@@ -108,9 +108,9 @@ trees = [\"t\"]
 users = [1000]
 
 [account.a.budget]
-deletes = \"10/10s\"
+deletes = \"20/10s\"
 overwrites = \"200/10s\"
-recreates = \"3/1m\"
+recreates = \"20/1m\"
 replaces = \"50/10s\"
 truncates = \"10/10s\"
 
@@ -125,9 +125,9 @@ response = \"hold\"
 trees = [\"t\"]
 
 [account.\"x.y\".budget]
-deletes = \"10/10s\"
+deletes = \"20/10s\"
 overwrites = \"200/10s\"
-recreates = \"3/1m\"
+recreates = \"20/1m\"
 replaces = \"50/10s\"
 truncates = \"10/10s\"
 
