@@ -28,6 +28,34 @@ apt() {
     sudo env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --option Dpkg::Use-Pty=0 "$@"
 }
 
+# repository DIR COUNT: a repository with so many files, and where it came from, ~/origin.git of the account.
+repository() {
+    export GIT_AUTHOR_NAME=corpus GIT_AUTHOR_EMAIL=corpus@localhost GIT_COMMITTER_NAME=corpus GIT_COMMITTER_EMAIL=corpus@localhost
+    CASE_ORIGIN=/home/$CASE_USER/origin.git CASE_REPOSITORY=$1
+    files "$1" "$2"
+    git -C "$1" init --quiet --initial-branch=main
+    git -C "$1" add -A
+    git -C "$1" commit --quiet -m all
+    git clone --quiet --bare "$1" "$CASE_ORIGIN"
+    git -C "$1" remote add origin "$CASE_ORIGIN"
+    git -C "$1" fetch --quiet
+    git -C "$1" branch --quiet --set-upstream-to=origin/main
+}
+
+# change COUNT: so many of its files are changed where it came from.
+change() {
+    local number
+    git clone --quiet "$CASE_ORIGIN" /tmp/clone
+    for ((number = 1; number <= $1; number++)); do echo changed >>"/tmp/clone/$number.conf"; done
+    git -C /tmp/clone commit --quiet -am changed
+    git -C /tmp/clone push --quiet
+    rm -r /tmp/clone
+}
+
+repository_to_account() {
+    chown -R "$CASE_USER:" "$CASE_REPOSITORY" "$CASE_ORIGIN"
+}
+
 # playbook YAML-OF-TASKS: writes it for this host to ~/play.yml.
 playbook() {
     printf -- '- hosts: localhost\n  connection: local\n  gather_facts: false\n  become: true\n  tasks:\n' >~/play.yml

@@ -34,21 +34,32 @@ pub(crate) struct Options {
     cases: Vec<String>,
 }
 
+impl Options {
+    /// What makes the same table again.
+    fn command(&self, series: Series) -> String {
+        let measure = if self.measure { " --measure" } else { "" };
+        format!("# cargo xtask corpus --kernel {series}{measure} {}", self.cases.join(" "))
+            .trim_end()
+            .to_owned()
+    }
+}
+
 /// Plays the cases on each kernel.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::run(workspace)?;
     vm::on_each(&options.kernels, |series| {
         let table = play(workspace, series, options.measure, &options.cases)?;
         if let Some(file) = &options.output {
-            fs::write(file, table.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+            let text = format!("{}\n\n{table}", options.command(series));
+            fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
         }
         if options.measure { Ok(()) } else { table.verdict() }
     })
 }
 
 /// A stage of `cargo xtask test`: a case is a test.
-pub(crate) fn each_change(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let table = play(workspace, Series::default(), false, &[])?;
+pub(crate) fn stage(workspace: &Workspace, series: Series, tally: &mut Tally) -> Result<()> {
+    let table = play(workspace, series, false, &[])?;
     *tally += table.tally();
     table.verdict()
 }

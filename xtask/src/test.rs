@@ -8,8 +8,9 @@ use anyhow::{Result, ensure};
 
 use crate::product::BINARY_VARIABLE;
 use crate::tally::Tally;
+use crate::vm::Series;
 use crate::workspace::Workspace;
-use crate::{lint, run, setup, vm};
+use crate::{corpus, lint, run, setup, vm};
 
 /// One thing to check, by itself.
 struct Stage {
@@ -43,16 +44,28 @@ const STAGES: &[Stage] = &[
         run: vm::oldest,
     },
     Stage {
+        name: "real work, Linux 6.12 (virtual machine)",
+        gate: false,
+        long: false,
+        run: |workspace, tally| corpus::stage(workspace, Series::Linux612, tally),
+    },
+    Stage {
+        name: "real work, Linux 6.1 (virtual machine)",
+        gate: false,
+        long: true,
+        run: |workspace, tally| corpus::stage(workspace, Series::Linux61, tally),
+    },
+    Stage {
         name: "every test on Linux 6.12 (virtual machine)",
         gate: false,
         long: true,
-        run: |workspace, tally| vm::everything(workspace, vm::Series::Linux612, tally),
+        run: |workspace, tally| vm::everything(workspace, Series::Linux612, tally),
     },
     Stage {
         name: "every test on Linux 6.1 (virtual machine)",
         gate: false,
         long: true,
-        run: |workspace, tally| vm::everything(workspace, vm::Series::Linux61, tally),
+        run: |workspace, tally| vm::everything(workspace, Series::Linux61, tally),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! The Debians that guests boot: made once, from packages, and kept until what they are made of changes.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,14 +15,13 @@ use crate::run;
 const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
 
 /// A Debian, and how it begins.
-#[derive(Hash)]
 pub(super) struct Image {
     name: &'static str,
     /// What it has besides what every Debian has, with commas between.
     packages: &'static str,
     /// Packages that it only has at hand, in /opt/corpus/pool.
     pool: &'static [&'static str],
-    /// Shell, run in it when it is made.
+    /// Shell, run in it when it is made; none, and there is no pool.
     setup: &'static str,
     /// Its first process.
     pub(super) init: &'static str,
@@ -44,7 +43,7 @@ pub(super) const TEST: Image = Image {
 pub(super) const WORK: Image = Image {
     name: "work",
     packages: "ansible-core,apt-utils,at,bubblewrap,ca-certificates,cron,debconf-utils,git,kmod,libnettle8,libxxhash0,\
-        logrotate,make,nano,openssh-client,openssh-server,openssl,perl,procps,python3-apt,python3-pip,python3-venv,rsync,\
+        logrotate,make,nano,openssh-client,openssh-server,openssl,patch,perl,procps,python3-apt,python3-pip,python3-venv,rsync,\
         sqlite3,sudo,systemd-sysv,vim",
     pool: &["fail2ban", "lighttpd"],
     setup: include_str!("../../../tests/corpus/setup.sh"),
@@ -55,19 +54,17 @@ pub(super) const WORK: Image = Image {
 impl Image {
     /// Its root directory, made if it is not there yet.
     pub(super) fn provide(&self, home: &Home) -> Result<PathBuf> {
-        let mut hasher = DefaultHasher::new();
-        (self.packages, self.pool, self.setup).hash(&mut hasher);
-        let root = home.root(&format!("{}-{:016x}", self.name, hasher.finish()));
-        if root.is_dir() {
-            return Ok(root);
+        let base = home.root(&named(self.name, &self.packages));
+        once(&base, |part| self.debootstrap(part))?;
+        if self.setup.is_empty() {
+            return Ok(base);
         }
-        let part = root.with_added_extension("part");
-        let _ = fs::remove_dir_all(&part); // what an interrupted run left
-        self.debootstrap(&part)?;
-        self.fill_pool(&part)?;
-        self.set_up(&part)?;
-        fs::rename(&part, &root)
-            .with_context(|| format!("cannot rename {} to {}", part.display(), root.display()))?;
+        let root = home.root(&named(self.name, &(self.packages, self.pool, self.setup)));
+        once(&root, |part| {
+            run::to_the_end(Command::new("cp").args(["-a", "--reflink=auto"]).args([&*base, part]))?;
+            self.fill_pool(part)?;
+            self.set_up(part)
+        })?;
         Ok(root)
     }
 
@@ -86,9 +83,6 @@ impl Image {
     }
 
     fn fill_pool(&self, root: &Path) -> Result<()> {
-        if self.pool.is_empty() {
-            return Ok(());
-        }
         let pool = root.join("opt/corpus/pool");
         fs::create_dir_all(&pool).with_context(|| format!("cannot make {}", pool.display()))?;
         let mut download = Command::new("apt-get");
@@ -96,9 +90,6 @@ impl Image {
     }
 
     fn set_up(&self, root: &Path) -> Result<()> {
-        if self.setup.is_empty() {
-            return Ok(());
-        }
         let script = root.join("setup");
         fs::write(&script, self.setup)
             .and_then(|()| fs::set_permissions(&script, fs::Permissions::from_mode(0o755)))
@@ -106,4 +97,23 @@ impl Image {
         run::to_the_end(Command::new("chroot").arg(root).arg("/setup"))?;
         fs::remove_file(&script).with_context(|| format!("cannot remove {}", script.display()))
     }
+}
+
+/// A name that changes with what is made.
+fn named(name: &str, made_of: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    made_of.hash(&mut hasher);
+    format!("{name}-{:016x}", hasher.finish())
+}
+
+/// Makes a directory that is not there yet; what an interrupted run left counts for nothing.
+fn once(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if place.is_dir() {
+        return Ok(());
+    }
+    let part = place.with_added_extension("part");
+    let _ = fs::remove_dir_all(&part); // mostly there is none
+    make(&part)?;
+    fs::rename(&part, place)
+        .with_context(|| format!("cannot rename {} to {}", part.display(), place.display()))
 }

@@ -24,6 +24,10 @@ pub(crate) struct Case {
     pub(crate) until: String,
     /// The act's steps lie apart in time in real life too.
     pub(crate) paced: bool,
+    /// It is meant to come close to a budget.
+    pub(crate) near: bool,
+    /// What it asks for is done by a process that is not the account's.
+    pub(crate) elsewhere: bool,
     /// What burstguard must learn first.
     pub(crate) wants: String,
 }
@@ -65,7 +69,9 @@ fn case(name: &str, benign: bool, table: Table<'_>) -> Result<Case> {
             "check" => case.check = text(&mut value)?,
             "until" => case.until = text(&mut value)?,
             "wants" => case.wants = text(&mut value)?,
-            "paced" => case.paced = value.as_bool().context("paced: want true or false")?,
+            "paced" => case.paced = truth(&value)?,
+            "near" => case.near = truth(&value)?,
+            "elsewhere" => case.elsewhere = truth(&value)?,
             other => bail!("{other}: there is no such key"),
         }
     }
@@ -81,6 +87,10 @@ fn text(value: &mut Value<'_>) -> Result<String> {
     }
 }
 
+fn truth(value: &Value<'_>) -> Result<bool> {
+    value.as_bool().context("want true or false")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +98,7 @@ mod tests {
     #[test]
     fn the_corpus_can_be_read_in_its_order() {
         let cases = all().unwrap();
-        assert_eq!(cases[0].name, "sed-in-place");
+        assert_eq!(cases[0].name, "apt-install");
         assert!(cases.iter().any(|case| case.benign) && cases.iter().any(|case| !case.benign));
     }
 

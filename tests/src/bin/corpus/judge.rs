@@ -39,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) lost: Lost,
     /// The nearest to a budget, in per cent of it: if the account did all of it in no time, unless the case is paced.
     pub(crate) closest: usize,
+    /// It is meant to be.
+    pub(crate) near: bool,
     /// What was counted, one after the other.
     pub(crate) operations: Vec<String>,
     /// Of the act, and of the case with all that is around it.
@@ -48,6 +50,27 @@ pub(crate) struct Row {
     pub(crate) wants: String,
     /// What is wrong; nothing if burstguard was right.
     pub(crate) wrong: Vec<String>,
+}
+
+impl Row {
+    /// Of a case that could not be played.
+    pub(crate) fn broken(case: &Case, error: &anyhow::Error) -> Self {
+        Self {
+            name: case.name.clone(),
+            benign: case.benign,
+            held: false,
+            uses: BTreeMap::new(),
+            lost: Lost::default(),
+            closest: 0,
+            near: case.near,
+            operations: Vec::new(),
+            seconds: 0.0,
+            in_all_seconds: 0.0,
+            why: case.why.clone(),
+            wants: case.wants.clone(),
+            wrong: vec![format!("{error:#}")],
+        }
+    }
 }
 
 /// How much of each budget these operations took.
@@ -98,7 +121,7 @@ pub(crate) fn wrong(
     }
     // What is counted is what is gone: never less than the disk shows.
     let counted: usize = uses.values().map(|used| used.total).sum();
-    if lost.all() > counted {
+    if lost.all() > counted && !case.elsewhere {
         wrong.push(format!("{} lost on disk, {counted} counted", lost.all()));
     }
     if held {
@@ -107,9 +130,9 @@ pub(crate) fn wrong(
         wrong.extend(uses.iter().filter(|(kind, used)| used.peak > most(kind, used)).map(|(kind, used)| {
             format!("{} of kind {kind} in one window, the budget is {}", used.peak, used.budget)
         }));
-    } else {
-        wrong.extend(failure.filter(|_| case.benign));
     }
+    // A destructive act that failed by itself explains why it was missed.
+    wrong.extend(failure.filter(|_| !wrong.is_empty() || held || case.benign));
     wrong
 }
 

@@ -48,10 +48,10 @@ fn run(cli: &Cli) -> Result<()> {
     cases.retain(|case| chosen(case) && (case.benign || !cli.measure));
     ensure!(!cases.is_empty(), "no case has such a name");
     let people = people::make(&cases)?;
-    let budgets = people::employ(&people, cli.measure)?;
+    let shipped = people::employ(&people, cli.measure)?;
     let ground = Ground::keep()?;
     let daemon = Daemon::start_by_file(POLICY.as_ref(), Tier::Lsm).context("cannot start the agent")?;
-    let mut stage = Stage { daemon, ground, budgets };
+    let mut stage = Stage { daemon, ground, shipped };
     for (case, person) in cases.iter().zip(&people) {
         let row = stage.play(case, person)?;
         println!("corpus: {}", serde_json::to_string(&row)?);

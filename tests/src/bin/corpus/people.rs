@@ -14,6 +14,7 @@ use serde_json::Value;
 use tests::agent;
 
 use crate::cases::Case;
+use crate::disk::Exception;
 use crate::judge::Budget;
 
 /// There is no such file in the guest, so that the built-in policy takes its place.
@@ -23,7 +24,8 @@ const DROP_IN: &str = "/etc/burstguard/policy.d/corpus.toml";
 /// Out of every case's reach.
 const MOST: &str = "1024";
 const FIRST: u32 = 20_000;
-const GROUP: u32 = 19_999;
+/// Of all of them: who is in it may use sudo.
+pub(crate) const GROUP: u32 = 19_999;
 
 /// Whom a case acts as.
 pub(crate) struct Person {
@@ -33,13 +35,6 @@ pub(crate) struct Person {
     pub(crate) home: PathBuf,
     /// What the policy calls it: the name of the case.
     pub(crate) account: String,
-}
-
-impl Person {
-    /// The group that may use sudo.
-    pub(crate) fn gid(&self) -> u32 {
-        GROUP
-    }
 }
 
 /// A user for each case. Their entries are written, not asked for: `useradd` takes a second each where this runs.
@@ -62,8 +57,15 @@ pub(crate) fn make(cases: &[Case]) -> Result<Vec<Person>> {
     Ok(people)
 }
 
-/// Writes the policy; the budgets that it is shipped with, by kind.
-pub(crate) fn employ(people: &[Person], out_of_reach: bool) -> Result<BTreeMap<String, Budget>> {
+/// What the policy that is shipped says.
+pub(crate) struct Shipped {
+    /// By kind.
+    pub(crate) budgets: BTreeMap<String, Budget>,
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+/// Writes the policy.
+pub(crate) fn employ(people: &[Person], out_of_reach: bool) -> Result<Shipped> {
     let mut text = "version = 1\nmode = \"enforce\"\n".to_owned();
     for Person { uid, account, .. } in people {
         write!(text, "[account.{account}]\nusers = [{uid}]\nlogin = [{uid}]\n")?;
@@ -73,32 +75,36 @@ pub(crate) fn employ(people: &[Person], out_of_reach: bool) -> Result<BTreeMap<S
     fs::create_dir_all(directory)?;
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     fs::write(file, &text)?;
-    let budgets = budgets(people.first().context("there are people")?)?;
+    let shipped = shipped(people.first().context("there are people")?)?;
     if out_of_reach {
         text.push_str("[default]\n");
-        for (kind, budget) in &budgets {
+        for (kind, budget) in &shipped.budgets {
             writeln!(text, "budget.{kind}s = \"{MOST}/{}ms\"", budget.window.as_millis())?;
         }
         fs::write(file, &text)?;
     }
-    Ok(budgets)
+    Ok(shipped)
 }
 
 /// As the agent understands the policy.
-fn budgets(person: &Person) -> Result<BTreeMap<String, Budget>> {
+fn shipped(person: &Person) -> Result<Shipped> {
     let output = Command::new(agent()?).args(["check", "--effective", "--json"]).output()?;
     let said: Value = serde_json::from_slice(&output.stdout).context("burstguard check --json")?;
-    let table = &said["effective"]["account"][&person.account]["budget"];
-    let table = table.as_object().with_context(|| format!("the policy is no good: {said}"))?;
-    table
-        .iter()
-        .map(|(key, text)| {
-            let text = text.as_str().unwrap_or_default();
-            let (count, window) = text.split_once('/').with_context(|| format!("{text:?} is no budget"))?;
-            let kind = key.trim_end_matches('s').to_owned();
-            Ok((kind, Budget { count: count.parse()?, window: duration(window)? }))
-        })
-        .collect()
+    let policy = &said["effective"];
+    let table = policy["account"][&person.account]["budget"].as_object();
+    let budget = |(key, text): (&String, &Value)| {
+        let text = text.as_str().unwrap_or_default();
+        let (count, window) = text.split_once('/').with_context(|| format!("{text:?} is no budget"))?;
+        let kind = key.trim_end_matches('s').to_owned();
+        Ok((kind, Budget { count: count.parse()?, window: duration(window)? }))
+    };
+    let budgets = table.with_context(|| format!("the policy is no good: {said}"))?.iter().map(budget);
+    let trees = policy["tree"].as_object().into_iter().flat_map(|trees| trees.values());
+    let exceptions = trees.filter_map(|tree| tree["except"].as_array()).flatten().filter_map(Value::as_str);
+    Ok(Shipped {
+        budgets: budgets.collect::<Result<_>>()?,
+        exceptions: exceptions.map(|text| Exception(text.to_owned())).collect(),
+    })
 }
 
 fn duration(text: &str) -> Result<Duration> {

@@ -1,6 +1,5 @@
 //! One case: its ground, its act, what came of it.
 
-use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,8 +9,8 @@ use tests::{Cgroup, Daemon, Event, Incident, Job, Operation, Outcome, wait};
 
 use crate::cases::Case;
 use crate::disk::{Ground, Snapshot};
-use crate::judge::{self, Budget, Row};
-use crate::people::Person;
+use crate::judge::{self, Row};
+use crate::people::{GROUP, Person, Shipped};
 
 const WORDS: &str = include_str!("../../../corpus/words.sh");
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -22,7 +21,7 @@ const QUIET: Duration = Duration::from_millis(500);
 pub(crate) struct Stage {
     pub(crate) daemon: Daemon,
     pub(crate) ground: Ground,
-    pub(crate) budgets: BTreeMap<String, Budget>,
+    pub(crate) shipped: Shipped,
 }
 
 /// How the act ended.
@@ -37,8 +36,9 @@ impl Stage {
     pub(crate) fn play(&mut self, case: &Case, person: &Person) -> Result<Row> {
         let begun = Instant::now();
         let outcome = self.act(case, person);
+        wait::go_on()?;
         self.ground.restore()?;
-        let mut row = outcome.with_context(|| case.name.clone())?;
+        let mut row = outcome.unwrap_or_else(|error| Row::broken(case, &error));
         row.in_all_seconds = begun.elapsed().as_secs_f64();
         Ok(row)
     }
@@ -56,7 +56,7 @@ impl Stage {
         if held {
             self.until_quiet(person)?;
         }
-        let lost = before.lost(&Snapshot::take()?);
+        let lost = before.lost(&Snapshot::take()?, &self.shipped.exceptions);
         let mut failure = match end {
             End::Held => None,
             End::Ended(complaint) => complaint,
@@ -68,12 +68,13 @@ impl Stage {
         drop(job);
         drop(group);
         self.put_an_end(person)?;
-        let uses = judge::uses(&operations, &self.budgets);
+        let uses = judge::uses(&operations, &self.shipped.budgets);
         Ok(Row {
             name: case.name.clone(),
             benign: case.benign,
             held,
             closest: judge::closest(&uses, case.paced),
+            near: case.near,
             wrong: judge::wrong(case, held, &uses, &lost, failure),
             uses,
             lost,
@@ -88,18 +89,19 @@ impl Stage {
     /// Until it waits for a person, or has ended and all that it did is known.
     fn until_over(&mut self, job: &Job, case: &Case, person: &Person) -> Result<End> {
         let mut ended = None;
-        wait::until(&format!("{} ends or is held", case.name), || {
+        let over = wait::until(&format!("{} ends or is held", case.name), || {
             ended = ended.or(job.try_change().filter(|change| !matches!(change, Outcome::Stopped(_))));
             let over = ended.is_some() && (case.until.is_empty() || as_root(&case.until, person).is_ok());
             Ok((over || !self.incidents(person)?.is_empty()).then_some(()))
-        })?;
+        });
+        wait::go_on()?;
         self.catch_up(person)?;
         if !self.incidents(person)?.is_empty() {
             return Ok(End::Held);
         }
-        Ok(End::Ended(match ended {
-            Some(Outcome::Exited(0)) => None,
-            other => {
+        Ok(End::Ended(match (over, ended) {
+            (Ok(()), Some(Outcome::Exited(0))) => None,
+            (_, other) => {
                 Some(format!("{other:?}: {}", last_lines(&format!("{}{}", job.output()?, job.complaint()?))))
             }
         }))
@@ -185,7 +187,7 @@ fn shell(text: &str, person: &Person) -> Command {
 
 fn as_person(text: &str, person: &Person) -> Command {
     let mut command = shell(text, person);
-    command.uid(person.uid).gid(person.gid()).env("HOME", &person.home).env("USER", &person.name);
+    command.uid(person.uid).gid(GROUP).env("HOME", &person.home).env("USER", &person.name);
     command.current_dir(&person.home);
     command
 }
