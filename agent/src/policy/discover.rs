@@ -19,6 +19,21 @@ mod units;
 /// Where configuration is, and what a host boots and schedules by.
 const PATHS: [&str; 5] = ["/etc", "/usr/local/etc", "/boot", "/srv", "/var/spool/cron"];
 
+/// What is made anew from something that is kept elsewhere, by work that is done every day. Nothing is in here that the budgets
+/// have room for; tests/corpus has a case for each, and one for what lies beside it.
+const EXCEPTIONS: [&str; 6] = [
+    // Links into /usr/share, and the bundle of what they lead to: update-ca-certificates --fresh unlinks and makes them all.
+    "/etc/ssl/certs",
+    // The copies that useradd and its like keep of what they change, written in place: up to six for one user.
+    "/etc/*-",
+    // Git's own database, which it packs by unlinking every object. What is checked out stays protected.
+    "**/.git",
+    // What a package manager put there, from a list that stays protected; pip renames whole directories in it.
+    "**/.venv",
+    "**/venv",
+    "**/node_modules",
+];
+
 /// The users that automation has where its packages or its manuals made them.
 const USERS: [&str; 33] = [
     "actions-runner",
@@ -66,6 +81,9 @@ struct User {
 /// The text of that policy.
 pub(super) fn policy(host: &impl Host) -> String {
     let paths: Vec<_> = PATHS.into_iter().filter(|path| is_real(path, host)).collect();
+    let is_of_use =
+        |one: &&str| one.starts_with("**/") || paths.iter().any(|path| Path::new(one).starts_with(path));
+    let exceptions: Vec<_> = EXCEPTIONS.into_iter().filter(is_of_use).collect();
     let accounts: Map<String, Value> = found(host)
         .into_values()
         .map(|(user, why)| {
@@ -75,7 +93,7 @@ pub(super) fn policy(host: &impl Host) -> String {
     render::toml(&json!({
         "version": 1,
         "mode": "observe",
-        "tree": { "system": { "paths": paths } },
+        "tree": { "system": { "paths": paths, "except": exceptions } },
         "default": { "trees": ["system"] },
         "account": accounts,
     }))

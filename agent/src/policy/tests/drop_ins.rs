@@ -217,6 +217,8 @@ fn without_a_policy_the_built_in_one_only_observes() {
     assert_eq!((warnings, sources, built_in), (vec![], vec![], true));
     assert_eq!(policy.mode, Mode::Observe);
     assert_eq!(policy.trees[0].paths, ["/etc", "/boot", "/srv"].map(PathBuf::from).to_vec());
+    let except: Vec<_> = policy.trees[0].except.iter().map(ToString::to_string).collect();
+    assert_eq!(except, ["/etc/ssl/certs", "/etc/*-", "**/.git", "**/.venv", "**/venv", "**/node_modules"]);
     let accounts: Vec<_> =
         policy.accounts.iter().map(|one| (one.name.as_str(), &one.users[..], &one.login[..])).collect();
     assert_eq!(accounts, [("ci", &[1000][..], &[1000][..]), ("deploy", &[998], &[998])]);
