@@ -28,7 +28,8 @@ use agent_common::{
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use thiserror::Error;
 
-use tops::Tops;
+use crate::policy::Exception;
+use tops::{Root, Tops};
 
 /// A tree that cannot be protected.
 #[derive(Debug, Error)]
@@ -124,11 +125,13 @@ impl Trees {
         nodes.filter(move |(_, path)| !inner(path))
     }
 
-    /// What is mounted inside of them.
-    pub(crate) fn tops(&self, seed: u64) -> io::Result<Tops> {
-        let nodes = self.plan.nodes.iter();
-        let roots = nodes.filter_map(|(path, node)| Some((path.clone(), node::root_of(*node)?)));
-        Tops::of(roots.collect(), seed)
+    /// What is mounted inside of them; `except` says what is excepted in a root.
+    pub(crate) fn tops(&self, except: impl Fn(u32) -> Vec<Exception>, seed: u64) -> io::Result<Tops> {
+        let root = |(path, node): (&PathBuf, &u64)| {
+            let id = node::root_of(*node)?;
+            Some(Root { path: path.clone(), id, except: except(id) })
+        };
+        Tops::of(self.plan.nodes.iter().filter_map(root).collect(), seed)
     }
 
     /// Each name that leads towards a root.

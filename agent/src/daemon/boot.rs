@@ -97,7 +97,8 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
     let mut tops = None;
     // Where nothing tells the programs that an inode goes, another may come to its address, and be taken for it.
     if tier == Tier::Lsm {
-        let mut found = trees.tops(seed).context("cannot see what is mounted inside the trees")?;
+        let except = |root| tables.excepted_in(root);
+        let mut found = trees.tops(except, seed).context("cannot see what is mounted inside the trees")?;
         mark_tops(&mut kernel, &mut found)?;
         tops = Some(found);
     }

@@ -100,6 +100,12 @@ impl Tables {
         excepted
     }
 
+    /// The same as the policy has it.
+    pub(crate) fn excepted_in(&self, root: u32) -> Vec<Exception> {
+        let trees = self.trees.iter().filter(|tree| tree.roots.contains(&(root as usize)));
+        trees.flat_map(|tree| tree.except.iter().cloned()).collect()
+    }
+
     /// What the indices stand for, for the generation that comes after.
     pub(crate) fn manifest(&self, seed: u64) -> Manifest {
         let Names { accounts, roots } = &self.names;

@@ -24,14 +24,21 @@ use rustix::{
     fs::{CWD, Mode, OFlags, openat},
 };
 
-use crate::processes::mountinfo;
+use crate::{policy::Exception, processes::mountinfo};
 
 const MOUNTS: &str = "/proc/self/mountinfo";
 
+/// A root as it is asked about.
+pub(crate) struct Root {
+    pub(crate) path: PathBuf,
+    pub(crate) id: u32,
+    /// What is mounted there is not of the tree either.
+    pub(crate) except: Vec<Exception>,
+}
+
 /// The tops of what is mounted inside the trees, as far as they are known.
 pub(crate) struct Tops {
-    /// With the id of each.
-    roots: Vec<(PathBuf, u32)>,
+    roots: Vec<Root>,
     seed: u64,
     /// The kernel says by it when something was mounted or unmounted.
     mounts: File,
@@ -40,8 +47,8 @@ pub(crate) struct Tops {
 }
 
 impl Tops {
-    /// Of these roots, each with its id; names are hashed with the seed.
-    pub(super) fn of(roots: Vec<(PathBuf, u32)>, seed: u64) -> io::Result<Self> {
+    /// Of these roots; names are hashed with the seed.
+    pub(super) fn of(roots: Vec<Root>, seed: u64) -> io::Result<Self> {
         Ok(Self { roots, seed, mounts: File::open(MOUNTS)?, known: BTreeSet::new() })
     }
 
@@ -67,13 +74,16 @@ impl Tops {
 
     /// The place of what is mounted there, if that is inside a tree.
     fn place(&self, point: &Path) -> Option<Moved> {
-        let below = |(root, id): &(PathBuf, u32)| {
-            let below = point.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty())?;
-            Some((below.to_owned(), *id))
+        let below = |root: &'_ Root| {
+            let below = point.strip_prefix(&root.path).ok().filter(|below| !below.as_os_str().is_empty())?;
+            Some((below.to_owned(), root.id))
         };
         // The innermost root is the one with the shortest way to it.
-        let (below, root) =
-            self.roots.iter().filter_map(below).min_by_key(|(below, _)| below.as_os_str().len())?;
+        let found = self.roots.iter().filter_map(below);
+        let (below, root) = found.min_by_key(|(below, _)| below.as_os_str().len())?;
+        if self.is_excepted(root, point) {
+            return None;
+        }
         let fold = |fold: PathFold, name: &std::ffi::OsStr| {
             fold.below(NameHash::of(self.seed, name.as_bytes()), Step::of(self.seed))
         };
@@ -87,6 +97,11 @@ impl Tops {
             text_len: length as u32,
             text,
         })
+    }
+
+    fn is_excepted(&self, id: u32, point: &Path) -> bool {
+        let mut roots = self.roots.iter().filter(|root| root.id == id);
+        roots.any(|root| root.except.iter().any(|one| one.covers(&root.path, point)))
     }
 }
 
@@ -102,8 +117,12 @@ mod tests {
 
     #[test]
     fn the_innermost_root_says_where_it_lies() {
-        let roots = vec![("/srv".into(), 1), ("/srv/app".into(), 2), ("/boot".into(), 3)];
-        let tops = Tops::of(roots, 7).expect("mounts");
+        let root = |path: &str, id, except: &[&str]| {
+            let except = except.iter().filter_map(|text| text.parse().ok()).collect();
+            Root { path: path.into(), id, except }
+        };
+        let roots = [root("/srv", 1, &["/srv/cache"]), root("/srv/app", 2, &[]), root("/boot", 3, &[])];
+        let tops = Tops::of(roots.into(), 7).expect("mounts");
         let place = |point: &str| tops.place(Path::new(point));
         let expected = PathFold::EMPTY
             .below(NameHash::of(7, b"data"), Step::of(7))
@@ -114,8 +133,8 @@ mod tests {
         assert_eq!(&found.text[..found.text_len as usize], b"data/x");
         assert_eq!(place("/srv/data").map(|place| place.root), Some(1));
         assert_eq!(place("/boot/efi").map(|place| place.root), Some(3));
-        // A root itself is known anyway, and what lies elsewhere is not protected.
-        for point in ["/srv", "/srv/app", "/", "/srvx", "/home"] {
+        // A root itself is known anyway, and what lies elsewhere or is excepted is not protected.
+        for point in ["/srv", "/srv/app", "/", "/srvx", "/home", "/srv/cache", "/srv/cache/x"] {
             assert_eq!(place(point), None, "{point}");
         }
     }
