@@ -74,6 +74,9 @@ impl Tops {
 
     /// The place of what is mounted there, if that is inside a tree.
     fn place(&self, point: &Path) -> Option<Moved> {
+        if self.roots.iter().any(|root| root.path == point) {
+            return None;
+        }
         let below = |root: &'_ Root| {
             let below = point.strip_prefix(&root.path).ok().filter(|below| !below.as_os_str().is_empty())?;
             Some((below.to_owned(), root.id))

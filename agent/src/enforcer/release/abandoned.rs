@@ -21,6 +21,8 @@ const OFTEN_ENOUGH: u32 = 3;
 pub(super) struct Watched<'a> {
     pub(super) call: &'a HeldCall,
     judged: Option<Judged>,
+    /// How often it was seen to have been judged again.
+    again: u32,
     /// In what it was stopped last.
     stopped_in: Option<Call>,
     user_time: Option<u64>,
@@ -30,12 +32,14 @@ pub(super) struct Watched<'a> {
 
 impl<'a> Watched<'a> {
     pub(super) fn new(call: &'a HeldCall) -> Self {
-        Self { call, judged: None, stopped_in: None, user_time: None, elsewhere: None }
+        Self { call, judged: None, again: 0, stopped_in: None, user_time: None, elsewhere: None }
     }
 
     /// Looks once more, at this time: whether the call is given up.
     pub(super) fn gives_up(&mut self, judged: Judged, doing: Doing, at: Duration) -> bool {
-        let again = self.judged.replace(judged) != Some(judged);
+        let before = self.judged.replace(judged);
+        let again = before != Some(judged);
+        self.again += u32::from(again && before.is_some());
         let worked = self.user_time.replace(doing.user_time).is_some_and(|before| doing.user_time > before);
         if again || doing.stopped {
             self.elsewhere = None;
@@ -56,6 +60,12 @@ impl<'a> Watched<'a> {
             .is_some_and(|(since, times)| times >= OFTEN_ENOUGH && at.saturating_sub(since) >= LONG_ENOUGH)
     }
 
+    /// Whether it was decided that it waits on: what was approved was not for it, or the budget is used up again. The first
+    /// time it may have been judged by what had been decided before.
+    pub(super) fn waits_on(&self) -> bool {
+        self.again >= 2
+    }
+
     fn see(&mut self, at: Duration) {
         let (since, times) = self.elsewhere.unwrap_or((at, 0));
         self.elsewhere = Some((since, times + 1));
@@ -71,6 +81,18 @@ mod tests {
 
     fn doing(stopped: bool, call: Call) -> Doing {
         Doing { stopped, call, user_time: 7 }
+    }
+
+    #[test]
+    fn what_is_judged_again_and_again_waits_on() {
+        let (process, path, names) = (ProcessId { pid: 7, start: 1 }, Vec::new(), Vec::new());
+        let call =
+            HeldCall { tid: 7, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names };
+        let mut watched = Watched::new(&call);
+        for (judged, expected) in [(1, false), (1, false), (2, false), (2, false), (3, true)] {
+            assert!(!watched.gives_up(Judged::times(judged), stopped("87"), Duration::ZERO));
+            assert_eq!(watched.waits_on(), expected, "{judged}");
+        }
     }
 
     fn in_call(line: &str) -> Doing {

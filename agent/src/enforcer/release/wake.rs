@@ -79,7 +79,7 @@ impl Release {
 /// How it stands with a call.
 enum Now {
     Waits,
-    /// It was judged again, or its thread has ended.
+    /// It was judged again, though it may wait on, or its thread has ended.
     Decided,
     GivenUp,
 }
@@ -90,7 +90,10 @@ fn look(watched: &mut Watched<'_>, waiting: &impl Waiting, began: Instant) -> No
     let Some((judged, doing)) = waiting.judged(call).and_then(|judged| Some((judged, doing()?))) else {
         return Now::Decided;
     };
-    if watched.gives_up(judged, doing, began.elapsed()) { Now::GivenUp } else { Now::Waits }
+    if watched.gives_up(judged, doing, began.elapsed()) {
+        return Now::GivenUp;
+    }
+    if watched.waits_on() { Now::Decided } else { Now::Waits }
 }
 
 fn forget(call: &HeldCall, waiting: &impl Waiting) {
