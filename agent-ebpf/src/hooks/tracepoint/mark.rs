@@ -3,7 +3,7 @@
 
 use agent_common::wire::{
     Counter,
-    row::{Mark, node},
+    row::{Mark, Moved, node},
 };
 use aya_ebpf::{
     bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::tracepoint, programs::TracePointContext,
@@ -55,8 +55,9 @@ fn put(inode: Kernel, wanted: &Mark) -> bool {
     }
     // SAFETY: whether there is an entry, not what it holds.
     let known = unsafe { MARKS.get(inode.0) }.is_some();
+    let place: &Moved = &wanted.place; // by reference: a copy would fill the stack
     known
-        || MOVED.insert(inode.0, &wanted.place, u64::from(BPF_ANY)).is_ok()
+        || MOVED.insert(inode.0, place, u64::from(BPF_ANY)).is_ok()
             && MARKS.insert(inode.0, node::MOVED, u64::from(BPF_ANY)).is_ok()
 }
 
