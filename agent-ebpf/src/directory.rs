@@ -33,11 +33,11 @@ pub fn look(pending: &mut Pending) -> bool {
         mark_whole(&mut pending.ends[0]);
     }
     if moves && is_directory(entries[0]) {
-        pending.flags |= flag::REDIRECTS;
+        pending.flags |= redirects(entries[0]);
         mark_whole(&mut pending.ends[0]);
     }
     if pending.verb == verb::EXCHANGE && is_directory(entries[1]) {
-        pending.flags |= flag::REDIRECTS;
+        pending.flags |= redirects(entries[1]);
         mark_whole(&mut pending.ends[1]);
     }
     let goes = match pending.verb {
@@ -46,6 +46,13 @@ pub fn look(pending: &mut Pending) -> bool {
         _ => return true,
     };
     !(is_directory(goes) && holds_something(goes))
+}
+
+/// [`flag::REDIRECTS`] for a directory that holds something. One that is empty puts nothing below another name: packages are
+/// unpacked so, each directory made aside and renamed, and the account's files beside it stay its own.
+#[inline(always)]
+fn redirects(directory: Kernel) -> u32 {
+    if holds_something(directory) { flag::REDIRECTS } else { 0 }
 }
 
 #[inline(always)]

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api::{Code, LeftAlone, Problem, ProcessView, Target, Verb},
     clock::boot_now,
+    enforcer::freezer::Left,
     processes::{proc::ProcessId, view::view},
     report::Event,
 };
@@ -99,12 +100,13 @@ impl Agent {
         let left_alone: Vec<LeftAlone> = outcome
             .left
             .iter()
+            .filter(|(_, left)| !matches!(left, Left::Gone)) // nobody to be named: it does nothing any more
             .filter_map(|(process, left)| {
                 let comm = views.iter().find(|view| view.pid == process.pid)?.comm.clone();
                 Some(LeftAlone { pid: process.pid, comm, why: left.to_string() })
             })
             .collect();
-        let is_frozen = |view: &ProcessView| !left_alone.iter().any(|left| left.pid == view.pid);
+        let is_frozen = |view: &ProcessView| !outcome.left.iter().any(|(process, _)| process.pid == view.pid);
         let processes = views.into_iter().filter(is_frozen).collect();
         let cgroups = self.freezer.leaves(incident);
         self.say(Outcome::Froze { incident, done: Touched { processes, cgroups, left_alone, began } });
