@@ -26,7 +26,7 @@ use crate::{
     emit, enforce, ledger,
     maps::HEARTBEAT,
     offsets::{OFFSETS, SETTINGS},
-    path::{PathArg, Target, form, found},
+    path::{PathArg, Scratch, Target, form, found},
     pending, place,
     read::{self, Unread},
     size,
@@ -50,21 +50,23 @@ pub fn begin(actor: &Actor, call: &Call) {
         return;
     }
     let Some(desk) = Desk::claim() else { return };
-    let ends = resolve(actor, desk, &call.paths);
-    park(actor, call, desk, ends);
+    resolve(actor, desk, call.paths[0], 0);
+    if call.paths[1].form != form::ABSENT {
+        resolve(actor, desk, call.paths[1], 1);
+    } else if let Some(scratch) = desk.scratch() {
+        scratch.ends[1] = Target::NOTHING;
+    }
+    park(actor, call, desk);
     desk.release();
 }
 
-/// Where the names of a call lead.
+/// Where a name of the call leads, which stays on the desk: two of them would fill the stack.
 #[inline(always)]
-pub fn resolve(actor: &Actor, desk: Desk, paths: &[PathArg; 2]) -> [Target; 2] {
-    let first = place::resolve(desk, paths[0], actor.approval);
-    let second = if paths[1].form == form::ABSENT {
-        Target::NOTHING
-    } else {
-        place::resolve(desk, paths[1], actor.approval)
-    };
-    [in_trees(actor, first), in_trees(actor, second)]
+fn resolve(actor: &Actor, desk: Desk, path: PathArg, end: usize) {
+    let target = known(actor, in_trees(actor, place::resolve(desk, path, actor.approval)));
+    if let Some(scratch) = desk.scratch() {
+        scratch.ends[end] = target;
+    }
 }
 
 #[inline(always)]
@@ -78,12 +80,13 @@ pub fn in_trees(actor: &Actor, target: Target) -> Target {
 }
 
 #[inline(always)]
-fn park(actor: &Actor, call: &Call, desk: Desk, ends: [Target; 2]) {
-    let ends = [known(actor, ends[0]), known(actor, ends[1])];
-    if ends[0].found == found::NOTHING && ends[1].found == found::NOTHING {
+fn park(actor: &Actor, call: &Call, desk: Desk) {
+    let Some(&mut Scratch { ends: [ref first, ref second], .. }) = desk.scratch() else { return };
+    let found = [first.found, second.found];
+    if found == [found::NOTHING; 2] {
         return;
     }
-    if ends[0].found == found::UNREAD || ends[1].found == found::UNREAD {
+    if found.contains(&found::UNREAD) {
         count(Counter::UnreadPath);
     }
     let Some((pending, lasts)) = pending::room(actor.tid(), desk) else { return };
@@ -91,7 +94,9 @@ fn park(actor: &Actor, call: &Call, desk: Desk, ends: [Target; 2]) {
     pending.thread_start = pending::thread_start();
     pending.account = actor.index;
     pending.paths = call.paths;
-    pending.ends = ends;
+    if let Some(scratch) = desk.scratch() {
+        pending.ends = scratch.ends;
+    }
     pending.held = [Held::NONE; 2];
     pending.verb = call.verb;
     pending.flags = call.flags;

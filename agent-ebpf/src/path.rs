@@ -170,6 +170,8 @@ pub struct Scratch {
     pub form: u32,
     pub reserved: u32,
     pub target: Target,
+    /// Where the names of a call lead.
+    pub ends: [Target; 2],
     /// What a new entry of a map is made of, too large for the stack.
     pub pending: Pending,
     pub held: Held,
