@@ -189,10 +189,15 @@ impl Incident {
         matches!(self.stage, Stage::Freezing { .. } | Stage::Frozen { .. })
     }
 
-    /// Whether it was opened by a burst whose account still acts, so that further operations belong to it.
-    pub(crate) fn takes_acts(&self) -> bool {
-        matches!(self.cause, Cause::Burst { .. } | Cause::Found { .. })
-            && !matches!(self.stage, Stage::Closed { .. })
+    /// Whether it was opened by a burst whose account still acts, so that what it does at this time belongs to it. What it does
+    /// once a decision has let it go on does not, though that may be under way.
+    pub(crate) fn takes_acts(&self, at: BootNs) -> bool {
+        let acts = match self.stage {
+            Stage::Closed { .. } => false,
+            Stage::Ending { .. } => self.decisions.last().is_none_or(|decided| at <= decided.at),
+            _ => true,
+        };
+        acts && matches!(self.cause, Cause::Burst { .. } | Cause::Found { .. })
     }
 
     pub(crate) fn add(&mut self, act: Act) {

@@ -83,7 +83,7 @@ impl Incidents {
             sizes: act.sizes,
         };
         let current = self.current.get(account).and_then(|id| self.incidents.get_mut(id));
-        match current.filter(|incident| incident.takes_acts()) {
+        match current.filter(|incident| incident.takes_acts(record.at)) {
             Some(incident) => incident.add(act),
             None => self.recent.entry(account.to_owned()).or_default().push(act),
         }
