@@ -92,7 +92,8 @@ fn a_release_goes_on_until_nothing_is_held() -> Result<()> {
             stop(&job)?;
         }
         until_continued(&job)?;
-        held.remove(&job)?;
+        // Unless the release has seen by now that it does something else, and has done so itself.
+        let _ = held.remove(&job);
         release.join().map_err(|_| anyhow::anyhow!("it panicked"))?
     })?;
     assert!(!released.contains("has not heard"), "{released}");
