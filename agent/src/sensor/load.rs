@@ -87,6 +87,8 @@ pub(crate) fn load(settings: Settings, slots: u32, excepted: &Excepted) -> Resul
     };
     let cpus = aya::util::nr_cpus().map_err(|(file, source)| LoadError::Cpus { file, source })?;
     let mut ebpf: Ebpf = EbpfLoader::new()
+        // Nothing in the object is placed by the kernel's types, which it would take long to read in whole.
+        .btf(None)
         .override_global("OFFSETS", &offsets, true)
         .override_global("HOOKS", &hooks, true)
         .override_global("SETTINGS", &settings, true)

@@ -1,5 +1,6 @@
 //! Attaches the programs of a tier.
 
+mod loading;
 mod table;
 
 use std::{
@@ -9,7 +10,7 @@ use std::{
 
 use agent_common::rules::judge::Tier;
 use aya::{
-    Btf, BtfError, Ebpf,
+    Ebpf,
     maps::{Map, ProgramArray},
     programs::{
         Program, ProgramError,
@@ -58,31 +59,29 @@ pub(super) type Attached = Vec<(String, FdLink)>;
 /// Attaches every probe. The common end of calls comes first: a call that is judged is always settled.
 pub(super) fn attach_all(ebpf: &mut Ebpf, tier: Tier, judge: &mut Map) -> Result<Attached, LoadError> {
     let mut attached = Vec::new();
-    let types = match tier {
-        Tier::Tracepoint => None,
-        Tier::Lsm => Some(Btf::from_sys_fs().map_err(LoadError::Types)?),
+    // First all are loaded: a kernel that refuses one has nothing to detach, which would take it seconds.
+    let probes = table::of(tier).map(|probe| (probe.program, probe.at.first().copied()));
+    let common: &[_] = match tier {
+        Tier::Tracepoint => &[(SETTLE, None), (BEGIN, None)],
+        Tier::Lsm => &[],
     };
+    let absent = loading::load_all(ebpf, tier, &probes.chain(common.iter().copied()).collect())?;
     let calls = table::of(tier).flat_map(|probe| probe.at).filter_map(|event| match event {
         Event::Call(name) => Some(Event::Exit(name)),
         _ => None,
     });
-    // First all are loaded: a kernel that refuses one has nothing to detach, which would take it seconds.
-    for probe in table::of(tier) {
-        load_one(ebpf, probe.program, probe.at, types.as_ref())?;
-    }
-    attach(ebpf, SETTLE, &calls.collect::<Vec<_>>(), None, &mut attached)?;
+    attach(ebpf, SETTLE, calls, &mut attached)?;
     if tier == Tier::Tracepoint {
         lead_to_judge(ebpf, judge)?;
     }
-    for probe in table::of(tier) {
-        attach(ebpf, probe.program, probe.at, types.as_ref(), &mut attached)?;
+    for probe in table::of(tier).filter(|probe| !absent.contains(probe.program)) {
+        attach(ebpf, probe.program, probe.at.iter().copied(), &mut attached)?;
     }
     Ok(attached)
 }
 
 /// The kernel empties the map when its last descriptor is closed and its last pin removed.
 fn lead_to_judge(ebpf: &mut Ebpf, judge: &mut Map) -> Result<(), LoadError> {
-    attach(ebpf, BEGIN, &[], None, &mut Vec::new())?;
     let refused = |source| LoadError::Map(MapError::Refused { map: JUDGE, source });
     let loading = |source| LoadError::Load { program: BEGIN, source };
     let program = program(ebpf, BEGIN)?.fd().map_err(loading)?;
@@ -93,7 +92,9 @@ fn lead_to_judge(ebpf: &mut Ebpf, judge: &mut Map) -> Result<(), LoadError> {
 /// Attaches the program that marks directories, until what is returned is dropped.
 pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Attached, LoadError> {
     let mut attached = Vec::new();
-    attach(ebpf, MARK, &[Event::Enter("mkdirat")], None, &mut attached)?;
+    let event = Event::Enter("mkdirat");
+    loading::load_all(ebpf, Tier::Tracepoint, &[(MARK, Some(event))].into())?;
+    attach(ebpf, MARK, [event].into_iter(), &mut attached)?;
     Ok(attached)
 }
 
@@ -114,33 +115,13 @@ fn recursion_misses(fdinfo: &str) -> Option<u64> {
     fdinfo.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
 }
 
-/// Loads a program, unless it is already; whether this kernel has its event. `types` are the kernel's, by which hooks and
-/// functions are found.
-fn load_one(
-    ebpf: &mut Ebpf,
-    name: &'static str,
-    events: &[Event],
-    types: Option<&Btf>,
-) -> Result<bool, LoadError> {
-    let first = events.first().copied();
-    match (load(program(ebpf, name)?, first, types), first) {
-        (Ok(()), _) => Ok(true),
-        (Err(ProgramError::Btf(BtfError::UnknownBtfTypeName { .. })), Some(Event::NewHook(_))) => Ok(false),
-        (Err(source), _) => Err(LoadError::Load { program: name, source }),
-    }
-}
-
-/// Loads a program and attaches it.
+/// Attaches a program, which has been loaded.
 fn attach(
     ebpf: &mut Ebpf,
     name: &'static str,
-    events: &[Event],
-    types: Option<&Btf>,
+    events: impl Iterator<Item = Event>,
     attached: &mut Attached,
 ) -> Result<(), LoadError> {
-    if !load_one(ebpf, name, events, types)? {
-        return Ok(());
-    }
     let program = program(ebpf, name)?;
     for event in events {
         let event = event.name();
@@ -154,23 +135,6 @@ fn attach(
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Program, LoadError> {
     ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })
-}
-
-fn load(program: &mut Program, event: Option<Event>, types: Option<&Btf>) -> Result<(), ProgramError> {
-    if program.fd().is_ok() {
-        return Ok(());
-    }
-    match (program, event, types) {
-        (Program::TracePoint(program), ..) => program.load(),
-        (Program::RawTracePoint(program), ..) => program.load(),
-        (Program::Lsm(program), Some(Event::Hook(hook) | Event::NewHook(hook)), Some(types)) => {
-            program.load(hook, types)
-        }
-        (Program::FExit(program), Some(Event::Function(function)), Some(types)) => {
-            program.load(function, types)
-        }
-        _ => Err(ProgramError::UnexpectedProgramType),
-    }
 }
 
 /// The attachment as a descriptor of its own, which outlives the program's and can be pinned. (For the `syscalls` events
