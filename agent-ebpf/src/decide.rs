@@ -5,11 +5,7 @@
 //! given back or claimed so that the budget holds exactly that, the ledger brought up to date, and the verdict.
 
 use agent_common::{
-    rules::{
-        Kinds,
-        budget::Room,
-        judge::{Grant, Phase, Standing, Verdict, judge, without_agent},
-    },
+    rules::{Kinds, budget::Room, judge::Phase},
     wire::{
         Counter,
         record::{TEXT_LEN, verb, what},
@@ -23,13 +19,12 @@ use crate::{
     charge::reconcile,
     count::count,
     desk::Desk,
-    emit, enforce, ledger,
-    maps::HEARTBEAT,
-    offsets::{OFFSETS, SETTINGS},
+    emit, enforce,
+    offsets::OFFSETS,
     path::{PathArg, Scratch, Target, form, found},
     pending, place,
     read::{self, Unread},
-    size,
+    size, verdict,
 };
 
 /// A process of a lineage does something that destroys nothing: it goes on only if its account may.
@@ -38,8 +33,9 @@ pub fn pass(actor: &Actor) {
     if matches!(actor.standing().phase, Phase::Armed) {
         return; // as the judge would say, without a clock
     }
-    let (_, verdict) = verdict(actor, actor.grant(), Kinds::NONE, Room::Within, emit::now());
-    enforce::carry_out(verdict, actor);
+    let now = emit::now();
+    let judged = verdict::of(actor, actor.grant().admits(now), Kinds::NONE, Room::Within, now);
+    enforce::carry_out(judged.verdict, actor);
 }
 
 /// A call starts.
@@ -176,15 +172,15 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
 #[inline(always)]
 fn judged(actor: &Actor, pending: &mut Pending, room: Room) {
     let kinds = pending.kinds();
-    let (burst, verdict) = verdict(actor, actor.grant(), kinds, room, pending.at);
+    let judged = verdict::of(actor, actor.grant().admits(pending.at), kinds, room, pending.at);
     pending.over = u32::from(matches!(room, Room::Over));
-    if burst {
+    if judged.begins_burst {
         emit::call(actor, what::BURST, pending);
     }
     if !kinds.is_empty() {
         emit::call(actor, what::OPERATION, pending);
     }
-    enforce::carry_out(verdict, actor);
+    enforce::carry_out(judged.verdict, actor);
 }
 
 /// Paths that were not in memory when the call started are now: the kernel has read them.
@@ -224,33 +220,4 @@ fn was_created(descriptor: i64) -> bool {
     const FMODE_CREATED: u32 = 0x10_0000;
     let mode = read::open_file(descriptor as u32).and_then(|file| file.field::<u32>(OFFSETS.file_mode()));
     matches!(mode, Ok(mode) if mode & FMODE_CREATED != 0)
-}
-
-/// The verdict, and whether it began a burst. The account's standing moves by one compare-exchange, so that exactly one
-/// of several CPUs begins it.
-#[inline(always)]
-pub fn verdict(actor: &Actor, grant: Grant, kinds: Kinds, room: Room, now: u64) -> (bool, Verdict) {
-    let mut verdict = Verdict::Allow;
-    for _ in 0..4 {
-        let word = actor.standing_word();
-        let before = Standing::from_word(word);
-        let (after, judged) = judge(before, Some(grant), kinds, room, actor.response(), SETTINGS.tier(), now);
-        verdict = without_agent(judged, actor.alone(), SETTINGS.tier(), heartbeat(), now);
-        if after == before {
-            return (false, verdict);
-        }
-        if ledger::exchange(actor.standing_ptr(), word, after.to_word()) {
-            let began = before.at(now).phase == Phase::Armed && after.phase != Phase::Armed;
-            return (began, verdict);
-        }
-    }
-    count(Counter::StandingContended);
-    (false, verdict)
-}
-
-/// When the agent was last there.
-#[inline(always)]
-fn heartbeat() -> u64 {
-    // SAFETY: a live entry of an array map; volatile because the agent writes it.
-    HEARTBEAT.get_ptr(0).map_or(0, |beat| unsafe { core::ptr::read_volatile(beat) })
 }

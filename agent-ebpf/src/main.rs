@@ -36,6 +36,7 @@ mod pending;
 mod place;
 mod read;
 mod size;
+mod verdict;
 
 /// Kernel programs cannot unwind; the verifier refuses a program in which this could be reached.
 #[panic_handler]

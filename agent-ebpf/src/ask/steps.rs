@@ -1,10 +1,7 @@
 //! What is done about the current thread's call, a step each, and each step a global function.
 
 use agent_common::{
-    rules::{
-        budget::Room,
-        judge::{Grant, Verdict},
-    },
+    rules::{budget::Room, judge::Verdict},
     wire::record::{verb, what},
 };
 
@@ -12,7 +9,7 @@ use crate::{
     act::{self, Ledger, outcome, redirects},
     actor::Actor,
     call::{Pending, flag},
-    charge, decide, directory, emit, held, pending, size,
+    charge, directory, emit, held, pending, size, verdict,
 };
 
 /// What it would destroy.
@@ -105,14 +102,13 @@ const DENY: u32 = 2;
 #[inline(never)]
 extern "C" fn step_verdict(account: u32, granted: u32) -> u32 {
     step(account, |actor, pending| {
-        let grant = if granted == 0 { Grant::NONE } else { Grant { until: u64::MAX, allowance: 1, id: 0 } };
         let room = if pending.over == 0 { Room::Within } else { Room::Over };
-        let (burst, verdict) = decide::verdict(actor, grant, pending.kinds(), room, pending.at);
-        if burst {
+        let judged = verdict::of(actor, granted != 0, pending.kinds(), room, pending.at);
+        if judged.begins_burst {
             pending.flags |= flag::BEGINS;
             emit::call_of_thread(actor, what::BURST);
         }
-        match verdict {
+        match judged.verdict {
             Verdict::Hold => HOLD,
             Verdict::Deny => DENY,
             Verdict::Allow | Verdict::Report | Verdict::Stop => 0,

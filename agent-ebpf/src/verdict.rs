@@ -1,0 +1,96 @@
+//! What follows from what a call is: the rules' verdict, and the account's standing with it.
+
+use agent_common::{
+    rules::{
+        Kinds,
+        budget::Room,
+        judge::{Grant, Phase, Standing, Verdict, judge, without_agent},
+    },
+    wire::Counter,
+};
+
+use crate::{actor::Actor, count::count, ledger, maps::HEARTBEAT, offsets::SETTINGS};
+
+/// How often the standing is tried to be moved, while other CPUs move it.
+const ATTEMPTS: u32 = 4;
+
+/// The verdict on one act.
+pub struct Judged {
+    /// It is what began a burst: exactly one of several CPUs is told so.
+    pub begins_burst: bool,
+    pub verdict: Verdict,
+}
+
+/// The verdict. `granted`: whatever the budgets say, it may.
+#[inline(always)]
+pub fn of(actor: &Actor, granted: bool, kinds: Kinds, room: Room, now: u64) -> Judged {
+    let (kinds, is_over) = (u32::from(kinds.bits()), u32::from(matches!(room, Room::Over)));
+    let mut word = 0;
+    for _ in 0..ATTEMPTS {
+        word = judge_once(actor.index, u32::from(granted), kinds, is_over, now);
+        if word & CONTENDED == 0 {
+            return from_word(word);
+        }
+    }
+    count(Counter::StandingContended);
+    from_word(word)
+}
+
+/// The verdict in the low bits, and what else is to be said of it.
+const VERDICT: u32 = 7;
+const BEGINS_BURST: u32 = 8;
+/// Another CPU has moved the standing meanwhile: judge anew.
+const CONTENDED: u32 = 16;
+
+#[inline(always)]
+fn to_word(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Allow => 0,
+        Verdict::Report => 1,
+        Verdict::Stop => 2,
+        Verdict::Hold => 3,
+        Verdict::Deny => 4,
+    }
+}
+
+#[inline(always)]
+fn from_word(word: u32) -> Judged {
+    let verdict = match word & VERDICT {
+        1 => Verdict::Report,
+        2 => Verdict::Stop,
+        3 => Verdict::Hold,
+        4 => Verdict::Deny,
+        _ => Verdict::Allow,
+    };
+    Judged { begins_burst: word & BEGINS_BURST != 0, verdict }
+}
+
+/// Global, so that the verifier follows the rules once, and not once for each attempt and for each way that leads here: that was
+/// half of all that it went through. The standing moves by one compare-exchange.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, now: u64) -> u32 {
+    let Some(actor) = Actor::of(account) else { return to_word(Verdict::Allow) };
+    let grant = if granted == 0 { Grant::NONE } else { Grant { until: u64::MAX, allowance: 1, id: 0 } };
+    let room = if is_over == 0 { Room::Within } else { Room::Over };
+    let word = actor.standing_word();
+    let before = Standing::from_word(word);
+    let kinds = Kinds::from_bits(kinds as u8);
+    let (after, verdict) = judge(before, Some(grant), kinds, room, actor.response(), SETTINGS.tier(), now);
+    let verdict = to_word(without_agent(verdict, actor.alone(), SETTINGS.tier(), heartbeat(), now));
+    if after == before {
+        return verdict;
+    }
+    if !ledger::exchange(actor.standing_ptr(), word, after.to_word()) {
+        return verdict | CONTENDED;
+    }
+    let begins = before.at(now).phase == Phase::Armed && after.phase != Phase::Armed;
+    verdict | if begins { BEGINS_BURST } else { 0 }
+}
+
+/// When the agent was last there.
+#[inline(always)]
+fn heartbeat() -> u64 {
+    // SAFETY: a live entry of an array map; volatile because the agent writes it.
+    HEARTBEAT.get_ptr(0).map_or(0, |beat| unsafe { core::ptr::read_volatile(beat) })
+}
