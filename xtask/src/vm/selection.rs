@@ -5,18 +5,16 @@
 const LSM: &[&str] =
     &["hold::", "deny::", "approve::", "truth::", "directories::", "except::lsm::", "survival::", "verify::"];
 
-/// The families that another kernel may change, and what it changes. The others are of the agent's own making.
+/// The families that another kernel may change, and what it changes. The others are of the agent's own making, or go through
+/// the same calls another time.
 const TRACEPOINT: &[(&str, &str)] = &[
     ("starting::", "whether its verifier takes every program, and the self-test passes"),
     ("removal::", "offsets and arguments of the calls that remove"),
-    ("rename::", "of those that rename and exchange"),
-    ("truncate::", "of those that empty"),
-    ("recreate::", "of those that make anew"),
+    ("cost::each_step", "of every call that destroys or makes, a row each"),
     ("except::tracepoint::", "the loops and helpers that exceptions are found with"),
     ("lineage::", "the order of fork, exec and exit, and their offsets"),
     ("stop::", "how processes stop, and what they may still do"),
     ("freezing::", "how groups of processes freeze"),
-    ("restart::", "what pinned programs and maps do without an agent"),
 ];
 
 /// Of those that need the tier `lsm`, where the oldest kernel may differ: hooks, helpers, and their arguments.
