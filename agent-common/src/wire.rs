@@ -9,6 +9,6 @@ pub mod offsets;
 pub mod record;
 pub mod row;
 
-pub use counter::Counter;
+pub use counter::{Counter, Counts};
 pub use offsets::{HookOffsets, Offsets};
 pub use record::Record;

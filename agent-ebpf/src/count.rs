@@ -16,12 +16,11 @@ pub fn count(counter: Counter) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn count_one(index: u32, fault: u32) -> u32 {
-    let Some(cell) = COUNTERS.get_ptr_mut(index) else { return 0 };
-    // SAFETY: the cell is this CPU's own and programs that reach it do not nest.
-    let now = unsafe {
-        *cell += 1;
-        *cell
-    };
+    // SAFETY: the row is this CPU's own and programs that reach it do not nest.
+    let Some(counts) = COUNTERS.get_ptr_mut(0).map(|counts| unsafe { &mut *counts }) else { return 0 };
+    let count = &mut counts[index as usize % counts.len()];
+    *count += 1;
+    let now = *count;
     if fault != 0 && now & (now - 1) == 0 {
         // SAFETY: a helper without arguments.
         let cpu = unsafe { bpf_get_smp_processor_id() };

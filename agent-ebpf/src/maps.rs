@@ -1,7 +1,7 @@
 //! Every map that the programs share with the agent or with each other, with the reason for its size.
 
 use agent_common::wire::{
-    Counter,
+    Counts,
     exception::{ExceptedKey, ExceptedPattern, Exceptions},
     row::{
         Account, Approval, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
@@ -119,9 +119,9 @@ pub static CALL: PerCpuArray<Asked> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static JUDGE: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
-/// By [`Counter`].
+/// One row, so that the agent reads all of them at once.
 #[map]
-pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
+pub static COUNTERS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(1, 0);
 
 /// Records to the agent. Decisions do not depend on it, so it is sized for bursts of reports, not for safety.
 #[map]

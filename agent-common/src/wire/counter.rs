@@ -83,6 +83,10 @@ counters! {
     ContinueRefused = "continue_refused",
 }
 
+/// What one CPU has counted, by [`Counter`]. A power of two, so that a mask keeps an index in it where a verifier looks on.
+pub type Counts = [u64; 32];
+const _: () = assert!(Counter::ALL.len() <= size_of::<Counts>() / size_of::<u64>());
+
 #[cfg(test)]
 mod tests {
     use super::Counter;

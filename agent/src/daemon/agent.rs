@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use agent_common::wire::Counter;
 use anyhow::{Context as _, Result};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -90,6 +91,8 @@ pub(super) struct Agent {
     /// What is known of the accounts is not what holds any more.
     pub(super) stale: bool,
     pub(super) policy_changed: bool,
+    /// What the kernel programs had counted when that was last looked at.
+    pub(super) counters: Vec<(Counter, u64)>,
     /// Why the last self-test failed, if it did.
     pub(super) self_test_failure: Option<String>,
     /// Why the generation in force is not pinned, if it is not.
@@ -140,6 +143,7 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
         postponed: VecDeque::new(),
         stale: false,
         policy_changed: false,
+        counters: Vec::new(),
         self_test_failure: None,
         unpinned: None,
         control,
@@ -276,7 +280,7 @@ impl Agent {
             self.apply(effect);
         }
         if std::mem::take(&mut self.stale)
-            && let Ok(facts) = self.gather_facts()
+            && let Ok(facts) = self.gather_standings()
         {
             self.handle(Input::Facts(Arc::new(facts)));
         }

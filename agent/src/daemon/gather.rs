@@ -35,14 +35,19 @@ const ANCESTORS: usize = 32;
 impl Agent {
     /// How things stand now.
     pub(super) fn gather_facts(&mut self) -> Result<Facts> {
-        let standings = self.gather_standings()?;
-        let counters = self.in_force.generation.kernel.counters();
-        let counters = counters.context("cannot read the kernel programs' counters")?;
-        Ok(Facts { counters, ..standings })
+        self.look_at_counters()?;
+        self.gather_standings()
     }
 
-    /// The same without the counters, which no decision asks for: each is a read by itself, and somebody waits.
-    fn gather_standings(&mut self) -> Result<Facts> {
+    pub(super) fn look_at_counters(&mut self) -> Result<()> {
+        let counters = self.in_force.generation.kernel.counters();
+        self.counters = counters.context("cannot read the kernel programs' counters")?;
+        Ok(())
+    }
+
+    /// The same with the counters as they were when they were last looked at: no decision asks for them, what the kernel has
+    /// skipped is a read for each program, and somebody waits.
+    pub(super) fn gather_standings(&mut self) -> Result<Facts> {
         self.in_force.generation.kernel.flush_warnings();
         self.in_force.generation.kernel.beat(boot_now());
         // First the time: what is later than it may not be seen here.
@@ -54,7 +59,7 @@ impl Agent {
             about: Arc::clone(&self.in_force.about),
             accounts,
             approvals,
-            counters: Vec::new(),
+            counters: self.counters.clone(),
             policy_changed: self.policy_changed,
         })
     }

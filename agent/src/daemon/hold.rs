@@ -64,7 +64,7 @@ impl Generation {
             self.kernel.approvals.add(approval, &directories, |index| taken.contains(&index), boot_now())?;
         let pids: Vec<u32> = calls.iter().map(|call| call.process.pid).collect();
         for process in target::families(&pids) {
-            self.kernel.act_under(process.id(), index)?;
+            self.kernel.act_under(process, index)?;
         }
         Ok(())
     }

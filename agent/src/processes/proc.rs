@@ -3,6 +3,8 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _},
+    path::Path,
+    sync::LazyLock,
 };
 
 use serde::{Deserialize, Serialize};
@@ -66,7 +68,9 @@ impl Stat {
     /// it is with the process's line, not with a thread's, and only when each thread is stopped, which is looked at here.
     /// <https://github.com/torvalds/linux/blob/v6.12/kernel/exit.c#L1255>
     pub(crate) fn seen_to_stop(self, pid: u32) -> bool {
-        self.stopped() && self.unseen.is_none() && threads(pid).all(Stat::stopped)
+        self.stopped()
+            && self.unseen.is_none()
+            && threads(pid).filter_map(|thread| stat_of_thread(pid, thread)).all(Stat::stopped)
     }
 
     /// Whether the process has ended, though its parent has not asked for its status yet. The line tells the state of the first
@@ -81,14 +85,33 @@ pub(crate) fn stat(pid: u32) -> Option<Stat> {
     parse(&text(pid, "stat")?)
 }
 
-/// One of the short files of a process. In one read: the kernel writes such a file anew for each, and the library begins
-/// with a few bytes, since the file says that it has none.
+/// One of the short files of a process.
 fn text(pid: u32, file: &str) -> Option<String> {
+    read(format!("/proc/{pid}/{file}")).ok()
+}
+
+/// A short file of /proc, of which the first 16 KiB count. In one read where the kernel gives it whole, as it does if there is
+/// room: the library begins with a few bytes, since such a file says that it has none, and the kernel writes it anew for each.
+pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
     const LONGEST: usize = 16 << 10;
-    let mut text = String::with_capacity(4096);
-    let file = File::open(format!("/proc/{pid}/{file}")).ok()?;
-    file.take(LONGEST as u64).read_to_string(&mut text).ok()?;
-    Some(text)
+    let mut text = vec![0; LONGEST];
+    let read = File::open(path)?.read(&mut text)?;
+    text.truncate(read);
+    String::from_utf8(text).map_err(io::Error::other)
+}
+
+/// Whether the kernel tells which children a thread has (`CONFIG_PROC_CHILDREN`).
+pub(crate) fn tells_children() -> bool {
+    static TELLS: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/thread-self/children").exists());
+    *TELLS
+}
+
+/// The children of a process, where the kernel [tells](tells_children) them. One that is just being made may be missed.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let of_thread = |thread| text(pid, &format!("task/{thread}/children")).unwrap_or_default();
+    let pids =
+        |text: String| text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>();
+    threads(pid).flat_map(|thread| pids(of_thread(thread))).collect()
 }
 
 /// The same of one thread.
@@ -96,10 +119,9 @@ pub(crate) fn stat_of_thread(pid: u32, tid: u32) -> Option<Stat> {
     parse(&fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).ok()?)
 }
 
-/// Of each thread.
-fn threads(pid: u32) -> impl Iterator<Item = Stat> {
+fn threads(pid: u32) -> impl Iterator<Item = u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
-    tasks.filter_map(move |task| stat_of_thread(pid, task.ok()?.file_name().to_str()?.parse().ok()?))
+    tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// One process.
@@ -183,6 +205,18 @@ mod tests {
     fn a_kernel_thread_says_so() {
         let line = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0";
         assert!(parse(line).expect("a stat line").kernel_thread);
+    }
+
+    #[test]
+    fn a_process_has_the_children_of_each_of_its_threads() {
+        if !tells_children() {
+            return;
+        }
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().expect("a child");
+        assert!(children(std::process::id()).contains(&child.id()) && children(child.id()).is_empty());
+        child.kill().expect("a signal");
+        child.wait().expect("its status");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     cgroup,
-    proc::{self, Process},
+    proc::{self, Process, ProcessId},
 };
 use crate::api::Target;
 
@@ -45,9 +45,22 @@ fn is_below(group: &Path, path: &str) -> bool {
     !path.is_empty() && group.starts_with(path)
 }
 
-/// Processes and those that come from them now.
-pub(crate) fn families(pids: &[u32]) -> Vec<Process> {
-    if pids.is_empty() { Vec::new() } else { with_descendants(&proc::processes().unwrap_or_default(), pids) }
+/// Processes and those that come from them now. Where the kernel tells who is whose child, no other process is looked at:
+/// somebody waits.
+pub(crate) fn families(pids: &[u32]) -> Vec<ProcessId> {
+    if !proc::tells_children() && !pids.is_empty() {
+        let all = proc::processes().unwrap_or_default();
+        return with_descendants(&all, pids).iter().map(Process::id).collect();
+    }
+    let mut known = pids.to_vec();
+    let mut looked_at = 0;
+    while let Some(&pid) = known.get(looked_at) {
+        looked_at += 1;
+        let new: Vec<u32> = proc::children(pid).into_iter().filter(|child| !known.contains(child)).collect();
+        known.extend(new);
+    }
+    let id = |pid| Some(ProcessId { pid, start: proc::stat(pid)?.start });
+    known.into_iter().filter_map(id).collect()
 }
 
 /// The processes first, then those that come from them.

@@ -8,7 +8,7 @@ use std::{
 use agent_common::{
     rules::judge::Tier,
     wire::{
-        Counter,
+        Counter, Counts,
         exception::ExceptedKey,
         row::{EdgeKey, Mark, UserKey},
     },
@@ -136,17 +136,13 @@ impl Kernel {
     pub(crate) fn counters(&mut self) -> Result<Vec<(Counter, u64)>, MapError> {
         let skipped = probes::skipped(&self.ebpf);
         let map = self.ebpf.map("COUNTERS").ok_or(MapError::Missing("COUNTERS"))?;
-        let map: PerCpuArray<_, u64> = map.try_into().map_err(refused("COUNTERS"))?;
-        Counter::ALL
-            .iter()
-            .map(|counter| {
-                if *counter == Counter::Skipped {
-                    return Ok((*counter, skipped));
-                }
-                let cpus = map.get(&(*counter as u32), 0).map_err(refused("COUNTERS"))?;
-                Ok((*counter, cpus.iter().sum()))
-            })
-            .collect()
+        let map: PerCpuArray<_, Counts> = map.try_into().map_err(refused("COUNTERS"))?;
+        let cpus = map.get(&0, 0).map_err(refused("COUNTERS"))?;
+        let total = |counter: &Counter| match counter {
+            Counter::Skipped => skipped,
+            counted => cpus.iter().map(|counts| counts[*counted as usize]).sum(),
+        };
+        Ok(Counter::ALL.iter().map(|counter| (*counter, total(counter))).collect())
     }
 
     /// Takes at most `most` records. A storm of them so cannot keep the caller from its other work.

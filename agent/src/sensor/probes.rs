@@ -4,7 +4,7 @@ mod loading;
 mod table;
 
 use std::{
-    fs, io,
+    io,
     os::fd::{AsFd as _, AsRawFd as _},
 };
 
@@ -19,6 +19,7 @@ use aya::{
 };
 
 use super::{error::MapError, load::LoadError};
+use crate::processes::proc::read;
 
 /// A program and the events it is attached to.
 pub(super) struct Probe {
@@ -104,9 +105,7 @@ pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Attached, LoadError> {
 pub(super) fn skipped(ebpf: &Ebpf) -> u64 {
     let descriptor = |program: &Program| Some(program.fd().ok()?.as_fd().as_raw_fd());
     ebpf.programs()
-        .filter_map(|(_, program)| {
-            fs::read_to_string(format!("/proc/self/fdinfo/{}", descriptor(program)?)).ok()
-        })
+        .filter_map(|(_, program)| read(format!("/proc/self/fdinfo/{}", descriptor(program)?)).ok())
         .filter_map(|text| recursion_misses(&text))
         .sum()
 }
