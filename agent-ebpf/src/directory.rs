@@ -115,7 +115,7 @@ extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
 
 /// Whether an entry leads somewhere and can be found.
 #[inline(always)]
-fn is_there(dentry: Kernel) -> bool {
+pub fn is_there(dentry: Kernel) -> bool {
     let inode = dentry.follow(OFFSETS.dentry_inode());
     let hashed = dentry.follow(HOOKS.dentry_hash());
     matches!((inode, hashed), (Ok(inode), Ok(hashed)) if inode != Kernel::NULL && hashed != Kernel::NULL)

@@ -16,6 +16,7 @@
 
 mod act;
 mod actor;
+mod alias;
 mod ask;
 mod call;
 mod charge;

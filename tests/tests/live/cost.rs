@@ -59,6 +59,22 @@ const ROWS: &[Row] = &[
         "overwrite delete delete",
         "overwrite delete+replace delete",
     ),
+    // By a second name outside of the tree: the file counts, and the name does not.
+    differs(
+        &["link f0000 {outside}/s", "truncate {outside}/s 4", "creat {outside}/s"],
+        "truncate truncate",
+        "",
+    ),
+    differs(&["link f0000 {outside}/s", "overwrite {outside}/s"], "overwrite", ""),
+    costs(&["link f0000 {outside}/s", "append {outside}/s", "rename {outside}/s {outside}/t"], ""),
+    differs(&["link f0000 {outside}/s", "unlink-and-ftruncate {outside}/s 4"], "truncate", ""),
+    differs(
+        &["link f0000 {outside}/s", "unlink-and-ftruncate f0000 4", "creat {outside}/s"],
+        "delete",
+        "delete truncate",
+    ),
+    costs(&["create s", "link s {outside}/s", "overwrite {outside}/s", "creat {outside}/s"], ""),
+    costs(&["create {outside}/s", "link {outside}/s {outside}/t", "overwrite {outside}/t"], ""),
     // A link that is swapped, either way.
     costs(&["symlink nothing s", "rename s f0000"], "replace"),
     costs(

@@ -6,6 +6,7 @@ use aya_ebpf::{macros::lsm, programs::LsmContext};
 use super::{new_only, object};
 use crate::{
     actor::Actor,
+    alias,
     ask::{self, ALLOW},
     call::{Call, Pending, flag, stage},
     lineage,
@@ -25,17 +26,18 @@ const ATTR_SIZE: u32 = 1 << 3;
 #[inline(always)]
 fn about(verb: u32, first: Kernel, second: Option<Kernel>, after: u64) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
-    match ask::of_thread() {
+    let answer = match ask::of_thread() {
         Some(pending) if pending.stage == stage::NAMED && is_about(pending, first, second) => {
             pending.sizes[1] = after;
-            ask::ask(&actor, pending)
+            ALLOW
         }
-        Some(_) => ALLOW,
-        None => {
-            let second = second.map_or(0, |second| second.0);
-            ask::at_once(&actor, name_inner(&actor, verb, first.0, second, after))
-        }
+        Some(_) => return ALLOW,
+        None => name_inner(&actor, verb, first.0, second.map_or(0, |second| second.0), after),
+    };
+    if verb == verb::TRUNCATE {
+        alias::turn(&actor);
     }
+    ask::at_once(&actor, answer)
 }
 
 #[inline(always)]
@@ -80,7 +82,8 @@ pub fn inode_rename(ctx: LsmContext) -> i32 {
     about(verb::RENAME, renamed, Some(object(&ctx, HOOKS.inode_rename_new())), UNKNOWN)
 }
 
-/// Of the attributes only the size matters, and only if there is something to lose and a name to lose it under.
+/// Of the attributes only the size matters, and only if there is something to lose and a name to lose it under; if that is
+/// still the one that the file was opened by, [`alias::turn`] tells.
 #[lsm(hook = "inode_setattr")]
 pub fn inode_setattr(ctx: LsmContext) -> i32 {
     let dentry = object(&ctx, HOOKS.inode_setattr_dentry());
@@ -99,6 +102,5 @@ fn loss(dentry: Kernel, attr: Kernel) -> Result<Option<u64>, Unread> {
     let inode = dentry.follow(OFFSETS.dentry_inode())?;
     let size = attr.field(HOOKS.attr_size())?;
     let shrinks = size < inode.field::<u64>(OFFSETS.inode_size())?;
-    let named = dentry.follow(HOOKS.dentry_hash())? != Kernel::NULL;
-    Ok((shrinks && named && inode.field::<u32>(OFFSETS.inode_nlink())? > 0).then_some(size))
+    Ok((shrinks && inode.field::<u32>(OFFSETS.inode_nlink())? > 0).then_some(size))
 }

@@ -8,7 +8,7 @@ use crate::{
     actor::Actor,
     ask,
     call::{Pending, stage},
-    offsets::HOOKS,
+    offsets::{HOOKS, OFFSETS},
     read::Kernel,
 };
 
@@ -26,9 +26,14 @@ fn about(ctx: &impl EbpfContext, dentry: impl FnOnce() -> Kernel, result: u32) {
     }
 }
 
+/// A truncation may have been turned to another name of the file.
 #[inline(always)]
 fn is_about(pending: &Pending, dentry: Kernel) -> bool {
-    pending.paths[0].text == dentry.0
+    let asked = Kernel(pending.paths[0].text);
+    let inode = |dentry: Kernel| dentry.follow(OFFSETS.dentry_inode());
+    asked == dentry
+        || pending.verb == verb::TRUNCATE
+            && matches!((inode(asked), inode(dentry)), (Ok(one), Ok(other)) if one == other)
 }
 
 #[fexit(function = "vfs_unlink")]

@@ -6,6 +6,7 @@ use aya_ebpf::{macros::lsm, programs::LsmContext};
 use super::{entry_at, object};
 use crate::{
     actor::Actor,
+    alias,
     ask::{self, ALLOW},
     call::Call,
     count::count,
@@ -20,7 +21,12 @@ use crate::{
 pub fn file_open(ctx: LsmContext) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
     let file = object(&ctx, 0);
-    if overwrites(file).is_err() { ALLOW } else { ask::at_once(&actor, name(&actor, file)) }
+    if overwrites(file).is_err() {
+        return ALLOW;
+    }
+    let answer = name(&actor, file);
+    alias::turn(&actor);
+    ask::at_once(&actor, answer)
 }
 
 #[inline(always)]

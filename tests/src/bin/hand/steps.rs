@@ -96,6 +96,11 @@ fn take(step: &str) -> Result<()> {
         ["ftruncate", path, length] => {
             OpenOptions::new().append(true).open(path)?.set_len(length.parse()?)?;
         }
+        ["unlink-and-ftruncate", path, length] => {
+            let file = OpenOptions::new().append(true).open(path)?;
+            fs::remove_file(path)?;
+            file.set_len(length.parse()?)?;
+        }
         ["overwrite", path] => OpenOptions::new().write(true).open(path)?.write_all(b"X")?,
         ["open-to-write", path] => drop(OpenOptions::new().read(true).write(true).open(path)?),
         ["empty-a-nameless-file", directory] => {
