@@ -15,6 +15,7 @@ const REFUSED: &[&str] = &[
     "truncate {} 0",
     "ftruncate {} 0",
     "creat {}",
+    "overwrite {}",
     "rmdir empty",
     "int80-unlink {}",
     "io-uring-unlink {}",
@@ -116,7 +117,7 @@ fn several_held_calls_are_denied_together() -> Result<()> {
 
 #[test]
 fn the_response_deny_refuses_at_once_and_stops_nobody() -> Result<()> {
-    let mut crowd = crowd_with(2, |policy| policy.response("deny"))?;
+    let mut crowd = crowd_with(3, |policy| policy.response("deny"))?;
     let party = &crowd.parties[0];
     let job = party.shell("exec rm -f *")?;
     assert_eq!(job.until_ended()?, Outcome::Exited(1)); // an error if it was stopped
@@ -137,5 +138,13 @@ fn the_response_deny_refuses_at_once_and_stops_nobody() -> Result<()> {
     let job = other.shell("for f in *; do rm -f $f 2>/dev/null & done; wait")?;
     job.until_done()?;
     assert_eq!(other.missing(FILES), BUDGET);
+
+    // What is refused is to open the file.
+    let third = &crowd.parties[2];
+    let job = third.each(FILES, &["overwrite {}"])?;
+    assert_eq!(job.until_ended()?, Outcome::Exited(1));
+    assert!(job.complaint()?.contains("overwrite f0010"), "{}", job.complaint()?);
+    assert_eq!(third.destroyed(FILES), BUDGET);
+    everything_is_refused(third)?;
     crowd.end().map(drop)
 }
