@@ -9,14 +9,13 @@ use core::ffi::c_void;
 
 use crate::{
     actor::Actor,
-    ask,
     call::{Pending, stage},
     decide::{in_trees, known},
     desk::Desk,
     directory, held,
     offsets::{HOOKS, OFFSETS},
     path::{PathArg, found},
-    place,
+    pending, place,
     read::{Kernel, Unread},
 };
 
@@ -27,7 +26,7 @@ const NAMES: u32 = 65_536;
 /// is gone.
 #[inline(always)]
 pub fn turn(actor: &Actor) {
-    let Some(pending) = ask::under_way(stage::NAMED) else { return };
+    let Some(pending) = pending::at(stage::NAMED) else { return };
     let entry = Kernel(pending.paths[0].text);
     let there = directory::is_there(entry);
     if !there || matches!(links(entry), Ok(links) if links > 1) {

@@ -14,7 +14,6 @@ use agent_common::{
         record::{verb, what},
     },
 };
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 
 pub use steps::done;
 
@@ -60,7 +59,7 @@ pub fn name(actor: &Actor, call: &Call) -> i32 {
 
 #[inline(always)]
 fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
-    if pending.account == actor.index && pending::is_at(pending, stage::ALLOWED) {
+    if pending.account == actor.index && pending.stage == stage::ALLOWED && pending::is_own(pending) {
         // The end of the last one was seen by nobody: the kernel passes a program over that it is running already.
         count(Counter::Unsettled);
         done(actor, 0);
@@ -74,27 +73,14 @@ fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
     pending.stage = stage::NAMED;
 }
 
-/// The current thread's call, whatever its stage.
-#[inline(always)]
-pub fn of_thread() -> Option<&'static mut Pending> {
-    pending::of_thread(bpf_get_current_pid_tgid() as u32)
-        .filter(|pending| pending.verb != verb::NONE && pending.thread_start == pending::thread_start())
-}
-
 /// Asks about the call that has just been named with this answer: where no hook comes after the permission check and before
 /// it happens. Whoever has named it did so in a function of its own: what that needs of the stack is free again.
 #[inline(always)]
 pub fn at_once(actor: &Actor, answer: i32) -> i32 {
-    match under_way(stage::NAMED) {
+    match pending::at(stage::NAMED) {
         Some(pending) => ask(actor, pending),
         None => answer,
     }
-}
-
-/// The current thread's call, if it has named one that has come to this stage.
-#[inline(always)]
-pub fn under_way(stage: u32) -> Option<&'static mut Pending> {
-    pending::of_thread(bpf_get_current_pid_tgid() as u32).filter(|pending| pending::is_at(pending, stage))
 }
 
 /// The kernel is about to do it: whether it may.
@@ -220,7 +206,7 @@ fn refuse(actor: &Actor, pending: &mut Pending) -> i32 {
 #[inline(never)]
 pub fn announce(actor: &Actor, call: &Call) -> i32 {
     let answer = name(actor, call);
-    let Some(pending) = under_way(stage::NAMED) else { return answer };
+    let Some(pending) = pending::at(stage::NAMED) else { return answer };
     let Some(desk) = Desk::claim() else {
         pending.verb = verb::NONE;
         return ALLOW;

@@ -32,7 +32,7 @@ pub mod flag {
     /// What lies below its name may be something else afterwards: it is, or may be, a directory or a symbolic link.
     pub const REDIRECTS: u32 = 16;
     /// A file system does it to a layer of its own, in the midst of another call: it can be refused, and cannot wait.
-    pub const INNER: u32 = 512;
+    pub const INNER: u32 = 32;
     /// It has begun a burst: should it wait, then for a decision of its own.
     pub const BEGINS: u32 = 64;
     /// The first name is one of what a symbolic link there leads to.

@@ -22,9 +22,7 @@ use crate::{
     emit, enforce,
     offsets::OFFSETS,
     path::{PathArg, Scratch, Target, form, found},
-    pending, place,
-    read::{self, Unread},
-    size, verdict,
+    pending, place, read, size, verdict,
 };
 
 /// A process of a lineage does something that destroys nothing: it goes on only if its account may.
@@ -206,9 +204,9 @@ fn look_at(pending: &mut Pending, descriptor: i64) {
     if pending.flags & flag::EMPTIES != 0 {
         pending.sizes[1] = 0;
     } else if pending.flags & flag::OVERWRITES != 0 {
-        match read::open_file(descriptor as u32).and_then(size::to_overwrite) {
-            Ok(size) => pending.sizes[0] = size,
-            Err(Unread) => pending.flags &= !flag::OVERWRITES,
+        match read::open_file(descriptor as u32).ok().and_then(size::to_overwrite) {
+            Some(size) => pending.sizes[0] = size,
+            None => pending.flags &= !flag::OVERWRITES,
         }
     }
 }

@@ -144,20 +144,25 @@ fn leaves(entry: Kernel, from: &Target, to: &Target, pending: &Pending) {
     }
     let Ok(inode) = entry.follow(OFFSETS.dentry_inode()) else { return count(Counter::KernelRead) };
     let Some(desk) = Desk::claim() else { return };
-    if !desk.scratch().is_some_and(|scratch| mark(inode, from, pending, &mut scratch.moved)) {
+    if !desk.scratch().is_some_and(|scratch| mark(inode, describe(from, pending, &mut scratch.moved))) {
         count(Counter::MovedFull);
     }
     desk.release();
 }
 
-/// Whether it could be marked. The place first: a mark without one would lead nowhere.
 #[inline(always)]
-fn mark(inode: Kernel, from: &Target, pending: &Pending, moved: &mut Moved) -> bool {
+fn describe<'a>(from: &Target, pending: &Pending, moved: &'a mut Moved) -> &'a Moved {
     moved.key = from.key;
     moved.root = from.root;
     moved.text_len = pending.text_len.min(TEXT_LEN as u32);
     moved.text = pending.text;
-    let moved: &Moved = moved;
-    MOVED.insert(inode.0, moved, u64::from(BPF_ANY)).is_ok()
+    moved
+}
+
+/// Has what lies in a directory keep this place, wherever it is; whether that could be done. The place first: a mark without
+/// one would lead nowhere. By reference: a copy would fill the stack.
+#[inline(always)]
+pub fn mark(inode: Kernel, place: &Moved) -> bool {
+    MOVED.insert(inode.0, place, u64::from(BPF_ANY)).is_ok()
         && MARKS.insert(inode.0, node::MOVED, u64::from(BPF_ANY)).is_ok()
 }

@@ -34,10 +34,22 @@ pub fn room(tid: u32, desk: Desk) -> Option<(&'static mut Pending, bool)> {
     }
 }
 
-/// Whether it is a call of the current thread, not of one that had its id before, and has come to this stage.
+/// Whether a call of the current thread is under way, not of one that had its id before.
 #[inline(always)]
-pub fn is_at(pending: &Pending, stage: u32) -> bool {
-    pending.verb != verb::NONE && pending.stage == stage && pending.thread_start == thread_start()
+pub fn is_own(pending: &Pending) -> bool {
+    pending.verb != verb::NONE && pending.thread_start == thread_start()
+}
+
+/// The current thread's call, whatever its stage.
+#[inline(always)]
+pub fn under_way() -> Option<&'static mut Pending> {
+    of_thread(bpf_get_current_pid_tgid() as u32).filter(|pending| is_own(pending))
+}
+
+/// The current thread's call, if it has come to this stage.
+#[inline(always)]
+pub fn at(stage: u32) -> Option<&'static mut Pending> {
+    under_way().filter(|pending| pending.stage == stage)
 }
 
 /// When the current thread started.

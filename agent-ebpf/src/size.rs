@@ -2,12 +2,7 @@
 
 use agent_common::wire::record::{UNKNOWN, verb};
 
-use crate::{
-    call::Pending,
-    offsets::OFFSETS,
-    path::found,
-    read::{Kernel, Unread},
-};
+use crate::{call::Pending, offsets::OFFSETS, path::found, read::Kernel};
 
 // https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/stat.h#L9
 pub const S_IFMT: u16 = 0o170_000;
@@ -32,36 +27,35 @@ pub fn of_call(pending: &Pending) -> [u64; 2] {
 /// Of what a directory entry leads to.
 #[inline(always)]
 fn of_entry(dentry: u64) -> u64 {
-    Kernel(dentry).follow(OFFSETS.dentry_inode()).and_then(of_file).unwrap_or(UNKNOWN)
+    Kernel(dentry).follow(OFFSETS.dentry_inode()).ok().and_then(of_file).unwrap_or(UNKNOWN)
 }
 
 /// Of a file's inode; of nothing else.
 #[inline(always)]
-pub fn of_file(inode: Kernel) -> Result<u64, Unread> {
-    if inode.field::<u16>(OFFSETS.inode_mode())? & S_IFMT != S_IFREG {
-        return Err(Unread);
+fn of_file(inode: Kernel) -> Option<u64> {
+    let mode: u16 = inode.field(OFFSETS.inode_mode()).ok()?;
+    if mode & S_IFMT != S_IFREG {
+        return None;
     }
-    inode.field(OFFSETS.inode_size())
+    inode.field(OFFSETS.inode_size()).ok()
 }
 
 /// Of an open file, if it can be overwritten: one that holds something, and has a name to lose it under.
 #[inline(always)]
-pub fn to_overwrite(file: Kernel) -> Result<u64, Unread> {
+pub fn to_overwrite(file: Kernel) -> Option<u64> {
     // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L111
     const FMODE_WRITE: u32 = 2;
     // Made by this very open.
     const FMODE_CREATED: u32 = 0x10_0000;
     // The kernel's own: a file system that is made of others opens the one below.
     const FMODE_NOACCOUNT: u32 = 0x2000_0000;
-    let mode: u32 = file.field(OFFSETS.file_mode())?;
+    let mode: u32 = file.field(OFFSETS.file_mode()).ok()?;
     if mode & (FMODE_WRITE | FMODE_CREATED | FMODE_NOACCOUNT) != FMODE_WRITE {
-        return Err(Unread);
+        return None;
     }
-    let dentry = file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry())?;
-    let inode = dentry.follow(OFFSETS.dentry_inode())?;
+    let dentry = file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry()).ok()?;
+    let inode = dentry.follow(OFFSETS.dentry_inode()).ok()?;
     let size = of_file(inode)?;
-    if size == 0 || inode.field::<u32>(OFFSETS.inode_nlink())? == 0 {
-        return Err(Unread);
-    }
-    Ok(size)
+    let links: u32 = inode.field(OFFSETS.inode_nlink()).ok()?;
+    (size > 0 && links > 0).then_some(size)
 }

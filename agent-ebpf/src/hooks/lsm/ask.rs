@@ -12,6 +12,7 @@ use crate::{
     lineage,
     offsets::{HOOKS, OFFSETS},
     path::{PathArg, form},
+    pending,
     read::{Kernel, Unread},
 };
 
@@ -26,7 +27,7 @@ const ATTR_SIZE: u32 = 1 << 3;
 #[inline(always)]
 fn about(verb: u32, first: Kernel, second: Option<Kernel>, after: u64) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
-    let answer = match ask::of_thread() {
+    let answer = match pending::under_way() {
         Some(pending) if pending.stage == stage::NAMED && is_about(pending, first, second) => {
             pending.sizes[1] = after;
             ALLOW

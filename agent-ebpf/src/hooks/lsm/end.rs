@@ -9,13 +9,14 @@ use crate::{
     ask,
     call::{Pending, stage},
     offsets::{HOOKS, OFFSETS},
+    pending,
     read::Kernel,
 };
 
 /// The end of what was asked about for this entry.
 #[inline(always)]
 fn about(ctx: &impl EbpfContext, dentry: impl FnOnce() -> Kernel, result: u32) {
-    let Some(pending) = ask::under_way(stage::ALLOWED) else { return };
+    let Some(pending) = pending::at(stage::ALLOWED) else { return };
     let dentry = dentry();
     if !is_about(pending, dentry) {
         return;

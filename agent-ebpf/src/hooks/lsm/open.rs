@@ -10,6 +10,7 @@ use crate::{
     ask::{self, ALLOW},
     call::Call,
     count::count,
+    hooks::{O_APPEND, O_TRUNC},
     lineage,
     offsets::OFFSETS,
     read::{Kernel, Unread},
@@ -21,7 +22,7 @@ use crate::{
 pub fn file_open(ctx: LsmContext) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
     let file = object(&ctx, 0);
-    if overwrites(file).is_err() {
+    if !overwrites(file) {
         return ALLOW;
     }
     let answer = name(&actor, file);
@@ -30,13 +31,9 @@ pub fn file_open(ctx: LsmContext) -> i32 {
 }
 
 #[inline(always)]
-fn overwrites(file: Kernel) -> Result<u64, Unread> {
-    const O_TRUNC: u32 = 0o1000;
-    const O_APPEND: u32 = 0o2000;
-    if file.field::<u32>(OFFSETS.file_flags())? & (O_TRUNC | O_APPEND) != 0 {
-        return Err(Unread);
-    }
-    size::to_overwrite(file)
+fn overwrites(file: Kernel) -> bool {
+    matches!(file.field::<u32>(OFFSETS.file_flags()), Ok(flags) if u64::from(flags) & (O_TRUNC | O_APPEND) == 0)
+        && size::to_overwrite(file).is_some()
 }
 
 #[inline(never)]

@@ -7,6 +7,7 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use super::enter;
 use crate::{
     call::{Call, flag},
+    hooks::{O_APPEND, O_TRUNC},
     path::PathArg,
     read,
 };
@@ -14,8 +15,6 @@ use crate::{
 const O_ACCMODE: u64 = 0o3;
 const O_CREAT: u64 = 0o100;
 const O_EXCL: u64 = 0o200;
-const O_TRUNC: u64 = 0o1000;
-const O_APPEND: u64 = 0o2000;
 const O_PATH: u64 = 0o1000_0000;
 const AT_SYMLINK_FOLLOW: u64 = 0x400;
 const RESOLVE_IN_ROOT: u64 = 0x10;

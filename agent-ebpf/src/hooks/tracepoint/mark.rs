@@ -3,7 +3,7 @@
 
 use agent_common::wire::{
     Counter,
-    row::{Mark, Moved, node},
+    row::{Mark, node},
 };
 use aya_ebpf::{
     bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::tracepoint, programs::TracePointContext,
@@ -11,7 +11,8 @@ use aya_ebpf::{
 
 use crate::{
     count::count,
-    maps::{HOST_MOUNTS, MARK_REQUEST, MARKS, MOVED},
+    directory,
+    maps::{HOST_MOUNTS, MARK_REQUEST, MARKS},
     offsets::{HOOKS, OFFSETS, SETTINGS},
     read::{self, Kernel, Unread},
 };
@@ -47,7 +48,7 @@ fn note_mounts() {
     unsafe { *host = space.0 };
 }
 
-/// Whether it is known now. The place first: a mark without one would lead nowhere.
+/// Whether it is known now.
 #[inline(always)]
 fn put(inode: Kernel, wanted: &Mark) -> bool {
     if wanted.node & node::MOVED == 0 {
@@ -55,10 +56,7 @@ fn put(inode: Kernel, wanted: &Mark) -> bool {
     }
     // SAFETY: whether there is an entry, not what it holds.
     let known = unsafe { MARKS.get(inode.0) }.is_some();
-    let place: &Moved = &wanted.place; // by reference: a copy would fill the stack
-    known
-        || MOVED.insert(inode.0, place, u64::from(BPF_ANY)).is_ok()
-            && MARKS.insert(inode.0, node::MOVED, u64::from(BPF_ANY)).is_ok()
+    known || directory::mark(inode, &wanted.place)
 }
 
 #[inline(always)]
