@@ -26,7 +26,7 @@ pub(super) type Wanted = BTreeMap<&'static str, Option<Event>>;
 /// A program with its name and event.
 type Job<'a> = (&'static str, Option<Event>, &'a mut Program);
 
-/// Loads them all; which of them are for an event that this kernel does not have, and need not.
+/// Loads them all that are not loaded yet; which of them are for an event that this kernel does not have, and need not.
 pub(super) fn load_all(
     ebpf: &mut Ebpf,
     tier: Tier,
@@ -64,7 +64,7 @@ fn jobs<'a>(ebpf: &'a mut Ebpf, wanted: &Wanted) -> Result<Vec<Job<'a>>, LoadErr
     }
     let jobs = ebpf.programs_mut().filter_map(|(name, program)| {
         let (name, event) = wanted.get_key_value(name)?;
-        Some((*name, *event, program))
+        program.fd().is_err().then_some((*name, *event, program))
     });
     Ok(jobs.collect())
 }
