@@ -90,9 +90,10 @@ fn garbage_ends_a_connection_and_nothing_else() {
 #[test]
 fn whoever_asks_too_often_is_told() {
     let stage = Stage::open();
-    let statuses: Vec<_> = (0..110).map(|_| stage.get("/v1/accounts").status).collect();
-    assert!(statuses[..100].iter().all(|status| *status == 200), "{statuses:?}");
-    assert!(statuses.contains(&429), "{statuses:?}");
+    // What is asked meanwhile counts less the longer it takes, so a busy host takes more of them.
+    let mut asked = (0..10_000).map(|_| stage.get("/v1/accounts").status).enumerate();
+    let refused = asked.find(|(_, status)| *status != 200);
+    assert!(matches!(refused, Some((100.., 429))), "{refused:?}");
 }
 
 #[test]
