@@ -14,11 +14,11 @@ mod keep_pinned;
 mod let_go;
 mod memory;
 mod names;
+mod refuse_accounts;
 mod retirement;
 mod runtime_dir;
 mod self_test;
 mod signals;
-mod standing_aside;
 mod tables;
 mod tier;
 
@@ -54,9 +54,9 @@ pub(crate) use input::{
     Asked, CallId, Ending, Frozen, Input, NotReloaded, Outcome, Reload, Rights, SelfTested, Touched,
 };
 pub(crate) use names::Names;
+pub(crate) use refuse_accounts::ActsForAccount;
 pub(crate) use runtime_dir::AnotherAgent;
 pub(crate) use self_test::subject;
-pub(crate) use standing_aside::ActsForAccount;
 #[cfg(test)]
 pub(crate) use tier::Chosen;
 pub(crate) use tier::{Wanted, obstacle};
@@ -158,7 +158,7 @@ fn adopt_freezes(memory: &Memory) -> Freezer {
 
 /// Lets go without an agent.
 pub(crate) fn release() -> Result<()> {
-    standing_aside::refuse_accounts()?;
+    refuse_accounts::refuse_accounts()?;
     let _only = RuntimeDir::lock()?;
     let memory = RuntimeDir::memory();
     let mut freezer = adopt_freezes(&memory);

@@ -15,7 +15,7 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-use super::{runtime_dir::RuntimeDir, standing_aside::refuse_accounts, tables::Tables};
+use super::{refuse_accounts::refuse_accounts, runtime_dir::RuntimeDir, tables::Tables};
 use crate::{
     processes::{lineage, proc},
     sensor::{Kernel, State, load},

@@ -53,11 +53,12 @@ impl Agent {
                 log::error!("cannot let the call of thread {} happen, it is judged anew: {error}", call.tid);
             }
         }
-        let mut members = match arm {
+        let mut members = if arm {
             // What is approved does not count. All else of the account has the budget that it had, and no new one.
-            true => self.stands(account, Standing::ARMED),
+            self.stands(account, Standing::ARMED)
+        } else {
             // Frozen by another incident too, which begins the account anew when it ends.
-            false => Vec::new(),
+            Vec::new()
         };
         let mut done = self.thaw(incident, &mut members);
         done.left_alone.extend(left_alone);

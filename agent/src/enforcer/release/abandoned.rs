@@ -74,9 +74,7 @@ impl<'a> Watched<'a> {
 
 #[cfg(test)]
 mod tests {
-    use agent_common::rules::Kinds;
-
-    use super::*;
+    use super::{super::wake::tests::call, *};
     use crate::processes::proc::ProcessId;
 
     fn doing(stopped: bool, call: Call) -> Doing {
@@ -85,9 +83,7 @@ mod tests {
 
     #[test]
     fn what_is_judged_again_and_again_waits_on() {
-        let (process, path, names) = (ProcessId { pid: 7, start: 1 }, Vec::new(), Vec::new());
-        let call =
-            HeldCall { tid: 7, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names };
+        let call = call(ProcessId { pid: 7, start: 1 });
         let mut watched = Watched::new(&call);
         for (judged, expected) in [(1, false), (1, false), (2, false), (2, false), (3, true)] {
             assert!(!watched.gives_up(Judged::times(judged), stopped("87"), Duration::ZERO));
@@ -113,10 +109,7 @@ mod tests {
     }
 
     fn given_up_when(looks: impl Iterator<Item = (Judged, Doing)>) -> Option<usize> {
-        let process = ProcessId { pid: 7, start: 1 };
-        let (path, names) = (Vec::new(), Vec::new());
-        let call =
-            HeldCall { tid: 7, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names };
+        let call = call(ProcessId { pid: 7, start: 1 });
         let mut watched = Watched::new(&call);
         let mut looks = (0_u64..).zip(looks);
         looks.position(|(at, (judged, doing))| {

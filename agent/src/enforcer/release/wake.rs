@@ -119,7 +119,7 @@ fn is_there(call: &HeldCall) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{cell::Cell, process::Command};
 
     use agent_common::rules::Kinds;
@@ -131,7 +131,7 @@ mod tests {
         sensor::{Judged, MapError},
     };
 
-    pub(super) fn call(process: ProcessId) -> HeldCall {
+    pub(in super::super) fn call(process: ProcessId) -> HeldCall {
         let (path, names) = (Vec::new(), Vec::new());
         HeldCall { tid: process.pid, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names }
     }
