@@ -93,11 +93,16 @@ fn text(pid: u32, file: &str) -> Option<String> {
 /// A short file of /proc, of which the first 16 KiB count. In one read where the kernel gives it whole, as it does if there is
 /// room: the library begins with a few bytes, since such a file says that it has none, and the kernel writes it anew for each.
 pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
+    String::from_utf8(bytes(path)?).map_err(io::Error::other)
+}
+
+/// The same of one that need not be text.
+pub(crate) fn bytes(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     const LONGEST: usize = 16 << 10;
-    let mut text = vec![0; LONGEST];
-    let read = File::open(path)?.read(&mut text)?;
-    text.truncate(read);
-    String::from_utf8(text).map_err(io::Error::other)
+    let mut bytes = vec![0; LONGEST];
+    let read = File::open(path)?.read(&mut bytes)?;
+    bytes.truncate(read);
+    Ok(bytes)
 }
 
 /// Whether the kernel tells which children a thread has (`CONFIG_PROC_CHILDREN`).
@@ -116,7 +121,7 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 
 /// The same of one thread.
 pub(crate) fn stat_of_thread(pid: u32, tid: u32) -> Option<Stat> {
-    parse(&fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).ok()?)
+    parse(&text(pid, &format!("task/{tid}/stat"))?)
 }
 
 fn threads(pid: u32) -> impl Iterator<Item = u32> {

@@ -1,7 +1,5 @@
 //! What one thread does, as far as /proc tells.
 
-use std::fs;
-
 use super::proc;
 
 /// A thread at one moment.
@@ -30,7 +28,7 @@ impl Doing {
     /// None if the thread has ended.
     pub(crate) fn look(pid: u32, tid: u32) -> Option<Self> {
         let before = proc::stat_of_thread(pid, tid)?;
-        let line = fs::read_to_string(format!("/proc/{pid}/task/{tid}/syscall"));
+        let line = proc::read(format!("/proc/{pid}/task/{tid}/syscall"));
         let after = proc::stat_of_thread(pid, tid)?;
         let call = line.map_or(Call::Unknown, |line| Call::of(line.trim_end()));
         Some(Self { stopped: before.stopped() && after.stopped(), call, user_time: after.user_time })

@@ -1,8 +1,11 @@
 //! A process as a responder sees it.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use super::{cgroup, proc::Process};
+use super::{
+    cgroup,
+    proc::{self, Process},
+};
 use crate::api::{Bytes, ProcessView};
 
 /// How much of a command line is shown.
@@ -10,7 +13,7 @@ const COMMAND: usize = 4096;
 
 /// What /proc says of a process, and whether the kernel programs stopped it; what is gone meanwhile is left empty.
 pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
-    let read = |file: &str| fs::read(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
+    let read = |file: &str| proc::bytes(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
     let groups = String::from_utf8_lossy(&read("cgroup")).into_owned();
     let group = cgroup::group(&groups);
     ProcessView {
@@ -29,7 +32,7 @@ pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
 
 /// What it runs.
 pub(crate) fn comm(pid: u32) -> Bytes {
-    Bytes::from(fs::read(format!("/proc/{pid}/comm")).unwrap_or_default().trim_ascii_end())
+    Bytes::from(proc::bytes(format!("/proc/{pid}/comm")).unwrap_or_default().trim_ascii_end())
 }
 
 /// The arguments with spaces between them.
