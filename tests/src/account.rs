@@ -1,6 +1,7 @@
 //! A throwaway user.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,13 +25,7 @@ pub struct Account {
 impl Account {
     /// Makes the user: without a home, a password or a shell.
     pub fn new() -> Result<Self> {
-        wait::catch_signals()?;
-        wait::go_on()?;
-        ensure!(
-            rustix::process::geteuid().is_root(),
-            "only root can make a throwaway user: run this as root"
-        );
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let number = begin()?;
         let name = format!("bgtest-{}-{number}", getpid().as_raw_nonzero());
         let quiet = ["--system", "--no-create-home", "--no-log-init", "--user-group"];
         tool(Command::new("useradd").args(quiet).args(["--shell", "/usr/sbin/nologin", "--", &name]))?;
@@ -138,7 +133,21 @@ fn begin() -> Result<u32> {
     wait::catch_signals()?;
     wait::go_on()?;
     ensure!(rustix::process::geteuid().is_root(), "only root can make a throwaway user: run this as root");
+    log_out()?;
     Ok(MADE.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Whatever this thread starts from now on was started by nobody who has logged in: what a person does is no account's doing,
+/// whatever user that person becomes.
+fn log_out() -> Result<()> {
+    const NOBODY: &str = "4294967295";
+    let file = "/proc/thread-self/loginuid";
+    match fs::read_to_string(file) {
+        Ok(login) if login.trim() != NOBODY => fs::write(file, NOBODY)
+            .with_context(|| format!("cannot write {file}: does auditctl make login user ids immutable?")),
+        // Without audit nobody logs in.
+        _ => Ok(()),
+    }
 }
 
 fn id(name: &str, which: &str) -> Result<u32> {
