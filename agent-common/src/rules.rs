@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod exception;
+pub mod identity;
 pub mod judge;
 pub mod ledger;
 pub mod name;

@@ -5,6 +5,7 @@
 
 pub mod counter;
 pub mod exception;
+pub mod identity;
 pub mod offsets;
 pub mod record;
 pub mod row;

@@ -281,13 +281,13 @@ fn describe_name(name: &mut HeldName, end: &Target, path: &PathArg) {
 /// By what the kernel tells the entry from every other.
 #[inline(always)]
 fn identify(name: &mut HeldName, dentry: Kernel) -> Result<(), Unread> {
-    name.device = dentry.follow(HOOKS.dentry_sb())?.field(HOOKS.sb_dev())?;
+    name.device = dentry.follow(HOOKS.dentry_sb())?.field(OFFSETS.sb_dev())?;
     let parent = dentry.follow(OFFSETS.dentry_parent())?.follow(OFFSETS.dentry_inode())?;
-    name.parent = parent.field(HOOKS.inode_ino())?;
+    name.parent = parent.field(OFFSETS.inode_ino())?;
     let inode = dentry.follow(OFFSETS.dentry_inode())?;
     if inode != Kernel::NULL {
-        name.inode = inode.field(HOOKS.inode_ino())?;
-        name.generation = inode.field(HOOKS.inode_generation())?;
+        name.inode = inode.field(OFFSETS.inode_ino())?;
+        name.generation = inode.field(OFFSETS.inode_generation())?;
     }
     Ok(())
 }

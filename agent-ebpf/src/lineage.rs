@@ -1,9 +1,13 @@
-//! Which processes act for an account: matched once by their user, inherited by every fork, kept until the process ends.
+//! Which processes act for an account: claimed once, inherited by every fork, kept until the process ends or stronger evidence is
+//! seen.
 
-use agent_common::wire::{
-    Counter,
-    record::what,
-    row::{Member, UserKey, by},
+use agent_common::{
+    rules::identity::{self, Login},
+    wire::{
+        Counter,
+        record::what,
+        row::{Claim, Member, UserKey, by},
+    },
 };
 use aya_ebpf::{bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid};
 
@@ -25,11 +29,11 @@ const TICK: u64 = 10_000_000;
 pub fn current() -> Option<Actor> {
     let member = LINEAGE.get_ptr((bpf_get_current_pid_tgid() >> 32) as u32)?;
     // SAFETY: a live map entry; entries are not freed while a program runs.
-    let Member { start, account, approval, .. } = unsafe { *member };
+    let Member { start, claim, approval, .. } = unsafe { *member };
     if start != own_start() {
         return None; // another process, which was given the id of one whose exit was missed
     }
-    Actor::of(account).map(|actor| Actor { approval, ..actor })
+    Actor::of(claim.account()).map(|actor| Actor { approval, ..actor })
 }
 
 /// When the current process started, in clock ticks.
@@ -54,67 +58,92 @@ pub fn inherit(parent: &Actor, child: Kernel) -> Result<bool, Unread> {
     if tgid == parent.tgid() {
         return Ok(true); // a thread
     }
-    let member = Member {
-        start: start(child)?,
-        stopped_at: 0,
-        account: parent.index,
-        stopped_ancestors: 0,
-        approval: parent.approval,
-        reserved: 0,
-    };
+    let start = start(child)?;
+    let Some(known) = LINEAGE.get_ptr(parent.tgid()) else { return Ok(true) };
+    // SAFETY: a live map entry.
+    let member = Member { start, stopped_at: 0, stopped_ancestors: 0, ..unsafe { *known } };
     Ok(LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_ok())
 }
 
+/// Makes the current process a member by this claim, unless it is one already by as strong evidence; who it acts for then.
+#[inline(always)]
+pub fn identify(claim: Claim) -> Option<Actor> {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let is_new = claim != Claim::NONE && take_on(tgid, own_start(), claim.to_word()) != 0;
+    let actor = current()?;
+    if is_new {
+        emit::event(&actor, what::JOINED);
+    }
+    Some(actor)
+}
+
+/// The same of a process that is not the current one.
+#[inline(always)]
+pub fn identify_other(task: Kernel, claim: Claim) {
+    if claim == Claim::NONE {
+        return;
+    }
+    if let (Ok(tgid), Ok(start)) = (task.field(OFFSETS.task_tgid()), start(task)) {
+        let _ = take_on(tgid, start, claim.to_word());
+    } else {
+        count(Counter::KernelRead);
+    }
+}
+
+/// Global: whether the process acts for another account than before from now on.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
+    let claim = Claim::from_word(claim);
+    // SAFETY: a live map entry, copied.
+    let known = LINEAGE.get_ptr(tgid).map_or(Member::NONE, |member| unsafe { *member });
+    let known = if known.start == start { known } else { Member { start, ..Member::NONE } };
+    // SAFETY: the value is read at once, while the entry is alive.
+    if !claim.outranks(known.claim) || tgid == 1 || unsafe { SPARED.get(tgid) } == Some(&start) {
+        return 0;
+    }
+    let is_new = known.claim == Claim::NONE || known.claim.account() != claim.account();
+    // An approval is of one account.
+    let approval = if is_new { 0 } else { known.approval };
+    let member = Member { claim, approval, since: emit::now(), origin: tgid, ..known };
+    if LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_err() {
+        count(Counter::LineageFull);
+        return 0;
+    }
+    u32::from(is_new)
+}
+
 /// Which credentials mark a process.
-pub enum Evidence {
-    /// At exec: the real user id, or the login user id.
+#[derive(Clone, Copy)]
+pub enum Seen {
+    /// At exec: the real user id, and the login user id.
     Exec,
     /// After a change of user: only when real, effective and saved id agree, because shared daemons (sshd, cron) switch
     /// the effective one to a user and back, and a label never washes off.
     SetUser,
 }
 
-/// Makes the current, so far untracked process a member if its user is an account's.
+/// Who claims the current process by its user ids.
 #[inline(always)]
-pub fn join(evidence: Evidence) -> Option<Actor> {
-    let account = claimed_by(evidence)?;
-    let thread = bpf_get_current_pid_tgid();
-    let tgid = (thread >> 32) as u32;
-    if tgid == 1 {
-        return None;
-    }
-    let start = own_start();
-    // SAFETY: the value is read at once, while the entry is alive.
-    if unsafe { SPARED.get(tgid) } == Some(&start) {
-        return None;
-    }
-    let member = Member { start, stopped_at: 0, account, stopped_ancestors: 0, approval: 0, reserved: 0 };
-    if LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_err() {
-        count(Counter::LineageFull);
-        return None;
-    }
-    let actor = Actor::of(account)?;
-    emit::event(&actor, what::JOINED);
-    Some(actor)
-}
-
-#[inline(always)]
-fn claimed_by(evidence: Evidence) -> Option<u32> {
+pub fn by_user(seen: Seen) -> Claim {
     let credentials = read::current().follow(OFFSETS.task_real_cred());
     let uid: u32 = credentials.field(OFFSETS.cred_uid());
-    if matches!(evidence, Evidence::SetUser)
+    if matches!(seen, Seen::SetUser)
         && (credentials.field::<u32>(OFFSETS.cred_euid()) != uid
             || credentials.field::<u32>(OFFSETS.cred_suid()) != uid)
     {
-        return None;
-    }
-    // SAFETY: the values are copied at once, while the entries are alive.
-    if let Some(account) = unsafe { USERS.get(UserKey { uid, by: by::REAL }) } {
-        return Some(*account);
+        return Claim::NONE;
     }
     let login: u32 = read::current().field(OFFSETS.task_loginuid());
-    // SAFETY: as above.
-    unsafe { USERS.get(UserKey { uid: login, by: by::LOGIN }) }.copied()
+    // SAFETY: the values are copied at once, while the entries are alive.
+    let of = |uid, by| unsafe { USERS.get(UserKey { uid, by }) }.copied();
+    let whose = match of(login, by::LOGIN) {
+        Some(claim) => Login::Account(claim),
+        None if login == u32::MAX => Login::Nobody,
+        None if of(login, by::REAL).is_some() => Login::User,
+        None => Login::Person,
+    };
+    identity::by_user(whose, of(uid, by::REAL)).unwrap_or(Claim::NONE)
 }
 
 /// The current thread is exiting; with it the process, if it is the last one. Not "the thread whose id is the

@@ -28,6 +28,7 @@ mod emit;
 mod enforce;
 mod held;
 mod hooks;
+mod identity;
 mod ledger;
 mod lineage;
 mod maps;

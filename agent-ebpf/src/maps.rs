@@ -3,15 +3,16 @@
 use agent_common::wire::{
     Counts,
     exception::{ExceptedKey, ExceptedPattern, Exceptions},
+    identity::{MAX_GROUPS, MAX_STARRED, NameKey, ProgramKey, StarredName},
     row::{
-        Account, Approval, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
+        Account, Approval, Claim, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
         MAX_HELD, MAX_MEMBERS, MAX_ROOTS, Mark, Member, Moved, UserKey,
     },
 };
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
 
 use crate::{
@@ -31,7 +32,27 @@ pub static SLOTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Which user ids mark a process as an account's.
 #[map]
-pub static USERS: HashMap<UserKey, u32> = HashMap::with_max_entries(4096, 0);
+pub static USERS: HashMap<UserKey, Claim> = HashMap::with_max_entries(4096, 0);
+
+/// The programs, files and paths, by which processes act for an account; the agent sets the size to what the policy needs.
+#[map]
+pub static PROGRAMS: HashMap<ProgramKey, Claim> = HashMap::with_max_entries(1, 0);
+
+/// Components of starred paths: which of those they are of, a bit each. Sized as above.
+#[map]
+pub static NAMES: HashMap<NameKey, u64> = HashMap::with_max_entries(1, 0);
+
+/// Components with a star. Sized as above.
+#[map]
+pub static STARRED: Array<StarredName> = Array::with_max_entries(1, 0);
+
+/// Who claims a starred path, by the number of its bit: first the programs', then the control groups'.
+#[map]
+pub static CLAIMS: Array<Claim> = Array::with_max_entries(2 * MAX_STARRED, 0);
+
+/// Who claims a control group, by its id. An LRU: what was evicted is judged again.
+#[map]
+pub static GROUPS: LruHashMap<u64, Claim> = LruHashMap::with_max_entries(MAX_GROUPS, 0);
 
 /// The processes that act for an account. Not an LRU: evicting a live process would let it out. Preallocated, so that a
 /// fork cannot fail for want of memory; about 10 MB of kernel memory.

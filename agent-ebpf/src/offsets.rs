@@ -14,4 +14,5 @@ pub static HOOKS: HookOffsets = HookOffsets::UNSET;
 
 /// What the agent tells once; it overrides this before loading.
 #[unsafe(no_mangle)]
-pub static SETTINGS: Settings = Settings { seed: 0, agent: 0, accounts: 0, tier: 0, reserved: 0 };
+pub static SETTINGS: Settings =
+    Settings { seed: 0, agent: 0, accounts: 0, tier: 0, told_by: 0, starred: 0, reserved: 0 };

@@ -157,6 +157,12 @@ pub struct Scratch {
     pub depth: u32,
     /// 1: it lies in a root, and is not of the tree.
     pub excepted: u32,
+    /// Which starred paths the names so far may lead along, and which they have led to, a bit each; of what they are.
+    pub alive: u64,
+    pub met: u64,
+    pub of: u32,
+    /// The address of the next argument.
+    pub argument: u64,
     /// The node that has been reached, downwards.
     pub node: u64,
     pub root: RootId,

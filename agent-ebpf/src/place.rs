@@ -146,12 +146,15 @@ fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
     }
 }
 
-type Step = extern "C" fn(u32, *mut c_void) -> i64;
+pub use descend::take;
+pub use except::ends;
+
+pub type Step = extern "C" fn(u32, *mut c_void) -> i64;
 
 /// Repeats a step until it answers 1, and tells the state in which it did. `bpf_loop` and not a loop: the verifier then
 /// follows the step once, not once for each level that a path may have.
 #[inline(always)]
-fn walk(desk: Desk, step: Step, most: u32) -> u32 {
+pub fn walk(desk: Desk, step: Step, most: u32) -> u32 {
     match desk.scratch() {
         Some(scratch) => scratch.state = state::ON_THE_WAY,
         None => return state::FAILED,
@@ -164,7 +167,7 @@ fn walk(desk: Desk, step: Step, most: u32) -> u32 {
 
 /// The desk that a step works at.
 #[inline(always)]
-fn desk(context: *mut c_void) -> Desk {
+pub fn desk(context: *mut c_void) -> Desk {
     // SAFETY: see `walk`, the only one who has steps called.
     Desk(unsafe { *context.cast::<u32>() })
 }

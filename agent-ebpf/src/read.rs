@@ -6,7 +6,7 @@ use aya_ebpf::{
     EbpfContext,
     helpers::{
         bpf_probe_read_kernel, bpf_probe_read_kernel_buf, bpf_probe_read_user,
-        generated::bpf_get_current_task_btf, generated::bpf_probe_read_user_str,
+        generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_probe_read_user_str},
     },
 };
 
@@ -138,6 +138,16 @@ pub fn user_text<const N: usize>(address: u64, buffer: &mut [u8; N]) -> Result<u
     // SAFETY: the buffer is as large as said; the helper checks the address.
     let length = unsafe {
         bpf_probe_read_user_str(buffer.as_mut_ptr().cast::<c_void>(), N as u32, address as *const c_void)
+    };
+    if length <= 0 { Err(Unread) } else { Ok(length as u32) }
+}
+
+/// The same in the kernel's.
+#[inline(always)]
+pub fn text<const N: usize>(Kernel(address): Kernel, buffer: &mut [u8; N]) -> Result<u32, Unread> {
+    // SAFETY: as above.
+    let length = unsafe {
+        bpf_probe_read_kernel_str(buffer.as_mut_ptr().cast::<c_void>(), N as u32, address as *const c_void)
     };
     if length <= 0 { Err(Unread) } else { Ok(length as u32) }
 }

@@ -13,6 +13,7 @@ mod clock;
 mod control;
 mod daemon;
 mod enforcer;
+mod identity;
 mod incidents;
 mod logging;
 mod metrics;

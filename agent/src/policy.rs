@@ -13,6 +13,7 @@ use std::{
 pub(crate) use budget::{Budget, Budgets};
 pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
+pub(crate) use pattern::{Pattern, Script, Unit};
 use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
 use sources::Sources;
@@ -27,6 +28,7 @@ mod host;
 mod later;
 mod node;
 mod parse;
+mod pattern;
 mod problem;
 mod reader;
 mod render;
@@ -96,10 +98,15 @@ pub(crate) struct Account {
     pub(crate) name: String,
     /// Why it is watched, in words.
     pub(crate) note: Option<String>,
-    /// Real uids, never 0. At least one of `users` and `login` is not empty.
+    /// Real uids, never 0. At least one of this and the next four is not empty.
     pub(crate) users: Vec<u32>,
     /// Login uids, never 0.
     pub(crate) login: Vec<u32>,
+    /// Units, and other control groups.
+    pub(crate) units: Vec<Unit>,
+    /// Programs; no two accounts have the same.
+    pub(crate) executables: Vec<Pattern>,
+    pub(crate) scripts: Vec<Script>,
     /// Indices into [`Policy::trees`], at least one.
     pub(crate) trees: Vec<usize>,
     pub(crate) response: Response,

@@ -1,7 +1,9 @@
 //! What lies in the kernel maps.
 
+mod claim;
 mod held;
 
+pub use claim::{Claim, Member, UserKey, by};
 pub use held::{
     Approval, DirectoryKey, Held, HeldName, MAX_APPROVALS, MAX_DIRECTORIES, MAX_HELD, Mark, Moved,
 };
@@ -88,44 +90,6 @@ pub mod alone {
     pub const DENY: u32 = 1;
     /// It passes.
     pub const OBSERVE: u32 = 2;
-}
-
-/// A process that acts for an account, by its process id.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Member {
-    /// When the process started, in clock ticks since boot as in field 22 of `/proc/PID/stat`: an entry whose process is
-    /// gone and whose id was given out again does not match.
-    pub start: u64,
-    /// When it was stopped by us (ns); 0 if it was not.
-    pub stopped_at: u64,
-    /// The account's index.
-    pub account: u32,
-    /// Which of its ancestors were stopped already when it was: the parent is bit 0. Whoever continues the others must
-    /// leave those as they are.
-    pub stopped_ancestors: u32,
-    /// The index of the approval under which it acts, as its descendants do; 0 for none.
-    pub approval: u32,
-    /// Must be zero.
-    pub reserved: u32,
-}
-
-/// A user id and the way it marks a process.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserKey {
-    /// The id.
-    pub uid: u32,
-    /// One of [`by`].
-    pub by: u32,
-}
-
-/// The values of [`UserKey::by`].
-pub mod by {
-    /// The real user id.
-    pub const REAL: u32 = 0;
-    /// The login user id.
-    pub const LOGIN: u32 = 1;
 }
 
 /// Directories that are known by their inode are nodes: roots, and the directories on the way to one (carriers).
@@ -215,6 +179,10 @@ pub struct Settings {
     pub accounts: u32,
     /// One of [`tier`].
     pub tier: u32,
+    /// [`super::identity::told_by`].
+    pub told_by: u32,
+    /// How many components of paths have a star, by which programs and control groups are told.
+    pub starred: u32,
     /// Must be zero.
     pub reserved: u32,
 }
@@ -248,6 +216,22 @@ impl Settings {
         unsafe { core::ptr::read_volatile(&raw const self.agent) }
     }
 
+    /// By what processes are told, in the same way.
+    #[must_use]
+    #[inline(always)]
+    pub fn told_by(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { core::ptr::read_volatile(&raw const self.told_by) }
+    }
+
+    /// How many starred components there are, in the same way.
+    #[must_use]
+    #[inline(always)]
+    pub fn starred(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { core::ptr::read_volatile(&raw const self.starred) }
+    }
+
     /// The tier, in the same way.
     #[must_use]
     #[inline(always)]
@@ -260,14 +244,12 @@ impl Settings {
 
 const _: () = assert!(size_of::<Budget>() == 32);
 const _: () = assert!(size_of::<Account>() == 64 + Kind::COUNT * 32);
-const _: () = assert!(size_of::<Member>() == 32);
-const _: () = assert!(size_of::<UserKey>() == 8);
 const _: () = assert!(size_of::<EdgeKey>() == 16);
-const _: () = assert!(size_of::<Settings>() == 24);
+const _: () = assert!(size_of::<Settings>() == 32);
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Account, Budget, EdgeKey, Member, Settings, UserKey};
+    use super::{Account, Budget, EdgeKey, Settings};
 
     // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
     unsafe impl aya::Pod for Account {}
@@ -276,11 +258,7 @@ mod pod {
     // SAFETY: as above.
     unsafe impl aya::Pod for EdgeKey {}
     // SAFETY: as above.
-    unsafe impl aya::Pod for Member {}
-    // SAFETY: as above.
     unsafe impl aya::Pod for Settings {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for UserKey {}
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use aya_ebpf::{
 use crate::{
     actor::Actor,
     count::count,
-    decide, emit, enforce,
-    lineage::{self, Evidence},
+    decide, emit, enforce, identity,
+    lineage::{self, Seen},
     maps::{HELD, LINEAGE, PENDING},
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
@@ -33,13 +33,27 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
             Err(Unread) => count(Counter::KernelRead),
         }
     }
+    if let Ok(child) = read::argument(&ctx, OFFSETS.fork_child())
+        && identity::born_elsewhere(child)
+    {
+        lineage::identify_other(child, identity::in_group(child));
+    }
+    0
+}
+
+/// A process was put into another control group.
+#[raw_tracepoint(tracepoint = "cgroup_attach_task")]
+pub fn change_group(ctx: RawTracePointContext) -> i32 {
+    if let Ok(task) = read::argument(&ctx, OFFSETS.group_task()) {
+        lineage::identify_other(task, identity::in_group(task));
+    }
     0
 }
 
 /// The new program is in place and has not run yet: a stop here comes before its first instruction.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn exec(ctx: RawTracePointContext) -> i32 {
-    if let Some(actor) = lineage::current().or_else(|| lineage::join(Evidence::Exec)) {
+    if let Some(actor) = lineage::identify(identity::at_exec(&ctx)) {
         forget_old_thread(&ctx, &actor);
         decide::pass(&actor);
         if is_compat(&ctx) {
@@ -93,8 +107,8 @@ pub fn exit(_: RawTracePointContext) -> i32 {
 /// setuid, setreuid, setresuid are done. There is no tracepoint below the system calls.
 #[tracepoint]
 pub fn set_user(ctx: TracePointContext) -> u32 {
-    if read::result(&ctx) == 0 && lineage::current().is_none() {
-        let _ = lineage::join(Evidence::SetUser);
+    if read::result(&ctx) == 0 {
+        let _ = lineage::identify(lineage::by_user(Seen::SetUser));
     }
     0
 }

@@ -17,7 +17,12 @@ use crate::{
 
 /// One component downwards.
 pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
-    let desk = desk(context);
+    take(desk(context), enter)
+}
+
+/// Takes the next component of the text there.
+#[inline(always)]
+pub fn take(desk: Desk, enter: impl FnOnce(Desk)) -> i64 {
     let Some(scratch) = desk.scratch() else { return 1 };
     let start = scratch.position;
     let mut position = start;

@@ -70,7 +70,7 @@ fn is_meant(exceptions: &Exceptions, scratch: &Scratch) -> bool {
 
 /// The component's ends. It lies in the midst of the desk, so there are bytes to read before its start and behind its end.
 #[inline(always)]
-fn ends(scratch: &Scratch) -> Result<Ends, Unread> {
+pub fn ends(scratch: &Scratch) -> Result<Ends, Unread> {
     const ROOM: usize = size_of::<Scratch>().next_power_of_two();
     let at = |offset: u32| Kernel((&raw const *scratch).addr() as u64).within(offset % ROOM as u32);
     let &Scratch { last_at, last_length: length, .. } = scratch;

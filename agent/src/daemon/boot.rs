@@ -17,7 +17,10 @@ use tempfile::TempDir;
 
 use super::{refuse_accounts::refuse_accounts, runtime_dir::RuntimeDir, tables::Tables};
 use crate::{
-    processes::{lineage, proc},
+    processes::{
+        lineage::{self, Found},
+        proc,
+    },
     sensor::{Kernel, State, load},
     trees::{Trees, tops::Tops},
 };
@@ -79,6 +82,7 @@ fn mount_tracefs() -> Result<Option<MountedTracefs>> {
 /// Loads the kernel programs, tells them the policy and attaches them. The trees must outlive the programs. `seed` is that
 /// of the name ledger: a generation that carries on from another has that one's.
 pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Trees, Option<Tops>)> {
+    let told = tables.identities.rows(seed);
     let settings = Settings {
         seed,
         agent: std::process::id(),
@@ -87,13 +91,17 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
             Tier::Tracepoint => tier::TRACEPOINT,
             Tier::Lsm => tier::LSM,
         },
+        told_by: told.told_by,
+        starred: told.starred.len().try_into().context("too many patterns of programs")?,
         reserved: 0,
     };
     let trees = Trees::open(&tables.roots)?;
     let excepted = tables.excepted(seed);
-    let mut kernel = load(settings, tables.slots, &excepted)?;
+    let mut kernel = load(settings, tables.slots, &excepted, &told)?;
     kernel.except(&excepted)?;
-    kernel.mark(trees.nodes())?;
+    kernel.tell_by(&told)?;
+    let programs = told.files.iter().map(|(file, claim)| (file.as_fd(), Mark::program(*claim)));
+    kernel.mark(trees.nodes().chain(programs))?;
     let mut tops = None;
     // Where nothing tells the programs that an inode goes, another may come to its address, and be taken for it.
     if tier == Tier::Lsm {
@@ -106,7 +114,7 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
     for (index, account) in (0..).zip(&tables.accounts) {
         kernel.set_account(index, *account)?;
     }
-    kernel.add_users(tables.users.iter().copied())?;
+    kernel.add_users(tables.identities.users.iter().copied())?;
     spare_us(&mut kernel)?;
     kernel.attach()?;
     Ok((kernel, trees, tops))
@@ -152,8 +160,10 @@ pub(crate) fn adopt(kernel: &mut Kernel, tables: &Tables) -> Result<()> {
         let spare = |process: &proc::Process| {
             us.iter().any(|one| (one.pid, one.start) == (process.pid, process.start))
         };
-        for (process, account) in lineage::members(&proc::processes()?, tables, spare) {
-            kernel.adopt(process.pid, process.start, account)?;
+        for Found { process, claim, origin } in
+            lineage::members(&proc::processes()?, &tables.identities, spare)
+        {
+            kernel.adopt(process.id(), claim, origin.pid, origin.started_at())?;
             // Its exit may have come before the entry, which nothing would remove then.
             if proc::process(process.pid).is_none_or(|now| now.start != process.start) {
                 kernel.forget(process.pid)?;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Names {
     pub(super) accounts: Vec<String>,
     pub(super) roots: Vec<PathBuf>,
+    /// By what processes are members, in words.
+    pub(super) entries: Vec<String>,
 }
 
 impl Names {
@@ -19,6 +21,7 @@ impl Names {
         Self {
             accounts: accounts.into_iter().map(Into::into).collect(),
             roots: roots.into_iter().map(Into::into).collect(),
+            entries: Vec::new(),
         }
     }
 
@@ -40,6 +43,17 @@ impl Names {
     /// The index of a root.
     pub(crate) fn root(&self, path: &Path) -> Option<u32> {
         (1..).zip(&self.roots).find(|(_, root)| *root == path).map(|(index, _)| index)
+    }
+
+    /// An entry of the policy, in words; none for one that is not in it any more.
+    pub(crate) fn entry(&self, index: u32) -> Option<&str> {
+        self.entries.get(index.checked_sub(1)? as usize).map(String::as_str)
+    }
+
+    /// The index of an entry from now on.
+    pub(super) fn add_entry(&mut self, words: String) -> u32 {
+        self.entries.push(words);
+        u32::try_from(self.entries.len()).unwrap_or_default()
     }
 
     /// Every account.

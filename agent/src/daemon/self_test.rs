@@ -10,8 +10,11 @@ use std::{
 };
 
 use agent_common::{
-    rules::judge::{Standing, Tier},
-    wire::row::SELF_TEST,
+    rules::{
+        identity::Evidence,
+        judge::{Standing, Tier},
+    },
+    wire::row::{Claim, SELF_TEST},
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{
@@ -51,7 +54,9 @@ pub(crate) fn prove(kernel: &mut Kernel, tier: Tier, tree: &Path) -> Result<Proo
     }
     let mut subject = Subject::start(tree)?;
     let process = proc::process(subject.0.id()).context("the self-test's process is not in /proc")?;
-    kernel.adopt(process.pid, process.start, SELF_TEST)?;
+    // By the strongest evidence: nobody takes it away.
+    let claim = Claim::of(SELF_TEST, Evidence::Launched, 0);
+    kernel.adopt(process.id(), claim, process.pid, boot_now())?;
     subject.go()?;
     subject.wait_for_stop()?;
     // A stop comes when the call is done; a held call has not begun.

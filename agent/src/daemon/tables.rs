@@ -7,14 +7,14 @@ use std::{
 
 use agent_common::{
     rules::Kind,
-    wire::row::{self, MAX_ROOTS, SELF_TEST, UserKey, alone, by, response},
+    wire::row::{self, MAX_ROOTS, SELF_TEST, alone, response},
 };
 use anyhow::{Result, ensure};
 
 use super::names::Names;
 use crate::{
+    identity::Identities,
     policy::{Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response},
-    processes::{lineage::Claims, proc::Process},
     sensor::Manifest,
     trees::except::Excepted,
 };
@@ -26,7 +26,7 @@ pub(crate) const SELF_TEST_BUDGET: Budget = Budget::seconds(3, 60);
 pub(crate) struct Tables {
     /// By account index; the self-test's is the first.
     pub(crate) accounts: Vec<row::Account>,
-    pub(crate) users: Vec<(UserKey, u32)>,
+    pub(crate) identities: Identities,
     /// By root id; the self-test's is the first.
     pub(crate) roots: Vec<PathBuf>,
     /// By tree of the policy.
@@ -47,7 +47,7 @@ impl Tables {
     pub(crate) fn of(policy: &Policy, self_test: &Path) -> Result<Self> {
         let mut tables = Self {
             accounts: Vec::new(),
-            users: Vec::new(),
+            identities: Identities::default(),
             roots: vec![self_test.to_owned()],
             trees: Vec::new(),
             slots: 0,
@@ -64,10 +64,8 @@ impl Tables {
             let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
             let index = tables.add_account(roots, response, account.hold.on_agent_loss, &account.budgets);
             tables.names.accounts.push(account.name.clone());
-            tables.users.extend(account.users.iter().map(|uid| (UserKey { uid: *uid, by: by::REAL }, index)));
-            tables
-                .users
-                .extend(account.login.iter().map(|uid| (UserKey { uid: *uid, by: by::LOGIN }, index)));
+            let names = &mut tables.names;
+            tables.identities.add(index, account, |words| names.add_entry(words));
         }
         Ok(tables)
     }
@@ -108,11 +106,12 @@ impl Tables {
 
     /// What the indices stand for, for the generation that comes after.
     pub(crate) fn manifest(&self, seed: u64) -> Manifest {
-        let Names { accounts, roots } = &self.names;
+        let Names { accounts, roots, entries } = &self.names;
         Manifest {
             seed,
             accounts: std::iter::once(None).chain(accounts.iter().cloned().map(Some)).collect(),
             roots: std::iter::once(None).chain(roots.iter().cloned().map(Some)).collect(),
+            entries: std::iter::once(None).chain(entries.iter().cloned().map(Some)).collect(),
         }
     }
 
@@ -152,17 +151,6 @@ impl Tables {
         }
         self.accounts.push(account);
         index
-    }
-}
-
-impl Claims for Tables {
-    fn claim(&self, process: &Process) -> Option<u32> {
-        let marks =
-            [UserKey { uid: process.uid, by: by::REAL }, UserKey { uid: process.login, by: by::LOGIN }];
-        marks
-            .iter()
-            .find_map(|mark| self.users.iter().find(|(key, _)| key == mark))
-            .map(|(_, account)| *account)
     }
 }
 

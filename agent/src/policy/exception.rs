@@ -62,7 +62,7 @@ impl Name {
         matches!(self, Self::Starred { head, tail } if head.is_empty() && tail.is_empty())
     }
 
-    fn is(&self, name: &OsStr) -> bool {
+    pub(crate) fn is(&self, name: &OsStr) -> bool {
         match self {
             Self::Exact(exact) => name == OsStr::new(exact),
             Self::Starred { head, tail } => {

@@ -7,10 +7,7 @@ use super::{
 };
 
 /// Keys, `*` being any name, and what it means that they are not carried out.
-const LATER: [(&[&str], &str); 11] = [
-    (&["account.*.units"], "what these units run does not act for the account"),
-    (&["account.*.executables"], "what these programs do does not count for the account"),
-    (&["account.*.scripts"], "what these scripts do does not count for the account"),
+const LATER: [(&[&str], &str); 8] = [
     (&["default.launch", "account.*.launch"], "whoever may run the account's programs may go on doing so"),
     (
         &["default.escapes", "account.*.escapes"],
@@ -23,11 +20,6 @@ const LATER: [(&[&str], &str); 11] = [
     (&["governor.incidents"], "any number of incidents may be opened"),
     (&["command.*"], "the command is run without a question, and not counted"),
 ];
-
-/// Whether a key is among them, written as in the table.
-pub(super) fn is_later(key: &str) -> bool {
-    LATER.iter().any(|(keys, _)| keys.contains(&key))
-}
 
 /// Warns of each such key of a policy.
 pub(super) fn warn(policy: &Table, problems: &mut Problems) {

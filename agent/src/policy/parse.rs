@@ -1,12 +1,11 @@
 //! The keys of a policy: TOML becomes a draft, whose names and values are not yet held against each other or against a
 //! host.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use super::{
-    Budget, Exception, Mode, OnAgentLoss, Response, Then,
+    Budget, Exception, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
     budget::{Budgets, Slot},
-    later::is_later,
     node::{Node, Table, get},
     problem::{At, Located, Problems},
     reader::Reader,
@@ -37,21 +36,15 @@ pub(super) struct TreeDraft {
 pub(super) struct AccountDraft {
     /// Of its name.
     pub(super) at: At,
-    pub(super) who: Who,
+    /// Whether anything tells its processes.
+    pub(super) is_somebody: bool,
     pub(super) note: Option<String>,
     pub(super) users: Vec<Located<User>>,
     pub(super) login: Vec<Located<User>>,
+    pub(super) units: Vec<Located<Unit>>,
+    pub(super) executables: Vec<Located<Pattern>>,
+    pub(super) scripts: Vec<Located<Script>>,
     pub(super) settings: Settings,
-}
-
-/// What tells the processes of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
-    /// At least one key that is carried out.
-    Known,
-    /// Only keys that are not carried out yet.
-    Later,
-    Nobody,
 }
 
 /// The keys that an account takes over from `[default]` one by one.
@@ -169,17 +162,26 @@ impl Reader<'_> {
 
     fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {
         self.refuse_unknown(table, "", &[&WHO[..], &SETTINGS, &["note"]].concat());
-        self.other_identities(table);
         let [users, login] = ["users", "login"]
             .map(|key| get(table, key).map(|node| self.users(key, node)).unwrap_or_default());
         AccountDraft {
             at: at.clone(),
-            who: Who::of(table),
+            is_somebody: WHO.iter().any(|key| {
+                get(table, key).is_some_and(|node| node.as_list().is_none_or(|list| !list.is_empty()))
+            }),
             note: get(table, "note").and_then(|node| self.note(node)),
             users,
             login,
+            units: self.given("units", table),
+            executables: self.given("executables", table),
+            scripts: self.given("scripts", table),
             settings: self.settings(table),
         }
+    }
+
+    /// A list of texts; empty if nothing is said.
+    fn given<T: FromStr<Err: Display>>(&mut self, key: &str, table: &Table) -> Vec<Located<T>> {
+        get(table, key).map(|node| self.parsed(key, node)).unwrap_or_default()
     }
 
     fn note(&mut self, node: &Node) -> Option<String> {
@@ -245,21 +247,6 @@ impl Reader<'_> {
         let [view, respond, admin] = ["view", "respond", "admin"]
             .map(|key| get(table, key).map(|node| self.some(key, node, PEOPLE, text::person)));
         RolesDraft { view, respond, admin }
-    }
-}
-
-impl Who {
-    fn of(account: &Table) -> Self {
-        let is_empty =
-            |key: &str| get(account, key).is_none_or(|node| node.as_list().is_some_and(<[_]>::is_empty));
-        let mut given = WHO.iter().filter(|key| !is_empty(key)).peekable();
-        if given.peek().is_none() {
-            Self::Nobody
-        } else if given.all(|key| is_later(&format!("account.*.{key}"))) {
-            Self::Later
-        } else {
-            Self::Known
-        }
     }
 }
 

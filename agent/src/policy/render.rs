@@ -28,7 +28,19 @@ pub(super) fn effective(policy: &Policy) -> Value {
 }
 
 fn account(account: &Account, trees: &[Tree]) -> Value {
-    let Account { name: _, note, users, login, trees: indices, response, hold, budgets } = account;
+    let Account {
+        name: _,
+        note,
+        users,
+        login,
+        units,
+        executables,
+        scripts,
+        trees: indices,
+        response,
+        hold,
+        budgets,
+    } = account;
     let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
     let budgets = budgets.each().map(|(key, budget)| (key.to_owned(), Value::from(budget.to_string())));
     let mut table = Map::from_iter([
@@ -52,7 +64,14 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
             table.insert(key.to_owned(), json!(uids));
         }
     }
+    let texts = [("units", texts(units)), ("executables", texts(executables)), ("scripts", texts(scripts))];
+    let said = texts.into_iter().filter(|(_, texts)| !texts.is_empty());
+    table.extend(said.map(|(key, texts)| (key.to_owned(), json!(texts))));
     Value::Object(table)
+}
+
+fn texts(items: &[impl ToString]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
 }
 
 fn people(roles: &[Role]) -> Vec<String> {

@@ -125,6 +125,9 @@ fn a_whole_policy() {
         [account.ansible]
         note = "the fleet's, since 2024"
         login = ["deploy", 1234]
+        units = ["ci-*.service"]
+        executables = ["/usr//bin/x", "**/y*"]
+        scripts = ["/usr/bin/node /usr/lib/*/cli.js"]
         trees = ["system", "deployed"]
         response = "freeze"
         [account.ansible.budget]
@@ -150,6 +153,9 @@ fn a_whole_policy() {
                 note: Some("the fleet's, since 2024".to_owned()),
                 users: vec![],
                 login: vec![998, 1234],
+                units: vec!["ci-*.service".parse().unwrap()],
+                executables: vec!["/usr/bin/x".parse().unwrap(), "**/y*".parse().unwrap()],
+                scripts: vec!["node /usr/lib/*/cli.js".parse().unwrap()],
                 trees: vec![1, 0],
                 response: Response::Freeze,
                 budgets: Budgets { deletes: budget("0/500ms"), ..default.clone() },
@@ -160,6 +166,9 @@ fn a_whole_policy() {
                 note: None,
                 users: vec![1000, 1001],
                 login: vec![],
+                units: vec![],
+                executables: vec![],
+                scripts: vec![],
                 trees: vec![1],
                 response: Response::Deny,
                 budgets: default,
@@ -236,6 +245,15 @@ fn exceptions() -> impl Strategy<Value = Vec<Exception>> {
     })
 }
 
+/// Up to two of these texts, with a number in them.
+fn told<T: std::str::FromStr<Err: fmt::Debug>>(n: u32, count: u32, texts: [&str; 2]) -> Vec<T> {
+    texts
+        .iter()
+        .take(count as usize)
+        .map(|text| text.replace("{}", &n.to_string()).parse().unwrap())
+        .collect()
+}
+
 /// Two trees, one of them with a path that looks like a pattern, and up to three accounts.
 fn policies() -> impl Strategy<Value = Policy> {
     let trees = exceptions().prop_map(|except| {
@@ -259,6 +277,9 @@ fn policies() -> impl Strategy<Value = Policy> {
                 name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
                 users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),
                 login: (0..login).map(|k| 10 * n + 5 - k).collect(),
+                units: told(n, users, ["a-{}.service", "/docker/*{}"]),
+                executables: told(n, login, ["/opt/\"{}*/x", "**/b{}"]),
+                scripts: told(n, users, ["sh /opt/ä{}.sh", "/opt/{}*"]),
                 trees,
                 response,
                 budgets,

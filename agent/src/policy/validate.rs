@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use programs::Told;
+
 use super::{
     Account, Budgets, Hold, Host, Policy, Wanted,
-    parse::{AccountDraft, Draft, Settings, Who},
+    parse::{AccountDraft, Draft, Settings},
     problem::{At, Located, Problems},
     reader::nearest,
 };
 
 mod people;
+mod programs;
 mod trees;
 
 const MAX_ACCOUNTS: usize = 256;
@@ -29,6 +32,8 @@ pub(super) fn validate(
         trees: draft.trees.keys().cloned().collect(),
         paths: BTreeMap::new(),
         claims: BTreeMap::new(),
+        told: BTreeMap::new(),
+        patterns: [0; 2],
         wanted: Vec::new(),
     };
     if draft.trees.is_empty() {
@@ -43,9 +48,7 @@ pub(super) fn validate(
     let accounts = draft
         .accounts
         .iter()
-        .filter_map(|(name, account)| {
-            validator.account(name, account, &draft.default, default_trees.as_deref())
-        })
+        .map(|(name, account)| validator.account(name, account, &draft.default, default_trees.as_deref()))
         .collect();
     let roles = validator.roles(&draft.roles);
     let wanted = validator.wanted;
@@ -61,6 +64,10 @@ struct Validator<'a, H> {
     paths: BTreeMap<PathBuf, trees::Claim>,
     /// Each uid so far, with the account it belongs to.
     claims: BTreeMap<u32, String>,
+    /// Each program, script and unit so far, as it is written, with its account.
+    told: BTreeMap<String, String>,
+    /// How many programs and units are patterns.
+    patterns: [usize; 2],
     wanted: Vec<Wanted>,
 }
 
@@ -77,36 +84,32 @@ impl<H: Host> Validator<'_, H> {
         if let Some(surplus) = draft.accounts.values().nth(MAX_ACCOUNTS) {
             self.refuse(&surplus.at, &format!("more than {MAX_ACCOUNTS} accounts: join some of them"));
         }
-        let all_later = draft.accounts.values().all(|account| account.who == Who::Later);
-        match (draft.accounts.is_empty(), all_later) {
-            (true, _) if built_in => self.warn(
+        match draft.accounts.is_empty() {
+            true if built_in => self.warn(
                 start,
                 "nobody is watched: this host has none of the automation users that are known by name",
             ),
-            (true, _) => self.refuse(start, "nobody is watched: add an [account.NAME] with users or login"),
-            (false, true) => {
-                self.refuse(start, "nobody is watched: no account says users or login");
-            }
-            (false, false) => {}
+            true => self.refuse(
+                start,
+                "nobody is watched: add an [account.NAME] with users, login, units, executables or scripts",
+            ),
+            false => {}
         }
     }
 
-    /// None if this version cannot tell the account's processes.
     fn account(
         &mut self,
         name: &str,
         draft: &AccountDraft,
         default: &Settings,
         default_trees: Option<&[usize]>,
-    ) -> Option<Account> {
-        let AccountDraft { at, who, note, users, login, settings } = draft;
-        match who {
-            Who::Known => {}
-            Who::Later => {
-                let message = format!("[account.{name}] is not watched: it says neither users nor login");
-                self.warn(at, &message);
-            }
-            Who::Nobody => self.refuse(at, &format!("[account.{name}] is nobody: set users or login")),
+    ) -> Account {
+        let AccountDraft { at, is_somebody, note, users, login, units, executables, scripts, settings } =
+            draft;
+        if !is_somebody {
+            let message =
+                format!("[account.{name}] is nobody: set users, login, units, executables or scripts");
+            self.refuse(at, &message);
         }
         let mut budgets = Budgets::default();
         for (slot, budget) in default.budgets.iter().chain(&settings.budgets) {
@@ -123,15 +126,16 @@ impl<H: Host> Validator<'_, H> {
             note: note.clone(),
             users: self.uids(name, users),
             login: self.uids(name, login),
+            units: self.told(name, units, Told::Unit),
+            executables: self.told(name, executables, Told::Program),
+            scripts: self.told(name, scripts, Told::Program),
             trees: own_trees.or_else(|| default_trees.map(<[_]>::to_vec)).unwrap_or_default(),
             response: wanted.response,
             hold: hold(settings, default),
             budgets,
         };
-        (*who == Who::Known).then(|| {
-            self.wanted.push(wanted);
-            account
-        })
+        self.wanted.push(wanted);
+        account
     }
 
     fn tree_indices(&mut self, names: &[Located<String>]) -> Vec<usize> {

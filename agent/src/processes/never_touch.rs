@@ -146,7 +146,7 @@ impl NeverTouch {
 }
 
 /// The path of a program whose file was replaced since (an upgrade) has a mark at its end.
-fn without_mark(path: PathBuf) -> PathBuf {
+pub(crate) fn without_mark(path: PathBuf) -> PathBuf {
     match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
         Some(bytes) => PathBuf::from(OsStr::from_bytes(bytes)),
         None => path,

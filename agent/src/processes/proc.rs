@@ -7,6 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
+use agent_common::rules::BootNs;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,6 +21,13 @@ pub(crate) struct ProcError(#[from] io::Error);
 pub(crate) struct ProcessId {
     pub(crate) pid: u32,
     pub(crate) start: u64,
+}
+
+impl ProcessId {
+    /// When it started, to the clock tick: USER_HZ is 100 on every architecture that BPF has.
+    pub(crate) fn started_at(self) -> BootNs {
+        self.start * 10_000_000
+    }
 }
 
 /// What one process is.

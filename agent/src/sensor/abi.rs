@@ -37,7 +37,7 @@ pub(super) const ABI: u32 = {
             budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }
-        Member { start, stopped_at, account, stopped_ancestors, approval, reserved }
+        Member { start, stopped_at, since, claim, origin, stopped_ancestors, approval, reserved }
         Held {
             at, start, counts_from, tgid, account, verb, kinds, judged, pass, text_len, parent, names, text
         }

@@ -10,7 +10,8 @@ use agent_common::{
     wire::{
         Counter, Counts,
         exception::ExceptedKey,
-        row::{EdgeKey, Mark, UserKey},
+        identity::{NameKey, ProgramKey},
+        row::{Claim, EdgeKey, Mark, UserKey},
     },
 };
 use aya::{
@@ -33,7 +34,7 @@ use super::{
     probes,
     state::{State, again},
 };
-use crate::trees::except::Excepted;
+use crate::{identity::rows::Rows, trees::except::Excepted};
 
 pub(super) const RECORDS: &str = "RECORDS";
 
@@ -126,10 +127,26 @@ impl Kernel {
         fill(&mut self.ebpf, "EXCEPTIONS", roots.iter().copied())
     }
 
+    /// Makes known by what programs and control groups processes join an account.
+    pub(crate) fn tell_by(&mut self, told: &Rows) -> Result<(), MapError> {
+        let Rows { programs, names, starred, claims, .. } = told;
+        let mut map: HashMap<_, ProgramKey, Claim> = hash(&mut self.ebpf, "PROGRAMS")?;
+        programs
+            .iter()
+            .try_for_each(|(key, claim)| map.insert(key, claim, 0).map_err(refused("PROGRAMS")))?;
+        let mut map: HashMap<_, NameKey, u64> = hash(&mut self.ebpf, "NAMES")?;
+        names.iter().try_for_each(|(key, bits)| map.insert(key, bits, 0).map_err(refused("NAMES")))?;
+        fill(&mut self.ebpf, "STARRED", (0..).zip(starred.iter().copied()))?;
+        fill(&mut self.ebpf, "CLAIMS", claims.iter().copied())
+    }
+
     /// Makes users known by which processes join an account.
-    pub(crate) fn add_users(&mut self, users: impl Iterator<Item = (UserKey, u32)>) -> Result<(), MapError> {
+    pub(crate) fn add_users(
+        &mut self,
+        users: impl Iterator<Item = (UserKey, Claim)>,
+    ) -> Result<(), MapError> {
         let mut map = hash(&mut self.ebpf, "USERS")?;
-        users.into_iter().try_for_each(|(key, account)| map.insert(key, account, 0).map_err(refused("USERS")))
+        users.into_iter().try_for_each(|(key, claim)| map.insert(key, claim, 0).map_err(refused("USERS")))
     }
 
     /// Every counter, summed over CPUs.

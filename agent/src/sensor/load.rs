@@ -18,7 +18,7 @@ use super::{
     error::MapError,
     kernel::Kernel,
 };
-use crate::trees::except::Excepted;
+use crate::{identity::rows::Rows, trees::except::Excepted};
 
 /// Why the kernel programs could not be brought in.
 #[derive(Debug, Error)]
@@ -67,12 +67,17 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bu
 static OBJECT: &[u8] = &[];
 
 /// Loads the programs; none is attached yet. `slots` is how many slots all budgets have together; for what is excepted there
-/// will be room.
-pub(crate) fn load(settings: Settings, slots: u32, excepted: &Excepted) -> Result<Kernel, LoadError> {
+/// and told by there will be room.
+pub(crate) fn load(
+    settings: Settings,
+    slots: u32,
+    excepted: &Excepted,
+    told: &Rows,
+) -> Result<Kernel, LoadError> {
     let tier = settings.tier();
     let btf = Btf::from_sys()?;
     let offsets = Offsets::resolve(
-        |structure, member| btf.offset(structure, member),
+        |structure, member| btf.offset_by_either(structure, member),
         |tracepoint, argument| btf.argument(tracepoint, argument),
     )?;
     if !offsets.is_supported() {
@@ -95,6 +100,9 @@ pub(crate) fn load(settings: Settings, slots: u32, excepted: &Excepted) -> Resul
         .map_max_entries("SLOTS", slots.max(1))
         .map_max_entries("EXCEPTED", room(excepted.keys.len()))
         .map_max_entries("PATTERNS", room(excepted.patterns.len()))
+        .map_max_entries("PROGRAMS", room(told.room()))
+        .map_max_entries("NAMES", room(told.names.len()))
+        .map_max_entries("STARRED", room(told.starred.len()))
         .map_max_entries("SCRATCH", DESKS * u32::try_from(cpus).unwrap_or(u32::MAX / DESKS))
         .load(OBJECT)?;
     let warnings = EbpfLogger::init_with_logger(&mut ebpf, log::logger())?;

@@ -25,6 +25,8 @@ pub(crate) struct Manifest {
     pub(crate) accounts: Vec<Option<String>>,
     /// By root id; the self-test's is the first and counts for nothing later.
     pub(crate) roots: Vec<Option<PathBuf>>,
+    /// By what processes are members, in words; the first stands for what is not in the policy any more.
+    pub(crate) entries: Vec<Option<String>>,
 }
 
 /// A manifest that cannot be written or read.

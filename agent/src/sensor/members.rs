@@ -2,7 +2,10 @@
 
 use std::io;
 
-use agent_common::wire::row;
+use agent_common::{
+    rules::{BootNs, identity::Evidence},
+    wire::row::{self, Claim},
+};
 
 use super::{
     error::{MapError, refused},
@@ -26,6 +29,19 @@ pub(crate) struct Member {
     pub(crate) approval: u32,
 }
 
+/// Why a process is a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// None that this version knows.
+    pub(crate) evidence: Option<Evidence>,
+    /// Which entry of the policy it is by.
+    pub(crate) entry: u32,
+    /// The process that was claimed: itself, or an ancestor.
+    pub(crate) origin: u32,
+    /// Since when.
+    pub(crate) since: BootNs,
+}
+
 /// Whether a member was taken on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Adopted {
@@ -41,10 +57,30 @@ impl State {
         self.spared.insert(pid, start, 0).map_err(refused(SPARED))
     }
 
-    /// Makes a process that runs already a member of an account, unless the kernel programs were faster.
-    pub(crate) fn adopt(&mut self, pid: u32, start: u64, account: u32) -> Result<(), MapError> {
-        let row = row::Member { start, account, ..row::Member::default() };
-        self.take_on(pid, row).map(drop)
+    /// Makes a process that runs already a member by a claim on `origin`, unless it is one by as strong evidence.
+    pub(crate) fn adopt(
+        &mut self,
+        ProcessId { pid, start }: ProcessId,
+        claim: Claim,
+        origin: u32,
+        since: BootNs,
+    ) -> Result<(), MapError> {
+        let row = row::Member { start, claim, origin, since, ..row::Member::default() };
+        match self.row(pid).filter(|known| known.start == start) {
+            Some(known) if !claim.outranks(known.claim) => Ok(()),
+            Some(row::Member { stopped_at, stopped_ancestors, .. }) => {
+                self.rewrite(pid, row::Member { stopped_at, stopped_ancestors, ..row })
+            }
+            None => self.take_on(pid, row).map(drop),
+        }
+    }
+
+    /// Why a process is a member, if it is one.
+    pub(crate) fn membership(&self, process: ProcessId) -> Option<Membership> {
+        let row::Member { claim, origin, since, .. } =
+            self.row(process.pid).filter(|row| row.start == process.start)?;
+        let evidence = Evidence::from_word(claim.evidence());
+        Some(Membership { evidence, entry: claim.entry(), origin, since })
     }
 
     pub(super) fn take_on(&mut self, pid: u32, row: row::Member) -> Result<Adopted, MapError> {
@@ -120,7 +156,7 @@ impl Member {
         Self {
             pid,
             start: row.start,
-            account: row.account,
+            account: row.claim.account(),
             stopped: row.stopped_at != 0,
             stopped_ancestors: row.stopped_ancestors,
             approval: row.approval,

@@ -12,7 +12,7 @@ use agent_common::{
         judge::{Phase, Standing},
         place,
     },
-    wire::row::{self, name_from_word, response},
+    wire::row::{self, Claim, name_from_word, response},
 };
 use thiserror::Error;
 
@@ -44,12 +44,17 @@ pub(crate) enum TakeOverError {
 pub(crate) struct Heirs {
     accounts: Vec<Option<u32>>,
     roots: Vec<Option<u32>>,
+    entries: Vec<Option<u32>>,
 }
 
 impl Heirs {
     /// By name.
     pub(crate) fn of(old: &Manifest, new: &Manifest) -> Self {
-        Self { accounts: indices(&old.accounts, &new.accounts), roots: indices(&old.roots, &new.roots) }
+        Self {
+            accounts: indices(&old.accounts, &new.accounts),
+            roots: indices(&old.roots, &new.roots),
+            entries: indices(&old.entries, &new.entries),
+        }
     }
 
     /// The accounts that are in both: the old index and the new one.
@@ -63,6 +68,12 @@ impl Heirs {
 
     fn root(&self, old: u32) -> Option<u32> {
         *self.roots.get(old as usize)?
+    }
+
+    /// What a process is a member by. Its account matters; the entry may have gone from the policy since.
+    fn claim(&self, old: Claim) -> Option<Claim> {
+        let entry = self.entries.get(old.entry() as usize).copied().flatten().unwrap_or_default();
+        Some(old.renumbered(self.account(old.account())?, entry))
     }
 
     /// A held call in the numbers of the new generation; none if nobody is held to its account there.
@@ -200,12 +211,12 @@ fn carry_members(
     for _ in 0..PASSES {
         let mut quiet = true;
         for (pid, row) in old.rows().collect::<Vec<_>>() {
-            let Some(account) = heirs.account(row.account) else { continue };
+            let Some(claim) = heirs.claim(row.claim) else { continue };
             let known = new.row(pid).is_some_and(|mine| mine.start == row.start);
             if known || spared(pid, row.start) {
                 continue;
             }
-            if new.take_on(pid, row::Member { account, ..row })? == Adopted::Now {
+            if new.take_on(pid, row::Member { claim, ..row })? == Adopted::Now {
                 quiet = false;
                 // It may have ended between the two steps. Then the old entry is gone, and nothing removes the new one.
                 if old.row(pid).is_none_or(|now| now.start != row.start) {
@@ -254,6 +265,8 @@ fn owed(mut old: Vec<BootNs>, new: Vec<BootNs>, until: BootNs) -> Vec<BootNs> {
 
 #[cfg(test)]
 mod tests {
+    use agent_common::rules::identity::Evidence;
+
     use super::*;
 
     #[test]
@@ -275,10 +288,21 @@ mod tests {
         let names = |names: &[&str]| -> Vec<_> {
             std::iter::once(None).chain(names.iter().map(|name| Some((*name).to_owned()))).collect()
         };
-        let old = Manifest { seed: 1, accounts: names(&["a", "b", "c"]), roots: Vec::new() };
-        let new = Manifest { seed: 1, accounts: names(&["c", "a", "d"]), roots: Vec::new() };
+        let manifest = |accounts: &[&str], entries: &[&str]| Manifest {
+            seed: 1,
+            accounts: names(accounts),
+            roots: Vec::new(),
+            entries: names(entries),
+        };
+        let old = manifest(&["a", "b", "c"], &["uid 7", "unit x"]);
+        let new = manifest(&["c", "a", "d"], &["unit x"]);
         let heirs = Heirs::of(&old, &new);
         assert_eq!(heirs.accounts().collect::<Vec<_>>(), [(1, 2), (3, 1)]);
+        // An entry that has gone leaves its members in.
+        let claim = |account, entry| Claim::of(account, Evidence::Unit, entry);
+        assert_eq!(heirs.claim(claim(1, 2)), Some(claim(2, 1)));
+        assert_eq!(heirs.claim(claim(1, 1)), Some(claim(2, 0)));
+        assert_eq!(heirs.claim(claim(2, 1)), None);
         // The self-test's account is each generation's own.
         assert_eq!([0, 2, 9].map(|index| heirs.account(index)), [None; 3]);
     }

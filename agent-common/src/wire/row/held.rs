@@ -1,5 +1,6 @@
 //! Calls that wait, what lets them go on, and what was moved out of a tree.
 
+use super::Claim;
 use crate::wire::record::TEXT_LEN;
 
 /// How many calls may wait at once; one more is refused.
@@ -87,19 +88,28 @@ pub struct Mark {
     pub node: u64,
     /// That place.
     pub place: Moved,
+    /// Not a directory: a program that is this account's.
+    pub claim: Claim,
 }
 
 impl Mark {
     /// As a node of the policy.
     #[must_use]
     pub const fn node(node: u64) -> Self {
-        Self { node, place: Moved { key: 0, root: 0, text_len: 0, text: [0; TEXT_LEN] } }
+        let place = Moved { key: 0, root: 0, text_len: 0, text: [0; TEXT_LEN] };
+        Self { node, place, claim: Claim::NONE }
     }
 
     /// As what has this place in a tree.
     #[must_use]
     pub const fn place(place: Moved) -> Self {
-        Self { node: super::node::MOVED, place }
+        Self { node: super::node::MOVED, place, claim: Claim::NONE }
+    }
+
+    /// As a program by which a process acts for an account.
+    #[must_use]
+    pub const fn program(claim: Claim) -> Self {
+        Self { claim, ..Self::node(0) }
     }
 }
 
@@ -136,7 +146,7 @@ const _: () = assert!(size_of::<Held>() == 56 + 2 * size_of::<HeldName>() + TEXT
 const _: () = assert!(size_of::<Approval>() == 32);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
 const _: () = assert!(size_of::<Moved>() == 16 + TEXT_LEN);
-const _: () = assert!(size_of::<Mark>() == 8 + size_of::<Moved>());
+const _: () = assert!(size_of::<Mark>() == 8 + size_of::<Moved>() + 8);
 
 #[cfg(feature = "user")]
 mod pod {

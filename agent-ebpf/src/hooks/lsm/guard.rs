@@ -51,8 +51,8 @@ fn pending(task: Kernel) -> Result<u64, Unread> {
 fn waits(tgid: u32) -> bool {
     let Some(member) = LINEAGE.get_ptr(tgid) else { return false };
     // SAFETY: a live map entry, here and below.
-    let Member { stopped_at, account, .. } = unsafe { *member };
-    let Some(actor) = Actor::of(account).filter(|_| stopped_at != 0) else { return false };
+    let Member { stopped_at, claim, .. } = unsafe { *member };
+    let Some(actor) = Actor::of(claim.account()).filter(|_| stopped_at != 0) else { return false };
     matches!(actor.standing().at(emit::now()).phase, Phase::Tripped | Phase::Frozen)
 }
 

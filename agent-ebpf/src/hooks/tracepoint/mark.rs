@@ -3,7 +3,7 @@
 
 use agent_common::wire::{
     Counter,
-    row::{Mark, node},
+    row::{Claim, Mark, node},
 };
 use aya_ebpf::{
     bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::tracepoint, programs::TracePointContext,
@@ -12,7 +12,8 @@ use aya_ebpf::{
 use crate::{
     count::count,
     directory,
-    maps::{HOST_MOUNTS, MARK_REQUEST, MARKS},
+    identity::program,
+    maps::{HOST_MOUNTS, MARK_REQUEST, MARKS, PROGRAMS},
     offsets::{HOOKS, OFFSETS, SETTINGS},
     read::{self, Kernel, Unread},
 };
@@ -51,6 +52,10 @@ fn note_mounts() {
 /// Whether it is known now.
 #[inline(always)]
 fn put(inode: Kernel, wanted: &Mark) -> bool {
+    if wanted.claim != Claim::NONE {
+        return program::file_key(inode)
+            .is_ok_and(|key| PROGRAMS.insert(key, wanted.claim, u64::from(BPF_ANY)).is_ok());
+    }
     if wanted.node & node::MOVED == 0 {
         return MARKS.insert(inode.0, wanted.node, u64::from(BPF_ANY)).is_ok();
     }

@@ -18,13 +18,6 @@ const MONTH: Duration = Duration::from_hours(24 * 30);
 const MAX_APPROVALS: i64 = 9;
 
 impl Reader<'_> {
-    pub(super) fn other_identities(&mut self, account: &Table) {
-        let units = "names of units such as \"ci-*.service\", which end in .service, .scope or .slice";
-        self.each(account, "units", units, text::unit);
-        self.each(account, "executables", "absolute paths, with * or without", text::executable);
-        self.each(account, "scripts", "an interpreter and an absolute path", text::script);
-    }
-
     pub(super) fn unused_settings(&mut self, table: &Table) {
         self.each(table, "launch", PEOPLE, text::person);
         if let Some(node) = get(table, "escapes") {

@@ -1,6 +1,6 @@
 //! Each problem, with its position.
 
-use super::*;
+use super::{pattern::NoPattern, *};
 
 /// Expects exactly these errors, each `LINE:COLUMN MESSAGE`; none means that the policy is good.
 #[track_caller]
@@ -32,7 +32,7 @@ fn the_head() {
     check(
         "",
         &[
-            "1:1 nobody is watched: add an [account.NAME] with users or login",
+            "1:1 nobody is watched: add an [account.NAME] with users, login, units, executables or scripts",
             "1:1 nothing is protected: add a [tree.NAME] with paths",
             "1:1 version is missing: want version = 1",
         ],
@@ -67,7 +67,10 @@ fn unknown_keys() {
     );
     check(
         &format!("{TREE}[account.a]\nuser = ['ci']\ntrees = ['t']"),
-        &["3:10 [account.a] is nobody: set users or login", "4:1 unknown key \"user\": did you mean users?"],
+        &[
+            "3:10 [account.a] is nobody: set users, login, units, executables or scripts",
+            "4:1 unknown key \"user\": did you mean users?",
+        ],
     );
     check(
         &format!("{GOOD}\"\\u001b[31m\" = 1"),
@@ -120,7 +123,10 @@ fn trees() {
 fn accounts() {
     let account = |keys: &str| format!("{GOOD}[account.b]\n{keys}");
     check(&account("users = [1001]\nlogin = ['deploy']\ntrees = ['t']"), &[]);
-    check(&account("users = []\ntrees = ['t']"), &["4:10 [account.b] is nobody: set users or login"]);
+    check(
+        &account("users = []\ntrees = ['t']"),
+        &["4:10 [account.b] is nobody: set users, login, units, executables or scripts"],
+    );
     check(
         &account("users = 'deploy'\ntrees = ['t']"),
         &["5:9 users = \"deploy\": want a list of user names or uids"],
@@ -199,6 +205,40 @@ fn settings() {
             "6:19 budget.replaces = 5: want COUNT/DURATION such as \"10/10s\"; a duration is a whole number of ms, s, m or h",
             "7:20 budget.recreates = \"2000/1s\": want a count of at most 1024",
         ],
+    );
+}
+
+#[test]
+fn programs_and_units() {
+    let account = |keys: &str| format!("{GOOD}[account.b]\ntrees = ['t']\n{keys}");
+    check(
+        &account("units = ['a.service', '/docker/*']\nexecutables = ['/x']\nscripts = ['sh /y', '/z']"),
+        &[],
+    );
+    check(
+        &account("units = []\nexecutables = []"),
+        &["4:10 [account.b] is nobody: set users, login, units, executables or scripts"],
+    );
+    check(
+        &account("executables = ['x', '/*', '/a*b*', 3]\nunits = ['x', '*.service']\nscripts = ['sh x']"),
+        &[
+            &format!("6:16 executables holds \"x\": want {}", NoPattern::Path),
+            "6:21 executables holds \"/*\": want less than everything",
+            &format!("6:27 executables holds \"/a*b*\": want {}", NoPattern::Path),
+            &format!("6:36 executables holds 3: want {}", NoPattern::Path),
+            &format!("7:10 units holds \"x\": want {}", NoPattern::Unit),
+            &format!("8:12 scripts holds \"sh x\": want {}", NoPattern::Script),
+        ],
+    );
+    check(
+        &account("executables = ['/x', '/x/']\n[account.c]\ntrees = ['t']\nexecutables = ['/x']"),
+        &["9:16 \"/x\" already belongs to [account.b]: it can act for one account only"],
+    );
+    let units = |count: usize| (0..count).map(|n| format!("'u{n}.service',")).collect::<String>();
+    check(&account(&format!("units = [{}]", units(64))), &[]);
+    check(
+        &account(&format!("units = [{}\n'x.service']", units(64))),
+        &["7:1 more than 64 units in all accounts"],
     );
 }
 

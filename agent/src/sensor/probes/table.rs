@@ -20,6 +20,7 @@ pub(super) fn of(tier: Tier) -> impl Iterator<Item = &'static Probe> {
 const PROCESSES: &[Probe] = &[
     Probe { program: "fork", at: &[Raw("sched_process_fork")] },
     Probe { program: "exec", at: &[Raw("sched_process_exec")] },
+    Probe { program: "change_group", at: &[Raw("cgroup_attach_task")] },
     Probe { program: "exit", at: &[Raw("sched_process_exit")] },
     Probe { program: "set_user", at: &[Exit("setuid"), Exit("setreuid"), Exit("setresuid")] },
 ];

@@ -1,0 +1,109 @@
+//! What lies in the maps of programs and control groups by which processes act for an account.
+//!
+//! A path that is written without a star is found by its key, as a place is. Those with one are up to 64 each of programs
+//! and of groups, a bit each: on the way down from the root each component leaves alive those whose component at that
+//! depth it is.
+
+use crate::rules::exception::Pattern;
+
+/// How many paths of each kind may have a star, or no fixed depth.
+pub const MAX_STARRED: u32 = 64;
+/// How many control groups are remembered.
+pub const MAX_GROUPS: u32 = 8192;
+
+/// A program.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramKey {
+    /// Of a file, its inode number; of a path, its key.
+    pub what: u64,
+    /// Of a file, its device and its generation; of a script, the hash of its interpreter's name, or 0: it is run by itself.
+    pub with: u64,
+    /// 1: a file; 0: a path.
+    pub file: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+impl ProgramKey {
+    /// A file, as the kernel knows it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn file(inode: u64, device: u32, generation: u32) -> Self {
+        Self { what: inode, with: (device as u64) << 32 | generation as u64, file: 1, reserved: 0 }
+    }
+
+    /// A path, and who runs it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn path(key: u64, interpreter: u64) -> Self {
+        Self { what: key, with: interpreter, file: 0, reserved: 0 }
+    }
+}
+
+/// A component of starred paths.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NameKey {
+    /// Its hash.
+    pub name: u64,
+    /// How deep it lies, 1 below the root; [`ANYWHERE`].
+    pub depth: u32,
+    /// One of [`of`].
+    pub of: u32,
+}
+
+/// Any depth.
+pub const ANYWHERE: u32 = 0;
+
+/// What a name is of; the values of [`NameKey::of`].
+pub mod of {
+    /// A program's path.
+    pub const PROGRAM: u32 = 0;
+    /// A control group's.
+    pub const GROUP: u32 = 1;
+    /// With one of those: such paths end at this depth, whatever the name.
+    pub const END: u32 = 2;
+    /// An interpreter's name: which starred scripts it may run; with 0 for a name, which are run by themselves.
+    pub const INTERPRETER: u32 = 4;
+}
+
+/// Components of starred paths that match.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StarredName {
+    /// What they match.
+    pub pattern: Pattern,
+    /// Which paths they are of, a bit each.
+    pub bits: u64,
+    /// As [`NameKey::depth`].
+    pub depth: u32,
+    /// As [`NameKey::of`].
+    pub of: u32,
+}
+
+/// By what else than users the policy tells processes, a bit each.
+pub mod told_by {
+    /// Control groups.
+    pub const GROUPS: u32 = 1;
+    /// Programs.
+    pub const PROGRAMS: u32 = 2;
+    /// Some of these are patterns.
+    pub const PATTERNS: u32 = 4;
+}
+
+const _: () = assert!(size_of::<ProgramKey>() == 24);
+const _: () = assert!(size_of::<NameKey>() == 16);
+const _: () = assert!(size_of::<StarredName>() == 72 + 16);
+
+#[cfg(feature = "user")]
+mod pod {
+    use super::{NameKey, ProgramKey, StarredName};
+
+    // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
+    unsafe impl aya::Pod for ProgramKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for NameKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for StarredName {}
+}

@@ -1,0 +1,131 @@
+//! Downwards: along names, and which of the policy's paths they still may be.
+
+use core::{ffi::c_void, mem::offset_of};
+
+use agent_common::{
+    rules::{
+        exception::{Ends, matches},
+        place::NameHash,
+    },
+    wire::{
+        identity::{ANYWHERE, MAX_STARRED, NameKey, of, told_by},
+        row::Claim,
+    },
+};
+use aya_ebpf::helpers::generated::bpf_loop;
+
+use crate::{
+    desk::Desk,
+    maps::{CLAIMS, NAMES, STARRED},
+    offsets::SETTINGS,
+    path::{MAX_DEPTH, NAME_MAX, OUTSIDE, Scratch, state},
+    place::{desk, ends, walk},
+    read,
+};
+
+/// Begins at the top and follows the names that the way up has left. `false`: one could not be read.
+#[inline(always)]
+pub fn down(desk: Desk, of: u32) -> bool {
+    let Some(scratch) = desk.scratch() else { return false };
+    scratch.stand_at(OUTSIDE);
+    scratch.of = of;
+    scratch.alive = u64::MAX;
+    scratch.met = 0;
+    let height = scratch.height;
+    height == 0 || walk(desk, step, height) != state::FAILED
+}
+
+extern "C" fn step(index: u32, context: *mut c_void) -> i64 {
+    let desk = desk(context);
+    let Some(scratch) = desk.scratch() else { return 1 };
+    let level = scratch.height.wrapping_sub(1).wrapping_sub(index);
+    let at = scratch.names[level as usize % MAX_DEPTH as usize];
+    let Ok(length) = read::text(at.text, &mut scratch.name) else {
+        scratch.state = state::FAILED;
+        return 1;
+    };
+    let length = length.wrapping_sub(1) & NAME_MAX;
+    let mut hash = NameHash::new(SETTINGS.seed());
+    for index in 0..NAME_MAX as usize {
+        if index >= length as usize {
+            break;
+        }
+        hash = hash.byte(scratch.name[index]);
+    }
+    scratch.last = hash.finish();
+    scratch.last_at = offset_of!(Scratch, name) as u32;
+    scratch.last_length = length;
+    enter(desk);
+    0
+}
+
+/// The last component is the next one downwards.
+#[inline(always)]
+pub fn enter(desk: Desk) {
+    let Some(scratch) = desk.scratch() else { return };
+    scratch.go_below();
+    if SETTINGS.told_by() & told_by::PATTERNS != 0 {
+        let _ = narrow(desk.0);
+    }
+}
+
+/// Global: which paths the last component leaves.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn narrow(desk: u32) -> u32 {
+    let Some(scratch) = Desk(desk).scratch() else { return 0 };
+    let &mut Scratch { last, depth, of, .. } = scratch;
+    let Ok(component) = ends(scratch) else { return 0 };
+    let mut walk =
+        Walk { component, depth, of, here: mask(last, depth, of), anywhere: mask(last, ANYWHERE, of) };
+    // SAFETY: the step is handed the walk, which outlives the loop.
+    let _ = unsafe { bpf_loop(SETTINGS.starred(), compare as *mut c_void, (&raw mut walk).cast(), 0) };
+    scratch.alive &= walk.here;
+    let met = scratch.alive & mask(0, depth, of | of::END) | walk.anywhere;
+    // A program is what its path ends with; what is below a group belongs to it.
+    scratch.met = if of == of::GROUP { scratch.met | met } else { met };
+    0
+}
+
+/// Along the components with a star.
+#[repr(C)]
+struct Walk {
+    component: Ends,
+    here: u64,
+    anywhere: u64,
+    depth: u32,
+    of: u32,
+}
+
+extern "C" fn compare(index: u32, context: *mut c_void) -> i64 {
+    // SAFETY: see `narrow`.
+    let walk = unsafe { &mut *context.cast::<Walk>() };
+    let Some(row) = STARRED.get(index) else { return 1 };
+    if row.of == walk.of
+        && (row.depth == walk.depth || row.depth == ANYWHERE)
+        && matches(&row.pattern, &walk.component)
+    {
+        if row.depth == ANYWHERE {
+            walk.anywhere |= row.bits;
+        } else {
+            walk.here |= row.bits;
+        }
+    }
+    0
+}
+
+/// Which paths have this name there.
+#[inline(always)]
+pub fn mask(name: u64, depth: u32, of: u32) -> u64 {
+    // SAFETY: the value is copied at once, while the entry is alive.
+    unsafe { NAMES.get(NameKey { name, depth, of }) }.copied().unwrap_or(0)
+}
+
+/// The claim of the first of these paths.
+#[inline(always)]
+pub fn claim(of: u32, paths: u64) -> Claim {
+    if paths == 0 {
+        return Claim::NONE;
+    }
+    CLAIMS.get(of * MAX_STARRED + paths.trailing_zeros()).copied().unwrap_or(Claim::NONE)
+}
