@@ -11,9 +11,9 @@ mod sizes;
 mod tests;
 
 pub(crate) use answer::{
-    Above, AccountView, Act, Answer, BudgetView, HeldView, IncidentDetail, IncidentSummary, LeftAlone, Mode,
-    Moved, Named, PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested, Whereabouts, Whois,
-    Why,
+    Above, AccountView, Act, Answer, BudgetView, By, Evidence, HeldView, IncidentDetail, IncidentSummary,
+    LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested,
+    Whereabouts, Whois, Why,
 };
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};

@@ -21,6 +21,7 @@ mod self_test;
 mod signals;
 mod tables;
 mod tier;
+mod whois;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -49,7 +50,7 @@ use crate::{
 pub(crate) use effect::{Effect, Leave, Within};
 #[cfg(test)]
 pub(crate) use facts::{About, ApprovalFacts};
-pub(crate) use facts::{AccountFacts, Facts, HeldFacts, ProcessFacts};
+pub(crate) use facts::{AccountFacts, Facts, HeldFacts, Identity, ProcessFacts};
 pub(crate) use input::{
     Asked, CallId, Ending, Frozen, Input, NotReloaded, Outcome, Reload, Rights, SelfTested, Touched,
 };

@@ -36,7 +36,7 @@ pub(crate) use held::{HeldCall, HeldNow, Judged, Waiting};
 pub(crate) use kernel::Kernel;
 pub(crate) use load::load;
 pub(crate) use manifest::Manifest;
-pub(crate) use members::Member;
+pub(crate) use members::{Member, Membership};
 pub(crate) use objects::Objects;
 pub(crate) use pins::{Directory, clean_up};
 pub(crate) use predecessor::Predecessor;

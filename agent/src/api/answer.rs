@@ -298,12 +298,38 @@ pub(crate) struct Whois {
     pub(crate) process: ProcessView,
     /// None: for nobody that is watched.
     pub(crate) account: Option<String>,
-    /// Why, a line each.
+    /// Why, or why for nobody, a line each.
     pub(crate) evidence: Vec<String>,
+    /// By what it acts for the account.
+    #[serde(default)]
+    pub(crate) by: Option<By>,
     /// From the process up.
     pub(crate) ancestors: Vec<ProcessView>,
     /// Why it is never frozen, if so.
     pub(crate) spared: Option<String>,
+}
+
+/// By what a process acts for an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct By {
+    pub(crate) kind: Evidence,
+    /// The entry of the policy; none if it is not in the policy any more.
+    pub(crate) entry: Option<String>,
+    /// When that was seen.
+    pub(crate) since: Timestamp,
+    /// Of which process: itself, or an ancestor.
+    pub(crate) origin: Named,
+}
+
+/// The weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Evidence {
+    User,
+    Login,
+    Unit,
+    Program,
+    Launched,
 }
 
 /// Why a process does not go on.

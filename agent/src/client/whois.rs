@@ -5,9 +5,12 @@ use clap::Args;
 use super::{
     Failure, incident,
     session::Session,
-    term::{clean, head},
+    term::{Screen, clean, head},
 };
-use crate::api;
+use crate::{
+    api::{self, Code, ProcessView},
+    processes::{proc, view::view},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Whois {
@@ -16,19 +19,44 @@ pub(crate) struct Whois {
 
 impl Whois {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let whois: api::Whois = session.daemon.get(&format!("/v1/processes/{}", self.pid))?;
-        session.show("whois", &whois, |_| text(&whois))
+        match session.daemon.get::<api::Whois>(&format!("/v1/processes/{}", self.pid)) {
+            Ok(whois) => session.show("whois", &whois, |screen| text(screen, &whois)),
+            // A program has no use for half an answer.
+            Err(failure @ Failure::NoDaemon { .. }) if !session.json => {
+                session.print(&self.by_proc_alone()?)?;
+                Err(failure)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What there is to say without the daemon.
+    fn by_proc_alone(&self) -> Result<String, Failure> {
+        let process = proc::process(self.pid)
+            .ok_or_else(|| api::Problem::new(Code::NotFound, format!("there is no process {}", self.pid)))?;
+        let above: Vec<_> = proc::ancestors(self.pid).map(|one| view(&one, false)).collect();
+        let process = incident::one(&view(&process, false));
+        Ok(format!(
+            "{process}\n  the daemon knows who it acts for; /proc says this much\n{}",
+            children(&above)
+        ))
     }
 }
 
-pub(super) fn text(whois: &api::Whois) -> String {
+pub(super) fn text(screen: &Screen, whois: &api::Whois) -> String {
     let account = whois.account.as_deref().map_or_else(
         || "acts for nobody that is watched".to_owned(),
         |account| format!("acts for account {}", head(clean(account))),
     );
     let mut text = format!("{}\n  {account}\n", incident::one(&whois.process));
-    text.extend(whois.evidence.iter().map(|line| format!("  because {}\n", clean(line))));
+    let by = whois.by.as_ref();
+    let since = by.map(|by| format!(", since {} ({})", screen.at(by.since), screen.far(by.since)));
+    let since = since.unwrap_or_default();
+    text.extend(whois.evidence.iter().map(|line| format!("  because {}{since}\n", clean(line))));
     text.extend(whois.spared.iter().map(|why| format!("  never frozen: {}\n", clean(why))));
-    text.extend(whois.ancestors.iter().map(|process| format!("  child of {}\n", incident::one(process))));
-    text
+    text + &children(&whois.ancestors)
+}
+
+fn children(ancestors: &[ProcessView]) -> String {
+    ancestors.iter().map(|process| format!("  child of {}\n", incident::one(process))).collect()
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use agent_common::{
     rules::{
         BootNs,
+        identity::Evidence,
         judge::{self, Tier},
     },
     wire::Counter,
@@ -12,7 +13,7 @@ use agent_common::{
 use jiff::{Timestamp, ToSpan as _};
 
 use super::tier::Chosen;
-use crate::api::{Above, ProcessView};
+use crate::api::{Above, Bytes, ProcessView};
 use crate::policy::Hold;
 use crate::processes::proc::ProcessId;
 use crate::sensor::{Approval, BudgetUse, HeldCall};
@@ -93,10 +94,29 @@ pub(crate) struct ProcessFacts {
     pub(crate) view: ProcessView,
     /// The account that it acts for.
     pub(crate) account: Option<String>,
+    /// By what it does, or why it does not; looked up for whoever asks just that.
+    pub(crate) identity: Option<Identity>,
     /// Who started it and does not simply wait for it; looked up of a held one, for whoever asks for its incident.
     pub(crate) above: Option<Above>,
     /// Why it is never frozen or killed, if so.
     pub(crate) spared: Option<&'static str>,
+}
+
+/// Why a process acts for an account, or for none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Member {
+        evidence: Evidence,
+        /// The entry of the policy, in words, if it is still in it.
+        entry: Option<String>,
+        since: BootNs,
+        /// The process that this was seen of.
+        origin: u32,
+        /// What that runs; none if it has ended.
+        comm: Option<Bytes>,
+    },
+    /// In words.
+    Nobody(String),
 }
 
 impl AccountFacts {

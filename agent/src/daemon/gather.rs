@@ -106,7 +106,9 @@ impl Agent {
         let about = about.iter().map(|process| {
             let known = self.process_facts(process, held.contains_key(&process.id()), &never_touch);
             let call = held.get(&process.id()).filter(|_| matches!(request, Request::Incident(_)));
-            ProcessFacts { above: call.and_then(|call| self.above(process, call)), ..known }
+            let identity =
+                matches!(request, Request::Whois(_)).then(|| self.in_force.generation.identity(process));
+            ProcessFacts { above: call.and_then(|call| self.above(process, call)), identity, ..known }
         });
         let about = about.collect();
         let asked = Asked {
@@ -137,6 +139,7 @@ impl Agent {
             id: process.id(),
             view: ProcessView { held, ..view(process, member.is_some_and(|member| member.stopped)) },
             account: account.map(str::to_owned),
+            identity: None,
             above: None,
             spared: never_touch.spares(process.pid),
         }

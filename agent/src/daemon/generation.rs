@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock::boot_now,
+    identity::Identities,
     policy::Hold,
     sensor::{
         Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up, hand_over,
@@ -33,6 +34,8 @@ pub(crate) struct Generation {
     // Dropped in this order: the programs know directories by inodes that the descriptors pin.
     pub(crate) kernel: Kernel,
     names: Names,
+    /// By what the policy tells processes.
+    pub(super) identities: Identities,
     /// By account index.
     responses: Vec<u32>,
     pub(super) directory: Directory,
@@ -87,8 +90,8 @@ impl Generation {
         let carried = retirement.let_go_of_freed();
         let responses = tables.accounts.iter().map(|account| account.response).collect();
         hand_over(&directory, &objects);
-        let names = tables.names;
-        let generation = Self { kernel, names, responses, directory, objects, seed, trees, tops };
+        let Tables { names, identities, .. } = tables;
+        let generation = Self { kernel, names, identities, responses, directory, objects, seed, trees, tops };
         Ok(Armed { generation, tier, proof, carried, retirement })
     }
 

@@ -1,17 +1,20 @@
 //! Whom a process acts for, and why it does not go on.
 
+use agent_common::rules::identity;
+
 use super::{Incidents, stage::Stage, views::phase, words::what};
 use crate::{
-    api::{Answer, Code, Problem, ProcessView, Whois, Why},
-    daemon::{Facts, ProcessFacts},
+    api::{Answer, By, Bytes, Code, Evidence, Named, Problem, Whois, Why},
+    daemon::{Facts, Identity, ProcessFacts},
 };
 
 impl Incidents {
-    pub(super) fn whois(pid: u32, about: Vec<ProcessFacts>) -> Result<Answer, Problem> {
+    pub(super) fn whois(pid: u32, facts: &Facts, about: Vec<ProcessFacts>) -> Result<Answer, Problem> {
         let mut about = about.into_iter();
         let process = about.next().ok_or_else(|| no_process(pid))?;
         Ok(Answer::Whois(Whois {
             evidence: evidence(&process),
+            by: by(&process, facts),
             account: process.account,
             process: process.view,
             ancestors: about.map(|ancestor| ancestor.view).collect(),
@@ -57,16 +60,38 @@ fn no_process(pid: u32) -> Problem {
     Problem::new(Code::NotFound, format!("there is no process {pid}"))
 }
 
+/// A line each.
 fn evidence(process: &ProcessFacts) -> Vec<String> {
-    let ProcessView { uid, login, .. } = &process.view;
-    let login = login.map_or("nobody logged in".to_owned(), |login| format!("login uid {login}"));
-    match &process.account {
-        Some(account) => vec![
-            format!(
-                "a member of the lineage of {account}: its user, or the user of a process that it comes from"
-            ),
-            format!("real uid {uid}, {login}"),
-        ],
-        None => vec![format!("real uid {uid}, {login}: no account of the policy")],
+    match &process.identity {
+        Some(Identity::Member { entry, origin, comm, .. }) => {
+            let entry = entry.as_deref().unwrap_or("an entry that the policy does not have any more");
+            let whose = match comm {
+                _ if *origin == process.id.pid => String::new(),
+                Some(comm) => format!(" of {comm} {origin}, which it comes from"),
+                None => format!(" of process {origin}, which it comes from and which has ended"),
+            };
+            vec![format!("{entry}{whose}")]
+        }
+        Some(Identity::Nobody(why)) => vec![why.clone()],
+        None => Vec::new(),
     }
+}
+
+fn by(process: &ProcessFacts, facts: &Facts) -> Option<By> {
+    let Some(Identity::Member { evidence, entry, since, origin, comm }) = &process.identity else {
+        return None;
+    };
+    let empty = || Bytes::Text(String::new());
+    Some(By {
+        kind: match evidence {
+            identity::Evidence::User => Evidence::User,
+            identity::Evidence::Login => Evidence::Login,
+            identity::Evidence::Unit => Evidence::Unit,
+            identity::Evidence::Program => Evidence::Program,
+            identity::Evidence::Launched => Evidence::Launched,
+        },
+        entry: entry.clone(),
+        since: facts.wall(*since),
+        origin: Named { pid: *origin, comm: comm.clone().unwrap_or_else(empty) },
+    })
 }

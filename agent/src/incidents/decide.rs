@@ -39,7 +39,7 @@ impl Incidents {
             Request::Accounts => Answer::Accounts(self.accounts(&facts)),
             Request::Incidents(filter) => self.list(&filter, &facts),
             Request::Incident(id) => self.detail(id, &facts, about)?,
-            Request::Whois(pid) => Self::whois(pid, about)?,
+            Request::Whois(pid) => Self::whois(pid, &facts, about)?,
             Request::Why(pid) => self.why(pid, &facts, about)?,
             Request::Freeze { target, until, reason } => {
                 let until = until.map(|span| now.saturating_add(nanoseconds(span)));

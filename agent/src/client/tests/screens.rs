@@ -105,7 +105,9 @@ pub(super) fn confirmation() -> Value {
 fn whois_value() -> Value {
     json!({
         "process": process(1379, 1377, "rm -rf /etc/nginx"), "account": "deployer",
-        "evidence": ["its ancestor bash 1203 has login uid 998"], "ancestors": [process(1377, 1203, "sudo rm")], "spared": null,
+        "evidence": ["login uid 998 of bash 1203, which it comes from"],
+        "by": { "kind": "login", "entry": "login uid 998", "since": at("03:12:41"), "origin": { "pid": 1203, "comm": "bash" } },
+        "ancestors": [process(1377, 1203, "sudo rm")], "spared": null,
     })
 }
 
@@ -167,11 +169,11 @@ Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41
 #[test]
 fn who_and_why() {
     check(
-        &whois::text(&read(whois_value())),
+        &whois::text(&screen(), &read(whois_value())),
         "\
 rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [stopped]
   acts for account deployer
-  because its ancestor bash 1203 has login uid 998
+  because login uid 998 of bash 1203, which it comes from, since 03:12:41Z (4m)
   child of sudo rm 1377 (uid 0, login 998, system.slice/runner.service)
 ",
     );
@@ -238,7 +240,8 @@ fn poison(value: &mut Value, free: bool) {
                 ["standing", "state", "verb", "mode", "then"].contains(&key.as_str()) || key.ends_with("_at");
             poison(
                 value,
-                !closed && !["until", "off_until", "held_since", "at", "kind"].contains(&key.as_str()),
+                !closed
+                    && !["until", "off_until", "held_since", "since", "at", "kind"].contains(&key.as_str()),
             );
         }),
         _ => {}
@@ -267,7 +270,7 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(held::detail()))),
         approve::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
         deny::text(&read::<Moved>(poisoned(confirmation()))),
-        whois::text(&read::<Whois>(poisoned(whois_value()))),
+        whois::text(&screen(), &read::<Whois>(poisoned(whois_value()))),
         why::text(&screen(), &read::<Why>(poisoned(why_value()))),
         moved::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
     ] {

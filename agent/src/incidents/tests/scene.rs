@@ -272,6 +272,7 @@ fn process(pid: u32) -> ProcessFacts {
             frozen: false,
         },
         account: None,
+        identity: None,
         above: None,
         spared: None,
     }
