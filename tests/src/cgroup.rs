@@ -29,6 +29,12 @@ impl Cgroup {
         self.path.file_name().and_then(OsStr::to_str).unwrap_or_default()
     }
 
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Moves a process into it.
     pub fn take(&self, pid: u32) -> Result<()> {
         let file = self.path.join("cgroup.procs");

@@ -43,7 +43,8 @@ impl Tier {
 #[derive(Clone, Debug)]
 struct Watched {
     name: String,
-    user: String,
+    /// What tells its processes, as the policy writes it.
+    who: String,
     tree: Vec<PathBuf>,
 }
 
@@ -114,9 +115,17 @@ impl Policy {
 
     /// One more user, in a tree of its own.
     #[must_use]
-    pub fn and(mut self, user: &str, tree: &Path) -> Self {
+    pub fn and(self, user: &str, tree: &Path) -> Self {
+        // A number is an id, not a name.
+        let user = user.parse::<u32>().map_or_else(|_| format!("{user:?}"), |uid| uid.to_string());
+        self.and_told_by(&format!("users = [{user}]"), tree)
+    }
+
+    /// One more account, told by this line of the policy, in a tree of its own.
+    #[must_use]
+    pub fn and_told_by(mut self, who: &str, tree: &Path) -> Self {
         let name = format!("a{}", self.accounts.len());
-        self.accounts.push(Watched { name, user: user.to_owned(), tree: vec![tree.to_owned()] });
+        self.accounts.push(Watched { name, who: who.to_owned(), tree: vec![tree.to_owned()] });
         self
     }
 
@@ -173,7 +182,7 @@ impl fmt::Display for Policy {
             writeln!(f, "[roles]")?;
             roles.iter().try_for_each(|(role, holders)| writeln!(f, "{role} = {holders:?}"))?;
         }
-        for (number, Watched { name, user, tree }) in accounts.iter().enumerate() {
+        for (number, Watched { name, who, tree }) in accounts.iter().enumerate() {
             // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
             writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;
             if let Some(path) = tree.first().filter(|_| !except.is_empty()) {
@@ -181,12 +190,7 @@ impl fmt::Display for Policy {
                 let except: Vec<_> = except.iter().map(|text| text.replace("{tree}", &path)).collect();
                 writeln!(f, "except = {except:?}")?;
             }
-            // A number is an id, not a name.
-            let user = user.parse::<u32>().map_or_else(|_| format!("{user:?}"), |uid| uid.to_string());
-            writeln!(
-                f,
-                "[account.{name}]\nusers = [{user}]\ntrees = [\"t{number}\"]\nresponse = {response:?}"
-            )?;
+            writeln!(f, "[account.{name}]\n{who}\ntrees = [\"t{number}\"]\nresponse = {response:?}")?;
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
             if let Some((deadline, then)) = hold {
                 writeln!(f, "hold.deadline = {deadline:?}\nhold.then = {then:?}")?;

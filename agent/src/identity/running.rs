@@ -34,7 +34,7 @@ impl Running {
             let script = self.script()?;
             let interpreter = exe.file_name()?.to_str()?;
             let is_meant = |one: &Script| {
-                rows::interpreters(one).iter().any(|name| name == interpreter) && one.path.is(&script)
+                one.path.is(&script) && rows::interpreters(one).iter().any(|name| name == interpreter)
             };
             let named = scripts.iter().find(|(one, _)| is_meant(one)).map(|(_, claim)| *claim);
             // A script that is run by itself stands behind its interpreter too, and cannot be told from one that is not.

@@ -16,6 +16,7 @@ mod freezing;
 mod held;
 mod hold;
 mod holding;
+mod identity;
 mod limits;
 mod lineage;
 mod maps;

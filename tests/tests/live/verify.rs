@@ -8,6 +8,10 @@ use tests::{Crowd, Party, Policy, Tier};
 
 use crate::holding::holds;
 
+/// The verifier passes over what a policy has no need of.
+const BY_ALL: &str =
+    "executables = ['/nowhere/*/program']\nscripts = ['sh /nowhere/script']\nunits = ['no-*.service']";
+
 fn programs() -> Vec<(u32, String, u32)> {
     // One that goes while it is looked at is an error, and nobody's.
     let seen = loaded_programs().flatten().map(|program| {
@@ -19,7 +23,9 @@ fn programs() -> Vec<(u32, String, u32)> {
 
 fn every_program_is_taken(tier: Tier, change: impl FnOnce(Policy) -> Policy) -> Result<()> {
     let before: HashSet<u32> = programs().into_iter().map(|(id, ..)| id).collect();
-    let crowd = Crowd::watched(vec![Party::new(0)?], change)?;
+    let party = Party::new(0)?;
+    let other = party.ground.outside();
+    let crowd = Crowd::watched(vec![party], |policy| change(policy).and_told_by(BY_ALL, &other))?;
     let own: Vec<_> = programs().into_iter().filter(|(id, ..)| !before.contains(id)).collect();
     println!("armed in {:.0} ms", crowd.daemon.until_armed().as_millis());
     for (_, name, instructions) in &own {

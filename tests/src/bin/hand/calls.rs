@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::ptr::null;
 
@@ -30,6 +31,29 @@ pub(crate) fn rename_from_nowhere(from: &str, to: &str, flags: Option<u32>) -> R
         }
     };
     done(result as i32)
+}
+
+/// A child in this control group; its id, none in the child.
+pub(crate) fn fork_into(group: &File) -> Result<Option<u32>> {
+    // libc's own is too narrow for it.
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let mut arguments = libc::clone_args {
+        flags: CLONE_INTO_CGROUP,
+        pidfd: 0,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: group.as_raw_fd() as u64,
+    };
+    // SAFETY: as fork, which a process of one thread may call: memory is copied.
+    let child = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
+    done(child.min(0) as i32)?;
+    Ok(u32::try_from(child).ok().filter(|child| *child > 0))
 }
 
 /// `unlink` of no path at all.

@@ -44,6 +44,8 @@ enum Deed {
     Rewrite { count: usize, first: String, other: String },
     /// Execute a program from a thread that is not the main one
     ExecFromThread { program: String, arguments: Vec<String> },
+    /// Print the id of a child that is born in the control group at DIRECTORY, and wait for a line to read
+    BornIn { directory: String },
     /// As root: change only the effective user, unlink the first COUNT files, change back
     AsEffective { uid: u32, count: usize },
     /// Connect to a socket and fork; when the one that has connected is gone, the other asks for PATH, and prints the answer
@@ -64,6 +66,7 @@ fn main() -> Result<ExitCode> {
         Deed::Traced { count } => company::traced(count)?,
         Deed::Rewrite { count, first, other } => company::rewrite(count, &first, &other)?,
         Deed::ExecFromThread { program, arguments } => processes::exec_from_thread(program, arguments)?,
+        Deed::BornIn { directory } => processes::born_in(&directory)?,
         Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
         Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,
         Deed::Time { cpu, count } => println!("{}", processes::time(cpu, count)?),

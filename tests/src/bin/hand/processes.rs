@@ -48,6 +48,16 @@ pub(crate) fn exec_from_thread(program: String, arguments: Vec<String>) -> Resul
     join(thread::spawn(move || -> Result<()> { Err(Command::new(program).args(arguments).exec().into()) }))
 }
 
+/// A child that is in another control group from the start, and runs no program of its own.
+pub(crate) fn born_in(directory: &str) -> Result<()> {
+    let child = calls::fork_into(&File::open(directory)?)?;
+    if let Some(child) = child {
+        println!("pid {child}");
+    }
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
 /// The way sshd and cron look into a user's files.
 pub(crate) fn as_effective(uid: u32, count: usize) -> Result<()> {
     calls::set_effective_user(uid)?;
