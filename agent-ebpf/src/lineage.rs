@@ -77,7 +77,7 @@ pub fn identify(claim: Claim) -> Option<Actor> {
     Some(actor)
 }
 
-/// The same of a process that is not the current one.
+/// The same of a process that is not the current one. It is not reported: a record says what the current one runs.
 #[inline(always)]
 pub fn identify_other(task: Kernel, claim: Claim) {
     if claim == Claim::NONE {

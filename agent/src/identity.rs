@@ -110,7 +110,7 @@ mod tests {
         }
         let claimed = |uid, login| {
             let process = Process { pid: 0, parent: 1, start: 1, stopped: false, uid, login };
-            identities.by_user(&process).map(|claim| claim.account())
+            identities.by_user(&process).map(Claim::account)
         };
         const NOBODY: u32 = u32::MAX;
         for (uid, login, account) in [

@@ -12,6 +12,7 @@ const TRACEPOINT: &[(&str, &str)] = &[
     ("removal::", "offsets and arguments of the calls that remove"),
     ("cost::each_step", "of every call that destroys or makes, a row each"),
     ("except::tracepoint::", "the loops and helpers that exceptions are found with"),
+    ("identity::", "where tasks, mounts and control groups keep what tells them apart"),
     ("lineage::", "the order of fork, exec and exit, and their offsets"),
     ("stop::", "how processes stop, and what they may still do"),
     ("freezing::", "how groups of processes freeze"),
