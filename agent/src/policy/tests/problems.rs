@@ -220,7 +220,7 @@ fn programs_and_units() {
         &["4:10 [account.b] is nobody: set users, login, units, executables or scripts"],
     );
     check(
-        &account("executables = ['x', '/*', '/a*b*', 3]\nunits = ['x', '*.service']\nscripts = ['sh x']"),
+        &account("executables = ['x', '/*', '/a*b*', 3]\nunits = ['x']\nscripts = ['sh x']"),
         &[
             &format!("6:16 executables holds \"x\": want {}", NoPattern::Path),
             "6:21 executables holds \"/*\": want less than everything",
@@ -233,6 +233,14 @@ fn programs_and_units() {
     check(
         &account("executables = ['/x', '/x/']\n[account.c]\ntrees = ['t']\nexecutables = ['/x']"),
         &["9:16 \"/x\" already belongs to [account.b]: it can act for one account only"],
+    );
+    check(
+        &account("executables = ['/usr/bin/*']\nunits = ['system.slice', '*.service', 'ci.service']"),
+        &[
+            "6:16 \"/usr/bin/*\" means burstguard as well, which would act for [account.b]: name less",
+            "7:10 \"system.slice\" means burstguard as well, which would act for [account.b]: name less",
+            "7:26 \"*.service\" means burstguard as well, which would act for [account.b]: name less",
+        ],
     );
     let units = |count: usize| (0..count).map(|n| format!("'u{n}.service',")).collect::<String>();
     check(&account(&format!("units = [{}]", units(64))), &[]);

@@ -16,13 +16,21 @@ pub(super) enum Told {
     Unit = 1,
 }
 
-/// What the kernel programs compare names for, of which they have room for so many.
-pub(super) trait Compared {
+/// One entry of the policy that tells processes.
+pub(super) trait Entry {
+    /// Whether the kernel programs compare names for it, for which they have room only so often.
     fn is_compared(&self) -> bool;
+
+    /// Whether burstguard itself would act for the account, and could not be started again.
+    fn is_us(&self) -> bool;
 }
 
+/// Where burstguard is, as it is installed.
+const PROGRAMS: [&str; 3] = ["/usr/bin/burstguard", "/usr/sbin/burstguard", "/usr/local/bin/burstguard"];
+const SERVICE: &str = "/system.slice/burstguard.service";
+
 impl<H: Host> Validator<'_, H> {
-    pub(super) fn told<T: Compared + Clone + Display>(
+    pub(super) fn told<T: Entry + Clone + Display>(
         &mut self,
         account: &str,
         items: &[Located<T>],
@@ -30,6 +38,12 @@ impl<H: Host> Validator<'_, H> {
     ) -> Vec<T> {
         let mut found = Vec::new();
         for Located { value, at } in items {
+            if value.is_us() {
+                let message = format!(
+                    "\"{value}\" means burstguard as well, which would act for [account.{account}]: name less"
+                );
+                self.refuse(at, &message);
+            }
             match self.told.insert(value.to_string(), account.to_owned()) {
                 Some(other) if other != account => {
                     let message = format!(
@@ -56,20 +70,32 @@ impl<H: Host> Validator<'_, H> {
     }
 }
 
-impl Compared for Pattern {
+impl Entry for Pattern {
     fn is_compared(&self) -> bool {
         self.exact().is_none()
     }
-}
 
-impl Compared for Script {
-    fn is_compared(&self) -> bool {
-        self.path.is_compared()
+    fn is_us(&self) -> bool {
+        PROGRAMS.iter().any(|path| self.is(path.as_ref()))
     }
 }
 
-impl Compared for Unit {
+impl Entry for Script {
+    fn is_compared(&self) -> bool {
+        self.path.is_compared()
+    }
+
+    fn is_us(&self) -> bool {
+        false
+    }
+}
+
+impl Entry for Unit {
     fn is_compared(&self) -> bool {
         true
+    }
+
+    fn is_us(&self) -> bool {
+        self.0.is_above(SERVICE.as_ref())
     }
 }
