@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use tests::{Cgroup, ask_json, hand};
+use tests::{Cgroup, Job, ask_json, hand};
 
+use crate::check::FILES;
 use crate::holding::each_row;
 use host::{Expected, Host, LOGGED_IN, LOGIN, PERSON, PROGRAM, READY, Running, SCRIPT, UNIT, USER};
 
@@ -200,6 +201,15 @@ const CHANGES: &[(&str, Change)] = &[
         Running::start(program(host, "prog")?)?.expect(Some((PROGRAM, "program")))?;
         // The file that was there is still that program.
         Running::start(program(host, "other")?)?.expect(Some((PROGRAM, "program")))
+    }),
+    // The last: its account does nothing more.
+    ("a program's burst", |host| {
+        let mut command = Command::new(host.base("prog"));
+        command.args(["-c", "exec rm -f f*"]).current_dir(host.party.ground.tree());
+        let job = Job::start(command)?;
+        job.until_stopped()?;
+        ensure!(host.party.destroyed(FILES) == 11, "{} are destroyed", host.party.destroyed(FILES));
+        Ok(())
     }),
 ];
 
