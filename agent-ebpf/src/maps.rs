@@ -55,7 +55,7 @@ pub static CLAIMS: Array<Claim> = Array::with_max_entries(2 * MAX_STARRED, 0);
 pub static GROUPS: LruHashMap<u64, Claim> = LruHashMap::with_max_entries(MAX_GROUPS, 0);
 
 /// The processes that act for an account. Not an LRU: evicting a live process would let it out. Preallocated, so that a
-/// fork cannot fail for want of memory; about 10 MB of kernel memory.
+/// fork cannot fail for want of memory; about 11 MB of kernel memory.
 #[map]
 pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS, 0);
 
