@@ -165,6 +165,18 @@ fn each_process_acts_for_one_account_by_the_strongest_evidence() -> Result<()> {
 
 /// What becomes of processes and programs while the agent is there.
 const CHANGES: &[(&str, Change)] = &[
+    ("the policy read again", |host| {
+        // Nothing tells it any more: the next programs have it from those before.
+        let running = Running::start(host.shell("exec ./prog -c 'exec sh -c \"$READY\"'"))?;
+        let before = ask_json(&["whois", &running.pid.to_string()])?;
+        ask_json(&["reload", "--reason", "a test"])?;
+        let after = ask_json(&["whois", &running.pid.to_string()])?;
+        running.expect(Some((PROGRAM, "program")))?;
+        // But for the time of day, which each answer takes anew from the kernel's clock.
+        let same = ["account", "evidence"].iter().all(|key| before[key] == after[key]);
+        ensure!(same && before["by"]["origin"] == after["by"]["origin"], "{before} {after}");
+        Ok(())
+    }),
     ("put into a unit by somebody else, and out of it again", |host| {
         let running = Running::start(host.shell(READY))?;
         running.expect(None)?;
