@@ -1,19 +1,41 @@
-//! Counts of tests, read from the summary lines of Rust's test harness.
+//! How tests ended, read from what Rust's test harness writes.
 
 use std::fmt;
 use std::ops::AddAssign;
 
-/// How many tests ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many tests ended how, and which of them failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
+    pub(crate) failures: Vec<String>,
+    /// Lines that look like a harness's list of failed tests, whose summary has not come yet.
+    listed: Vec<String>,
 }
 
 impl Tally {
+    /// What came to its end without a harness.
+    pub(crate) fn of(passed: u64, failures: Vec<String>) -> Self {
+        Self { passed, failed: failures.len() as u64, failures, ..Self::default() }
+    }
+
+    /// Takes in a line; those that a harness ends with change the tally.
+    pub(crate) fn read(&mut self, line: &str) {
+        if line == "failures:" {
+            // It is written twice, above what the failed tests wrote and above their names: the second one counts.
+            self.listed.clear();
+        } else if let Some(name) = line.strip_prefix("    ").filter(|name| !name.contains(' ')) {
+            self.listed.push(name.to_owned());
+        } else if let Some(Self { passed, failed, skipped, .. }) = Self::parse(line) {
+            let names = std::mem::take(&mut self.listed);
+            let failures = if failed > 0 { names } else { Vec::new() };
+            *self += Self { passed, failed, skipped, failures, listed: Vec::new() };
+        }
+    }
+
     /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`; any other line is none.
-    pub(crate) fn parse(line: &str) -> Option<Self> {
+    fn parse(line: &str) -> Option<Self> {
         let (_verdict, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
         let mut tally = Self::default();
         for count in counts.split("; ") {
@@ -33,12 +55,13 @@ impl AddAssign for Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.failures.extend(other.failures);
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passed, failed, skipped } = self;
+        let Self { passed, failed, skipped, .. } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -47,13 +70,22 @@ impl fmt::Display for Tally {
 mod tests {
     use super::*;
 
+    fn read(lines: &str) -> Tally {
+        let mut tally = Tally::default();
+        lines.lines().for_each(|line| tally.read(line));
+        tally
+    }
+
     #[test]
-    fn summary_lines_are_read() {
+    fn summaries_add_up_and_failed_tests_are_named() {
         let ok =
             "test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 4 filtered out; finished in 0.10s";
-        assert_eq!(Tally::parse(ok), Some(Tally { passed: 12, failed: 0, skipped: 3 }));
-        let failed = "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert_eq!(Tally::parse(failed), Some(Tally { passed: 1, failed: 2, skipped: 0 }));
+        assert_eq!(read(ok), Tally { passed: 12, skipped: 3, ..Tally::default() });
+        let failed = "failures:\n\n---- a::first stdout ----\n    left\n\nfailures:\n    a::first\n    a::second\n\n\
+                      test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(read(failed), Tally::of(1, vec!["a::first".to_owned(), "a::second".to_owned()]));
+        let both = read(&format!("    indented\n{ok}\n{failed}"));
+        assert_eq!((both.passed, both.failed, both.failures.len()), (13, 2, 2));
     }
 
     #[test]
@@ -61,7 +93,7 @@ mod tests {
         for line in
             ["", "running 3 tests", "test a ... ok", "test result", "  test result: ok. 1 passed; 0 failed"]
         {
-            assert_eq!(Tally::parse(line), None, "{line}");
+            assert_eq!(read(line), Tally::default(), "{line}");
         }
     }
 }

@@ -71,7 +71,7 @@ const STAGES: &[Stage] = &[
 
 /// Runs the stages and prints the closing line; succeeds if all of them did and there were tests at all.
 pub(crate) fn run(workspace: &Workspace, all: bool) -> ExitCode {
-    let mut total = Tally::default();
+    let (mut total, mut failures) = (Tally::default(), Vec::new());
     for stage in STAGES.iter().filter(|stage| all || !stage.long) {
         println!("\n== {}", stage.name);
         let begun = Instant::now();
@@ -80,6 +80,7 @@ pub(crate) fn run(workspace: &Workspace, all: bool) -> ExitCode {
         let seconds = begun.elapsed().as_secs_f64();
         if let Err(error) = &outcome {
             eprintln!("{}: {error:#}", stage.name);
+            failures.push(told(stage.name, &tally, &format!("{error:#}")));
             // So that the closing line never looks green when something else than a test failed.
             tally.failed = tally.failed.max(1);
         }
@@ -91,8 +92,16 @@ pub(crate) fn run(workspace: &Workspace, all: bool) -> ExitCode {
             break;
         }
     }
+    // A log of this length is read from its end, and often no more of it is kept.
+    failures.iter().for_each(|failure| println!("\n{failure}"));
     println!("\ntotal: {total}");
     if total.failed == 0 && total.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is said of a stage that failed: its tests, and the error, which may have a kernel's last words in it.
+fn told(stage: &str, tally: &Tally, error: &str) -> String {
+    let names: String = tally.failures.iter().map(|name| format!("\n  {name}")).collect();
+    format!("FAILED: {stage}{names}\n  {}", error.replace('\n', "\n  "))
 }
 
 fn unit(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
@@ -140,11 +149,21 @@ fn kernel(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 
 /// Runs a test command and adds up the summaries it prints.
 fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
-    let status = run::watched(command, io::stdout(), |line| {
-        if let Some(some) = Tally::parse(line) {
-            *tally += some;
-        }
-    })?;
+    let status = run::watched(command, io::stdout(), |line| tally.read(line))?;
     ensure!(status.success(), "{} failed: {status}", run::shown(command));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_stage_is_told_with_its_tests_and_every_line_of_the_error() {
+        let tally = Tally::of(1, vec!["hold::a".to_owned(), "hold::b".to_owned()]);
+        assert_eq!(
+            told("lsm", &tally, "2 failed\nthe last"),
+            "FAILED: lsm\n  hold::a\n  hold::b\n  2 failed\n  the last"
+        );
+    }
 }

@@ -119,16 +119,18 @@ pub(crate) fn work(
 /// Runs the tests with these names on one kernel, all if there are none, and says the verdict.
 fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut Tally) -> Result<()> {
     let begun = Instant::now();
-    let mut name = series.to_string();
+    let (mut name, mut last) = (series.to_string(), String::new());
     let outcome = Guest::prepare(workspace, series, &guest::Errand::tests(tests)).and_then(|guest| {
         name.clone_from(&guest.kernel.version);
-        guest.boot(io::stdout(), |line| {
-            if let Some(some) = Tally::parse(line) {
-                *tally += some;
+        let outcome = guest.boot(io::stdout(), |line| {
+            tally.read(line);
+            if line.starts_with("test ") {
+                line.clone_into(&mut last);
             }
-        })
+        });
+        outcome.with_context(|| format!("the last line of its tests: \"{last}\""))
     });
-    let outcome = outcome.and_then(|status| judge(status, *tally));
+    let outcome = outcome.and_then(|status| judge(status, tally));
     if outcome.is_err() {
         // So that a machine that never came to its tests does not look as if it had passed them.
         tally.failed = tally.failed.max(1);
@@ -139,7 +141,7 @@ fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut 
 }
 
 /// Whether a harness that ended in this way has done its work; failed tests are the tally's business.
-fn judge(status: u8, tally: Tally) -> Result<()> {
+fn judge(status: u8, tally: &Tally) -> Result<()> {
     // A harness that has not counted a failure and fails all the same: it found no test, or was killed.
     ensure!(tally.failed > 0 || status == 0, "the tests ended with status {status}");
     ensure!(tally.passed + tally.failed > 0, "no test has these names");
@@ -201,13 +203,12 @@ impl Home {
 mod tests {
     use super::*;
 
-    const GOOD: Tally = Tally { passed: 2, failed: 0, skipped: 0 };
-
     #[test]
     fn a_harness_that_ends_badly_is_no_success_whatever_it_counted() {
-        assert!(judge(0, GOOD).is_ok() && judge(101, Tally { failed: 1, ..GOOD }).is_ok());
-        let complaint = |status, tally| judge(status, tally).err().map(|error| error.to_string());
-        assert!(complaint(0, Tally::default()).is_some_and(|error| error.contains("no test")));
-        assert!(complaint(127, GOOD).is_some_and(|error| error.contains("status 127")));
+        let good = Tally::of(2, Vec::new());
+        assert!(judge(0, &good).is_ok() && judge(101, &Tally::of(2, vec!["bad".to_owned()])).is_ok());
+        let complaint = |status, tally: &Tally| judge(status, tally).err().map(|error| error.to_string());
+        assert!(complaint(0, &Tally::default()).is_some_and(|error| error.contains("no test")));
+        assert!(complaint(127, &good).is_some_and(|error| error.contains("status 127")));
     }
 }
