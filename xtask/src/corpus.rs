@@ -66,20 +66,21 @@ pub(crate) fn stage(workspace: &Workspace, series: Series, tally: &mut Tally) ->
 
 fn play(workspace: &Workspace, series: Series, measure: bool, cases: &[String]) -> Result<Table> {
     let begun = Instant::now();
-    let (mut rows, mut complaints) = (Vec::new(), Vec::new());
     let options = if measure { "--measure" } else { "" };
-    let outcome = vm::work(workspace, series, options, cases, |line| {
-        match line.strip_prefix(SAID).map(serde_json::from_str::<Row>) {
-            Some(Ok(row)) => {
-                println!("{}", row.line());
-                rows.push(row);
-            }
-            _ => {
-                println!("{line}");
-                complaints.push(line.to_owned());
-            }
+    let see = |(rows, complaints): &mut (Vec<Row>, Vec<String>), line: &str| match line
+        .strip_prefix(SAID)
+        .map(serde_json::from_str::<Row>)
+    {
+        Some(Ok(row)) => {
+            println!("{}", row.line());
+            rows.push(row);
         }
-    });
+        _ => {
+            println!("{line}");
+            complaints.push(line.to_owned());
+        }
+    };
+    let ((rows, complaints), outcome) = vm::work(workspace, series, options, cases, see)?;
     let table = Table::new(rows);
     println!("\n{table}");
     println!("corpus {series}: in {:.0} s", begun.elapsed().as_secs_f64());

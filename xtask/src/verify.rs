@@ -30,8 +30,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let limits = read_all(LIMITS.lines().filter(|line| !line.starts_with('#'))).context("limits.txt")?;
     let kernels = if options.kernels.is_empty() { Series::ALL } else { &options.kernels };
     vm::on_each(kernels, |series| {
-        let mut said = Vec::new();
-        vm::listen(workspace, series, &["verify::".to_owned()], |line| {
+        let tests = ["verify::".to_owned()];
+        let said = vm::listen(workspace, series, &tests, |said: &mut Vec<String>, line| {
             // The harness writes the name of the test before, on the same line.
             if let Some((_, program)) = line.split_once(SAID) {
                 said.push(program.to_owned());

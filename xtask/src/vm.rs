@@ -86,48 +86,48 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
 fn send(workspace: &Workspace, errand: &guest::Errand) -> Result<ExitCode> {
     setup::run(workspace)?;
     let guest = Guest::prepare(workspace, Series::default(), errand)?;
-    Ok(ExitCode::from(guest.boot(io::stdout(), |_| ())?))
+    Ok(ExitCode::from(guest.boot(io::stdout(), |(): &mut (), _| ()).0?))
 }
 
-/// Runs tests that say something, and shows each line to `see`.
-pub(crate) fn listen(
+/// Runs tests that say something, and shows each line to `see`; what that made of them.
+pub(crate) fn listen<S: Default>(
     workspace: &Workspace,
     series: Series,
     tests: &[String],
-    see: impl FnMut(&str),
-) -> Result<()> {
+    see: impl Fn(&mut S, &str),
+) -> Result<S> {
     let guest = Guest::prepare(workspace, series, &guest::Errand::talk(tests))?;
-    let status = guest.boot(io::stdout(), see)?;
+    let (status, seen) = guest.boot(io::stdout(), see);
+    let status = status?;
     ensure!(status == 0, "Linux {}: the tests ended with status {status}", guest.kernel.version);
-    Ok(())
+    Ok(seen)
 }
 
-/// Plays cases of real work, and shows each line that is said to `see`; which kernel it was.
-pub(crate) fn work(
+/// Plays cases of real work, and shows each line that is said to `see`; what that made of them, also if they did not end well.
+pub(crate) fn work<S: Default>(
     workspace: &Workspace,
     series: Series,
     options: &str,
     cases: &[String],
-    see: impl FnMut(&str),
-) -> Result<String> {
+    see: impl Fn(&mut S, &str),
+) -> Result<(S, Result<()>)> {
     let guest = Guest::prepare(workspace, series, &guest::Errand::corpus(options, cases))?;
-    let status = guest.boot(io::sink(), see)?;
-    ensure!(status == 0, "Linux {}: the corpus ended with status {status}", guest.kernel.version);
-    Ok(guest.kernel.version)
+    let (status, seen) = guest.boot(io::sink(), see);
+    let judge = |status| {
+        ensure!(status == 0, "Linux {}: the corpus ended with status {status}", guest.kernel.version);
+        Ok(())
+    };
+    Ok((seen, status.and_then(judge)))
 }
 
 /// Runs the tests with these names on one kernel, all if there are none, and says the verdict.
 fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut Tally) -> Result<()> {
     let begun = Instant::now();
-    let (mut name, mut last) = (series.to_string(), String::new());
+    let mut name = series.to_string();
     let outcome = Guest::prepare(workspace, series, &guest::Errand::tests(tests)).and_then(|guest| {
         name.clone_from(&guest.kernel.version);
-        let outcome = guest.boot(io::stdout(), |line| {
-            tally.read(line);
-            if line.starts_with("test ") {
-                line.clone_into(&mut last);
-            }
-        });
+        let (outcome, (counted, last)) = guest.boot(io::stdout(), see_test);
+        *tally += counted;
         outcome.with_context(|| format!("the last line of its tests: \"{last}\""))
     });
     let outcome = outcome.and_then(|status| judge(status, tally));
@@ -138,6 +138,14 @@ fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut 
     println!("vm {name}: {tally} in {:.0} s", begun.elapsed().as_secs_f64());
     outcome.with_context(|| format!("the virtual machine with Linux {name}"))?;
     if tally.failed > 0 { Err(anyhow!("Linux {name}: {} tests failed", tally.failed)) } else { Ok(()) }
+}
+
+/// Counts, and keeps the last line about a test.
+fn see_test((tally, last): &mut (Tally, String), line: &str) {
+    tally.read(line);
+    if line.starts_with("test ") {
+        line.clone_into(last);
+    }
 }
 
 /// Whether a harness that ended in this way has done its work; failed tests are the tally's business.
@@ -169,8 +177,8 @@ impl Guest {
         Ok(Self { kernel, disk, console: home.console(series) })
     }
 
-    /// Boots; what it says goes to `to`, and each line is shown to `see`. The errand's exit status.
-    fn boot(&self, to: impl Write, see: impl FnMut(&str)) -> Result<u8> {
+    /// Boots; what it says goes to `to`, and each line is shown to `see`. The errand's exit status, and what `see` made of it.
+    fn boot<S: Default>(&self, to: impl Write, see: impl Fn(&mut S, &str)) -> (Result<u8>, S) {
         qemu::boot(&self.kernel, &self.disk, &self.console, to, see)
     }
 }
