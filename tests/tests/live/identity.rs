@@ -104,6 +104,26 @@ const TOLD: &[(&str, Start, Expected)] = &[
         Some((PROGRAM, "program")),
     ),
     (
+        "su",
+        |host| Ok(host.shell("exec ./prog -c 'exec su root -s /bin/sh -c \"$READY\"'")),
+        Some((PROGRAM, "program")),
+    ),
+    (
+        "runuser",
+        |host| Ok(host.shell("exec ./prog -c 'exec runuser -u root -- sh -c \"$READY\"'")),
+        Some((PROGRAM, "program")),
+    ),
+    (
+        "a program that makes who runs it root",
+        |host| {
+            Ok(host.shell(
+                "exec ./prog -c 'exec setpriv --reuid $USER_ID --clear-groups ./suid -p -c \"$READY\"'",
+            ))
+        },
+        Some((PROGRAM, "program")),
+    ),
+    ("a container's shim", |host| Ok(shim(host)), Some((PROGRAM, "program"))),
+    (
         "a daemon whose parents are gone",
         |host| Ok(host.shell("./prog -c '(setsid sh -c \"$ASLEEP\" &) & exit'")),
         Some((PROGRAM, "program")),
@@ -124,6 +144,14 @@ const TOLD: &[(&str, Start, Expected)] = &[
 
 const BECOME: &str = "exec setpriv --reuid $USER_ID --clear-groups sh -c \"$READY\"";
 const FAKE: &str = "exec unshare -Urm sh -c 'mount -t tmpfs none opt && mkdir -p opt/v1/bin && cp copy opt/v1/bin/run && exec opt/v1/bin/run -c \"$READY\"'";
+
+/// As container runtimes do it: away from who started it, into a control group and namespaces of its own.
+fn shim(host: &Host) -> Command {
+    let runtime = r#"echo 0 > "$GROUP"; exec unshare -pmf --kill-child sh -c "$ASLEEP""#;
+    let mut shim = host.shell(r#"./prog -c '(setsid sh -c "$RUNTIME" &) & exit'"#);
+    shim.env("RUNTIME", runtime).env("GROUP", procs(&host.elsewhere));
+    shim
+}
 
 fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path of ours is UTF-8")
@@ -226,8 +254,16 @@ const CHANGES: &[(&str, Change)] = &[
 ];
 
 /// Those that nothing tells any more once they run: an agent that comes later cannot know.
-const FORGOTTEN: [&str; 4] =
-    ["a program's user", "nohup", "a daemon whose parents are gone", "namespaces of its own"];
+const FORGOTTEN: &[&str] = &[
+    "a program's user",
+    "nohup",
+    "su",
+    "runuser",
+    "a program that makes who runs it root",
+    "a container's shim",
+    "a daemon whose parents are gone",
+    "namespaces of its own",
+];
 
 #[test]
 fn whoever_runs_already_is_told_by_the_same() -> Result<()> {

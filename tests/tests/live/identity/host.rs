@@ -47,6 +47,8 @@ impl Host {
             fs::copy(&shell, base.join(program))
                 .with_context(|| format!("cannot copy {}", shell.display()))?;
         }
+        fs::copy(&shell, base.join("suid")).with_context(|| format!("cannot copy {}", shell.display()))?;
+        fs::set_permissions(base.join("suid"), Permissions::from_mode(0o4755))?;
         fs::hard_link(base.join("prog"), base.join("other"))?;
         symlink("prog", base.join("link"))?;
         for script in ["run.sh", "deploy.sh"] {
