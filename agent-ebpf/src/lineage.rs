@@ -9,13 +9,14 @@ use agent_common::{
         row::{Claim, Member, UserKey, by},
     },
 };
-use aya_ebpf::{bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid};
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 
 use crate::{
     actor::Actor,
     count::count,
     emit,
     maps::{LINEAGE, SPARED, USERS},
+    members,
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
 };
@@ -51,7 +52,7 @@ fn start(task: Kernel) -> Result<u64, Unread> {
 }
 
 /// A child has been made. The parent is *current*, not `real_parent` (CLONE_PARENT makes those differ), and the child
-/// does not run before this returns: `sched_process_fork` comes before `wake_up_new_task`.
+/// does not run before this returns: `sched_process_fork` comes before `wake_up_new_task`. False if there was no place for it.
 #[inline(always)]
 pub fn inherit(parent: &Actor, child: Kernel) -> Result<bool, Unread> {
     let tgid: u32 = child.field(OFFSETS.task_tgid())?;
@@ -62,7 +63,8 @@ pub fn inherit(parent: &Actor, child: Kernel) -> Result<bool, Unread> {
     let Some(known) = LINEAGE.get_ptr(parent.tgid()) else { return Ok(true) };
     // SAFETY: a live map entry.
     let member = Member { start, stopped_at: 0, stopped_ancestors: 0, ..unsafe { *known } };
-    Ok(LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_ok())
+    let was_reserved = members::release(parent.tid());
+    Ok(members::put(tgid, &member) && (was_reserved || !members::is_full()))
 }
 
 /// Makes the current process a member by this claim, unless it is one already by as strong evidence; who it acts for then.
@@ -106,7 +108,7 @@ extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
     // An approval is of one account.
     let approval = if is_new { 0 } else { known.approval };
     let member = Member { claim, approval, since: emit::now(), origin: tgid, ..known };
-    if LINEAGE.insert(tgid, member, u64::from(BPF_ANY)).is_err() {
+    if !members::put(tgid, &member) {
         count(Counter::LineageFull);
         return 0;
     }
@@ -152,7 +154,7 @@ pub fn by_user(seen: Seen) -> Claim {
 pub fn leave(tgid: u32) {
     // do_exit() takes the thread off signal->live before this event, so two last threads may both see zero.
     if read::current().follow(OFFSETS.task_signal()).field::<i32>(OFFSETS.signal_live()) == 0 {
-        let _ = LINEAGE.remove(tgid); // absent: the other of two last threads was here first
+        members::remove(tgid); // absent: the other of two last threads was here first
     }
 }
 

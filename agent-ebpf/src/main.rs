@@ -32,6 +32,7 @@ mod identity;
 mod ledger;
 mod lineage;
 mod maps;
+mod members;
 mod offsets;
 mod path;
 mod pending;

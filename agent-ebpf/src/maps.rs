@@ -6,7 +6,7 @@ use agent_common::wire::{
     identity::{MAX_GROUPS, MAX_STARRED, NameKey, ProgramKey, StarredName},
     row::{
         Account, Approval, Claim, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
-        MAX_HELD, MAX_MEMBERS, MAX_ROOTS, Mark, Member, Moved, UserKey,
+        MAX_HELD, MAX_MEMBERS, MAX_ROOTS, MEMBERS_ROOM, Mark, Member, Moved, UserKey,
     },
 };
 use aya_ebpf::{
@@ -57,7 +57,15 @@ pub static GROUPS: LruHashMap<u64, Claim> = LruHashMap::with_max_entries(MAX_GRO
 /// The processes that act for an account. Not an LRU: evicting a live process would let it out. Preallocated, so that a
 /// fork cannot fail for want of memory; about 11 MB of kernel memory.
 #[map]
-pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS, 0);
+pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS + MEMBERS_ROOM, 0);
+
+/// How many they are, and places kept for children that are being made. The agent has it mapped.
+#[map]
+pub static TAKEN: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The threads that have a place kept. If it is full, too many make children at once, and the next one fails.
+#[map]
+pub static RESERVED: HashMap<u32, u8> = HashMap::with_max_entries(MEMBERS_ROOM, 0);
 
 /// The calls that wait, by thread. Preallocated: a call must not be refused for want of memory.
 #[map]

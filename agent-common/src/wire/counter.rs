@@ -36,7 +36,7 @@ macro_rules! counters {
 counters! {
     /// A record was lost because the ring buffer was full; the verdict it reports stands.
     RecordLost = "record_lost",
-    /// The lineage map was full: a child could not be recorded and its parent was stopped.
+    /// As many processes act for accounts as can be told: one more was not made (tier lsm), or its parent was stopped.
     LineageFull = "lineage_full",
     /// The map of calls under way was full or refused: a call was not judged.
     PendingFull = "pending_full",

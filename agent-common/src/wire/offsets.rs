@@ -211,6 +211,7 @@ offsets! {
         sb_umount_mnt = "bpf_lsm_sb_umount"("mnt"),
         move_mount_to = "bpf_lsm_move_mount"("to_path"),
         pivot_new = "bpf_lsm_sb_pivotroot"("new_path"),
+        task_alloc_flags = "bpf_lsm_task_alloc"("clone_flags"),
         task_kill_task = "bpf_lsm_task_kill"("p"),
         task_kill_signal = "bpf_lsm_task_kill"("sig"),
         vfs_unlink_dentry = "vfs_unlink"("dentry"),

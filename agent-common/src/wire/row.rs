@@ -20,6 +20,9 @@ pub const MAX_ROOTS: u32 = 64;
 pub const MAX_ACCOUNTS: u32 = 257;
 /// How many processes may act for accounts at once.
 pub const MAX_MEMBERS: u32 = 100_000;
+/// How many more the kernel's map has room for: children whose parent has not stopped yet (tier tracepoint), and processes that act for
+/// an account by what they run, since no program is refused.
+pub const MEMBERS_ROOM: u32 = 4096;
 /// The account that the self-test uses; the policy's accounts follow.
 pub const SELF_TEST: u32 = 0;
 

@@ -15,6 +15,7 @@ use crate::{
     decide, emit, enforce, identity,
     lineage::{self, Seen},
     maps::{HELD, LINEAGE, PENDING},
+    members,
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
 };
@@ -26,7 +27,7 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
         match read::argument(&ctx, OFFSETS.fork_child()).and_then(|child| lineage::inherit(&parent, child)) {
             Ok(true) => {}
             Ok(false) => {
-                // A child that cannot be recorded is not let run unwatched for long: its parent makes no more of them.
+                // No security module refused it: at least its parent makes no more of them.
                 count(Counter::LineageFull);
                 enforce::stop(&parent);
             }
@@ -72,7 +73,7 @@ fn forget_old_thread(ctx: &impl EbpfContext, actor: &Actor) {
         && old as u32 != actor.tid()
     {
         // Absent: it has touched nothing protected, and does not wait.
-        let _ = (PENDING.remove(old as u32), HELD.remove(old as u32));
+        let _ = (PENDING.remove(old as u32), HELD.remove(old as u32), members::release(old as u32));
     }
 }
 
@@ -99,6 +100,7 @@ pub fn exit(_: RawTracePointContext) -> i32 {
         if HELD.get_ptr(tid).is_some() {
             let _ = HELD.remove(tid); // as above
         }
+        let _ = members::release(tid); // of a child that came to nothing
         lineage::leave(tgid);
     }
     0

@@ -85,7 +85,10 @@ impl State {
 
     pub(super) fn take_on(&mut self, pid: u32, row: row::Member) -> Result<Adopted, MapError> {
         match self.lineage.insert(pid, row, BPF_NOEXIST) {
-            Ok(()) => Ok(Adopted::Now),
+            Ok(()) => {
+                self.count_members(1);
+                Ok(Adopted::Now)
+            }
             Err(error) if kind(&error) == Some(io::ErrorKind::AlreadyExists) => Ok(Adopted::Before),
             Err(source) => Err(refused(LINEAGE)(source)),
         }
@@ -125,7 +128,11 @@ impl State {
 
     /// Takes a process off the list of members.
     pub(crate) fn forget(&mut self, pid: u32) -> Result<(), MapError> {
-        absent_is_fine(LINEAGE, self.lineage.remove(&pid))
+        let removed = self.lineage.remove(&pid);
+        if removed.is_ok() {
+            self.count_members(-1);
+        }
+        absent_is_fine(LINEAGE, removed)
     }
 
     /// Every process that acts for an account. A process that comes or goes meanwhile may be left out.

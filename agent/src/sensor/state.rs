@@ -1,6 +1,6 @@
 //! What a generation knows: the maps that another one, or whoever lets go without an agent, can carry on from.
 
-use std::{io, os::fd::AsFd as _, path::Path};
+use std::{io, os::fd::AsFd as _, path::Path, sync::atomic::Ordering};
 
 use agent_common::{rules::BootNs, wire::row};
 use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaMapError};
@@ -18,6 +18,7 @@ pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 const SLOTS: &str = "SLOTS";
 pub(super) const LINEAGE: &str = "LINEAGE";
 pub(super) const SPARED: &str = "SPARED";
+const TAKEN: &str = "TAKEN";
 const HEARTBEAT: &str = "HEARTBEAT";
 
 /// To write a row that must not be there.
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(super) rows: Array<MapData, row::Account>,
     pub(super) slots: Shared,
     pub(super) lineage: HashMap<MapData, u32, row::Member>,
+    /// How many places of it are taken; whoever adds or removes a member counts it.
+    taken: Shared,
     /// Not mapped: it is large, and wanted only for a take-over.
     ledger: MapData,
     pub(super) spared: HashMap<MapData, u32, u64>,
@@ -53,6 +56,7 @@ impl State {
             accounts,
             slots: Shared::new(SLOTS, take(SLOTS)?)?,
             lineage: take(LINEAGE)?.try_into().map_err(refused(LINEAGE))?,
+            taken: Shared::new(TAKEN, take(TAKEN)?)?,
             ledger: Ledger::data(take(LEDGER)?)?,
             spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
             held: HeldCalls::new(take(HELD)?)?,
@@ -69,12 +73,24 @@ impl State {
 
     /// Pins them.
     pub(super) fn pin(&self, directory: &Path) -> Result<(), MapError> {
-        let Self { accounts, slots, lineage, ledger, spared, held, approvals, moved, heartbeat, rows: _ } =
-            self;
+        let Self {
+            accounts,
+            slots,
+            lineage,
+            taken,
+            ledger,
+            spared,
+            held,
+            approvals,
+            moved,
+            heartbeat,
+            rows: _,
+        } = self;
         [
             (ACCOUNTS, accounts.data()),
             (SLOTS, slots.data()),
             (LINEAGE, lineage.map()),
+            (TAKEN, taken.data()),
             (LEDGER, ledger),
             (SPARED, spared.map()),
             (HELD, held.map()),
@@ -89,6 +105,13 @@ impl State {
     /// The agent is there.
     pub(crate) fn beat(&self, now: BootNs) {
         self.heartbeat.set(0, 0, now);
+    }
+
+    /// There are more members now, or fewer.
+    pub(super) fn count_members(&self, change: i64) {
+        if let Some(taken) = self.taken.word(0, 0) {
+            taken.fetch_add(change.cast_unsigned(), Ordering::SeqCst); // which wraps, and so subtracts
+        }
     }
 
     /// What is remembered of names, as memory.

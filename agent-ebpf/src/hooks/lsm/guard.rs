@@ -1,4 +1,5 @@
-//! What keeps the hold whole: nobody of a lineage continues what waits, and a mark does not outlive its inode.
+//! What keeps the hold whole: nobody of a lineage continues what waits or makes a child that is not of it, and a mark does not outlive
+//! its inode.
 
 use agent_common::{
     rules::judge::Phase,
@@ -16,11 +17,15 @@ use crate::{
     count::count,
     emit, lineage,
     maps::{LINEAGE, MARKS, MOVED},
+    members,
     offsets::{HOOKS, OFFSETS},
     read::{Kernel, Unread},
 };
 
 const SIGCONT: u32 = 18;
+const CLONE_THREAD: u32 = 0x10000;
+/// What `fork` answers where there are too many processes.
+const EAGAIN: i32 = -11;
 /// The signals that are sent to end a process, by their bits: HUP, INT, QUIT, ABRT, TERM.
 const ENDING: u64 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 14;
 
@@ -38,6 +43,17 @@ pub fn task_kill(ctx: LsmContext) -> i32 {
     }
     count(Counter::ContinueRefused);
     EPERM
+}
+
+/// A process or thread is about to be made, and nothing of it is there yet.
+#[lsm(hook = "task_alloc")]
+pub fn task_alloc(ctx: LsmContext) -> i32 {
+    let Some(parent) = lineage::current() else { return ALLOW };
+    if number(&ctx, HOOKS.task_alloc_flags()) & CLONE_THREAD != 0 || members::reserve(parent.tid()) {
+        return ALLOW;
+    }
+    count(Counter::LineageFull);
+    EAGAIN
 }
 
 /// The signals that a process has not taken yet, a bit each.

@@ -71,6 +71,7 @@ const OPERATIONS: &[Probe] = &[
     Probe { program: "notify_change", at: &[Function("notify_change")] },
     Probe { program: "settle", at: MAKING },
     Probe { program: "inode_free_security", at: &[Hook("inode_free_security")] },
+    Probe { program: "task_alloc", at: &[Hook("task_alloc")] },
     Probe { program: "task_kill", at: &[Hook("task_kill")] },
     Probe { program: "inode_unlink", at: &[Hook("inode_unlink")] },
     Probe { program: "inode_rmdir", at: &[Hook("inode_rmdir")] },

@@ -9,6 +9,7 @@ mod processes;
 mod ring;
 mod steer;
 mod steps;
+mod timing;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,10 @@ enum Deed {
     Rewrite { count: usize, first: String, other: String },
     /// Execute a program from a thread that is not the main one
     ExecFromThread { program: String, arguments: Vec<String> },
+    /// Make COUNT children one after the other, each of which ends at once
+    Spawn { count: usize },
+    /// Make children that stay, until there are MOST or no more can be made; print how many and why no more, and wait for a line to read
+    Brood { most: usize },
     /// Print the id of a child that is born in the control group at DIRECTORY, and wait for a line to read
     BornIn { directory: String },
     /// As root: change only the effective user, unlink the first COUNT files, change back
@@ -52,6 +57,8 @@ enum Deed {
     AskOrphaned { socket: String, path: String },
     /// On one CPU, unlink the first COUNT files of the working directory, and print the ns of an undisturbed unlink
     Time { cpu: usize, count: usize },
+    /// On one CPU, run a program that does nothing COUNT times, and print the ns of an undisturbed run, from fork to exit
+    TimeRuns { cpu: usize, count: usize },
 }
 
 fn main() -> Result<ExitCode> {
@@ -66,10 +73,13 @@ fn main() -> Result<ExitCode> {
         Deed::Traced { count } => company::traced(count)?,
         Deed::Rewrite { count, first, other } => company::rewrite(count, &first, &other)?,
         Deed::ExecFromThread { program, arguments } => processes::exec_from_thread(program, arguments)?,
+        Deed::Spawn { count } => company::spawn(count)?,
+        Deed::Brood { most } => processes::brood(most)?,
         Deed::BornIn { directory } => processes::born_in(&directory)?,
         Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
         Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,
-        Deed::Time { cpu, count } => println!("{}", processes::time(cpu, count)?),
+        Deed::TimeRuns { cpu, count } => println!("{}", timing::runs(cpu, count)?),
+        Deed::Time { cpu, count } => println!("{}", timing::unlinks(cpu, count)?),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,17 +1,12 @@
-//! Deeds that are about threads, users and time rather than about single calls.
+//! Deeds that are about threads and users rather than about single calls.
 
-use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use rustix::fs::{AtFlags, unlinkat};
-use rustix::thread::{CpuSet, sched_setaffinity};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::calls;
 use crate::steps::file_name;
@@ -48,6 +43,27 @@ pub(crate) fn exec_from_thread(program: String, arguments: Vec<String>) -> Resul
     join(thread::spawn(move || -> Result<()> { Err(Command::new(program).args(arguments).exec().into()) }))
 }
 
+/// As many children as there may be.
+pub(crate) fn brood(most: usize) -> Result<()> {
+    let mut brood = Vec::new();
+    let refused = loop {
+        if brood.len() == most {
+            break "nothing".to_owned();
+        }
+        match Command::new("sleep").arg("60").spawn() {
+            Ok(child) => brood.push(child),
+            Err(error) => break error.to_string(),
+        }
+    };
+    println!("{} children, then {refused}", brood.len());
+    let read = std::io::stdin().read_line(&mut String::new());
+    for mut child in brood {
+        child.kill()?;
+        child.wait()?;
+    }
+    read.map(drop).context("cannot read the line")
+}
+
 /// A child that is in another control group from the start, and runs no program of its own.
 pub(crate) fn born_in(directory: &str) -> Result<()> {
     let child = calls::fork_into(&File::open(directory)?)?;
@@ -63,35 +79,6 @@ pub(crate) fn as_effective(uid: u32, count: usize) -> Result<()> {
     calls::set_effective_user(uid)?;
     (0..count).try_for_each(unlink)?;
     calls::set_effective_user(0)
-}
-
-/// The ns of an undisturbed unlink: the lowest tenth of batches, in CPU time of this thread. What other programs take of
-/// the CPU, of its caches or of its sibling then counts little, so that a busy machine gives nearly the answer of an idle
-/// one. Only the calls are timed: the names are made before.
-pub(crate) fn time(cpu: usize, count: usize) -> Result<u64> {
-    const BATCH: usize = 500;
-    let mut only = CpuSet::new();
-    only.set(cpu);
-    sched_setaffinity(None, &only).with_context(|| format!("cannot stay on CPU {cpu}"))?;
-    let here = File::open(".").context("cannot open the working directory")?;
-    let names = (0..count).map(|number| CString::new(file_name(number)));
-    let names: Vec<_> = names.collect::<Result<_, _>>()?;
-    let mut batches = Vec::new();
-    for batch in names.chunks_exact(BATCH) {
-        let begun = cpu_time();
-        for name in batch {
-            unlinkat(&here, name, AtFlags::empty())?;
-        }
-        batches.push((cpu_time() - begun).as_nanos() as u64 / BATCH as u64);
-    }
-    batches.sort_unstable();
-    batches.get(batches.len() / 10).copied().with_context(|| format!("{count} files are less than a batch"))
-}
-
-/// How long this thread has had a CPU.
-fn cpu_time() -> Duration {
-    let spent = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
 }
 
 pub(crate) fn unlink(number: usize) -> Result<()> {

@@ -1,9 +1,12 @@
 //! However many act at once, exactly the budget is spent.
 
-use anyhow::Result;
-use tests::{Crowd, Job, Party, truth};
+use std::process::Command;
 
-use crate::holding::{BUDGET, holds};
+use anyhow::Result;
+use tests::{Cgroup, Crowd, Job, Outcome, Party, truth, wait};
+
+use crate::holding::{BUDGET, crowd, holds};
+use crate::maps::Loaded;
 
 #[test]
 fn of_processes_at_once_all_wait_and_exactly_the_budget_is_spent() -> Result<()> {
@@ -63,4 +66,30 @@ fn of_a_fork_storm_every_child_past_the_budget_waits() -> Result<()> {
     job.until_done()?;
     assert_eq!(party.missing(STORM), STORM);
     crowd.end().map(drop)
+}
+
+#[test]
+fn past_as_many_as_can_be_told_no_child_is_made() -> Result<()> {
+    let mut crowd = crowd(1)?;
+    let loaded = Loaded::by(&crowd.daemon)?;
+    loaded.leave_room(4)?;
+    let party = &crowd.parties[0];
+    let mut job = party.hand(&["brood", "9"])?;
+    job.until_says("3 children, then Resource temporarily unavailable (os error 11)")?;
+    assert_eq!((loaded.members()?.len(), loaded.taken()?), (4, 4));
+    // Nobody else is kept from it, and who has ended makes room.
+    Job::start(Command::new("true"))?.until_done()?;
+    job.tell("end")?;
+    job.until_done()?;
+    let mut job = party.hand(&["brood", "2"])?;
+    job.until_says("2 children, then nothing")?;
+    job.tell("end")?;
+    job.until_done()?;
+    // A child that comes to nothing takes no place: this one may not be born there.
+    let group = Cgroup::new("closed")?;
+    let refused = party.hand(&["born-in", &group.path().to_string_lossy()])?;
+    assert_ne!(refused.until_ended()?, Outcome::Exited(0));
+    wait::until("nobody is left", || Ok((loaded.taken()? == 0).then_some(())))?;
+    assert_eq!(crowd.daemon.end()?.get("lineage_full"), 1);
+    Ok(())
 }
