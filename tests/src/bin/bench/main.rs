@@ -7,6 +7,7 @@ mod burst;
 mod hold;
 mod memory;
 mod overhead;
+mod processes;
 mod respond;
 mod row;
 mod start;
@@ -25,7 +26,7 @@ use crate::row::Row;
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
     /// Only these; `hold` takes the tier lsm, and runs only where it is named
-    #[arg(value_parser = ["burst", "overhead", "start", "respond", "hold"])]
+    #[arg(value_parser = ["burst", "overhead", "processes", "start", "respond", "hold"])]
     which: Vec<String>,
     /// How often the bursts and the starts are repeated
     #[arg(long, default_value_t = 10)]
@@ -71,6 +72,9 @@ fn run(cli: &Cli) -> Result<()> {
     }
     if chosen("overhead") {
         add(overhead::measure(cli.rounds)?);
+    }
+    if chosen("processes") {
+        add(processes::measure(cli.rounds)?);
     }
     if chosen("start") {
         add(start::measure(cli.runs)?);
