@@ -1,7 +1,9 @@
 //! A path argument, where it leads, and the room that finding out takes.
 
+use core::mem::offset_of;
+
 use agent_common::{
-    rules::place::{PathFold, RootId, Step},
+    rules::place::{NameHash, PathFold, RootId, Step},
     wire::{
         offsets::DENTRY_HEAD,
         row::{Held, Moved},
@@ -202,6 +204,30 @@ impl Scratch {
         self.directory = 0;
         self.depth = 0;
         self.excepted = 0;
+    }
+
+    /// The way upwards goes on at the parent, and leaves a name below it.
+    #[inline(always)]
+    pub fn go_above(&mut self, parent: Kernel, text: Kernel, length: u32) {
+        self.names[self.height as usize % MAX_DEPTH as usize] = NameAt { text, length, reserved: 0 };
+        self.height += 1;
+        self.dentry = parent;
+    }
+
+    /// The last component is in `name`, of that length.
+    #[inline(always)]
+    pub fn take_name(&mut self, length: u32) {
+        // Before the loop: what is used after it, the verifier follows once for each of the loop's ends.
+        self.last_at = offset_of!(Self, name) as u32;
+        self.last_length = length;
+        let mut hash = NameHash::new(SETTINGS.seed());
+        for index in 0..NAME_MAX {
+            if index >= length {
+                break;
+            }
+            hash = hash.byte(self.name[index as usize]);
+        }
+        self.last = hash.finish();
     }
 
     /// The last component is the next one downwards.

@@ -146,6 +146,7 @@ fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
     }
 }
 
+pub use climb::leave_mount;
 pub use descend::take;
 pub use except::ends;
 
@@ -163,6 +164,18 @@ pub fn walk(desk: Desk, step: Step, most: u32) -> u32 {
     // SAFETY: the step is a function of this object and takes a pointer to the number of a desk, as `desk` expects.
     let _ = unsafe { bpf_loop(most, step as *mut c_void, (&raw mut number).cast(), 0) };
     desk.scratch().map_or(state::FAILED, |scratch| scratch.state)
+}
+
+/// A step on the scratch at its desk, which says whether the walk ends there.
+#[inline(always)]
+pub fn step(context: *mut c_void, take: impl FnOnce(&mut Scratch) -> Result<bool, Unread>) -> i64 {
+    let Some(scratch) = desk(context).scratch() else { return 1 };
+    scratch.state = match take(scratch) {
+        Ok(false) => return 0,
+        Ok(true) => state::DONE,
+        Err(Unread) => state::FAILED,
+    };
+    1
 }
 
 /// The desk that a step works at.

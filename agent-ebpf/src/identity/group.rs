@@ -11,8 +11,8 @@ use crate::{
     desk::Desk,
     maps::GROUPS,
     offsets::OFFSETS,
-    path::{MAX_DEPTH, NameAt, state},
-    place::{desk, walk},
+    path::{MAX_DEPTH, state},
+    place::{step, walk},
     read::{Kernel, Unread},
 };
 
@@ -54,19 +54,13 @@ extern "C" fn claim_group(desk: u32, node: u64) -> u64 {
 
 /// One group upwards; the top has no name.
 extern "C" fn up(_: u32, context: *mut c_void) -> i64 {
-    let Some(scratch) = desk(context).scratch() else { return 1 };
-    let parent = scratch.dentry.follow(OFFSETS.node_parent());
-    let text = scratch.dentry.follow(OFFSETS.node_name());
-    let (Ok(parent), Ok(text)) = (parent, text) else {
-        scratch.state = state::FAILED;
-        return 1;
-    };
-    if parent == Kernel::NULL {
-        scratch.state = state::DONE;
-        return 1;
-    }
-    scratch.names[scratch.height as usize % MAX_DEPTH as usize] = NameAt { text, length: 0, reserved: 0 };
-    scratch.height += 1;
-    scratch.dentry = parent;
-    0
+    step(context, |scratch| {
+        let parent = scratch.dentry.follow(OFFSETS.node_parent())?;
+        let text = scratch.dentry.follow(OFFSETS.node_name())?;
+        let is_top = parent == Kernel::NULL;
+        if !is_top {
+            scratch.go_above(parent, text, 0);
+        }
+        Ok(is_top)
+    })
 }

@@ -1,12 +1,9 @@
 //! Downwards: along names, and which of the policy's paths they still may be.
 
-use core::{ffi::c_void, mem::offset_of};
+use core::ffi::c_void;
 
 use agent_common::{
-    rules::{
-        exception::{Ends, matches},
-        place::NameHash,
-    },
+    rules::exception::{Ends, matches},
     wire::{
         identity::{ANYWHERE, MAX_STARRED, NameKey, of, told_by},
         row::Claim,
@@ -44,17 +41,7 @@ extern "C" fn step(index: u32, context: *mut c_void) -> i64 {
         scratch.state = state::FAILED;
         return 1;
     };
-    let length = length.wrapping_sub(1) & NAME_MAX;
-    let mut hash = NameHash::new(SETTINGS.seed());
-    for index in 0..NAME_MAX as usize {
-        if index >= length as usize {
-            break;
-        }
-        hash = hash.byte(scratch.name[index]);
-    }
-    scratch.last = hash.finish();
-    scratch.last_at = offset_of!(Scratch, name) as u32;
-    scratch.last_length = length;
+    scratch.take_name(length.wrapping_sub(1) & NAME_MAX);
     enter(desk);
     0
 }

@@ -16,8 +16,8 @@ use crate::{
     desk::Desk,
     maps::{NAMES, PROGRAMS},
     offsets::OFFSETS,
-    path::{MAX_DEPTH, NameAt, PATH_MAX, Scratch, state},
-    place::{desk, take, walk},
+    path::{MAX_DEPTH, PATH_MAX, Scratch, state},
+    place::{desk, leave_mount, step, take, walk},
     read::{self, Kernel, Unread},
 };
 
@@ -178,40 +178,19 @@ fn is_believed(mnt: Kernel) -> Result<bool, Unread> {
 
 /// One level upwards, through mounts, as a path is written.
 extern "C" fn up(_: u32, context: *mut c_void) -> i64 {
-    let Some(scratch) = desk(context).scratch() else { return 1 };
-    match try_up(scratch) {
-        Ok(false) => 0,
-        Ok(true) => {
-            scratch.state = state::DONE;
-            1
-        }
-        Err(Unread) => {
-            scratch.state = state::FAILED;
-            1
-        }
-    }
+    step(context, try_up)
 }
 
 #[inline(always)]
 fn try_up(scratch: &mut Scratch) -> Result<bool, Unread> {
     if scratch.dentry == scratch.mnt_root {
-        let mount = scratch.mnt.around(OFFSETS.mount_vfsmount());
-        let parent = mount.follow(OFFSETS.mount_parent())?;
-        if parent == mount {
-            return Ok(true);
-        }
-        scratch.dentry = mount.follow(OFFSETS.mount_mountpoint())?;
-        scratch.mnt = parent.within(OFFSETS.mount_vfsmount());
-        scratch.mnt_root = scratch.mnt.follow(OFFSETS.vfsmount_root())?;
-        return Ok(false);
+        return leave_mount(scratch);
     }
     let parent = scratch.dentry.follow(OFFSETS.dentry_parent())?;
     if parent == scratch.dentry {
         return Err(Unread); // it was moved out of what the mount shows
     }
     let text = scratch.dentry.follow(OFFSETS.dentry_name())?;
-    scratch.names[scratch.height as usize % MAX_DEPTH as usize] = NameAt { text, length: 0, reserved: 0 };
-    scratch.height += 1;
-    scratch.dentry = parent;
+    scratch.go_above(parent, text, 0);
     Ok(false)
 }

@@ -1,9 +1,9 @@
 //! Upwards: from a directory to the root that it lies in.
 
-use core::{ffi::c_void, mem::offset_of};
+use core::ffi::c_void;
 
 use agent_common::{
-    rules::place::{NameHash, PathFold},
+    rules::place::PathFold,
     wire::{
         exception::DEEP,
         record::TEXT_LEN,
@@ -15,30 +15,19 @@ use super::{desk, except, walk};
 use crate::{
     desk::Desk,
     maps::{DIRECTORIES, EDGES, MARKS, MOVED},
-    offsets::{OFFSETS, SETTINGS},
+    offsets::OFFSETS,
     path::{MAX_DEPTH, NAME_MAX, NO_NODE, NameAt, OUTSIDE, PATH_MAX, Scratch, form, state},
     read::{Kernel, Unread},
 };
 
 /// One level upwards.
 pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
-    let Some(scratch) = desk(context).scratch() else { return 1 };
-    match try_step(scratch) {
-        Ok(false) => 0,
-        Ok(true) => {
-            scratch.state = state::DONE;
-            1
-        }
-        Err(Unread) => {
-            scratch.state = state::FAILED;
-            1
-        }
-    }
+    super::step(context, go_up)
 }
 
 /// Whether the walk ends here; if not, the scratch stands one level higher.
 #[inline(always)]
-fn try_step(scratch: &mut Scratch) -> Result<bool, Unread> {
+fn go_up(scratch: &mut Scratch) -> Result<bool, Unread> {
     scratch.dentry.bytes(&mut scratch.entry)?; // all fields in one read: this is the hottest loop there is
     // SAFETY: the value is copied at once, while the entry is alive.
     if let Some(&node) = unsafe { MARKS.get(scratch.entry_u64(OFFSETS.dentry_inode())) }
@@ -53,31 +42,25 @@ fn try_step(scratch: &mut Scratch) -> Result<bool, Unread> {
         scratch.height_at_mount = scratch.height;
     }
     if parent == scratch.dentry {
-        return leave_mount(scratch);
+        let is_top = scratch.mnt == Kernel::NULL || leave_mount(scratch)?;
+        if !is_top {
+            scratch.height = scratch.height_at_mount;
+        }
+        return Ok(is_top);
     }
-    let name = NameAt {
-        text: Kernel(scratch.entry_u64(OFFSETS.dentry_name())),
-        length: scratch.entry_u32(OFFSETS.dentry_name_len()),
-        reserved: 0,
-    };
-    scratch.names[scratch.height as usize % MAX_DEPTH as usize] = name;
-    scratch.height += 1;
-    scratch.dentry = parent;
+    let text = Kernel(scratch.entry_u64(OFFSETS.dentry_name()));
+    scratch.go_above(parent, text, scratch.entry_u32(OFFSETS.dentry_name_len()));
     Ok(false)
 }
 
 /// The top of a file system: on with the directory that it is mounted on. `true` if it is not mounted anywhere.
 #[inline(always)]
-fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
-    if scratch.mnt == Kernel::NULL {
-        return Ok(true);
-    }
+pub fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
     let mount = scratch.mnt.around(OFFSETS.mount_vfsmount());
     let parent = mount.follow(OFFSETS.mount_parent())?;
     if parent == mount {
         return Ok(true);
     }
-    scratch.height = scratch.height_at_mount;
     scratch.dentry = mount.follow(OFFSETS.mount_mountpoint())?;
     scratch.mnt = parent.within(OFFSETS.mount_vfsmount());
     scratch.mnt_root = scratch.mnt.follow(OFFSETS.vfsmount_root())?;
@@ -101,11 +84,10 @@ fn at_root(scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
         return Ok(false);
     }
     // The name below this carrier may be that of a root which was removed and made again: its inode is a new one.
-    let name = hash(scratch, scratch.height - 1)?;
+    read_name(scratch, scratch.height - 1)?;
+    let key = EdgeKey { name: scratch.last, parent: node::index(node), reserved: 0 };
     // SAFETY: the value is copied at once, while the entry is alive.
-    let Some(&edge) = (unsafe { EDGES.get(EdgeKey { name, parent: node::index(node), reserved: 0 }) }) else {
-        return Ok(false);
-    };
+    let Some(&edge) = (unsafe { EDGES.get(key) }) else { return Ok(false) };
     let Some(root) = node::root_of(edge) else { return Ok(false) };
     scratch.root = root;
     scratch.height -= 1;
@@ -155,10 +137,7 @@ extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
     let desk = desk(context);
     let Some(scratch) = desk.scratch() else { return 1 };
     let level = scratch.height.wrapping_sub(1).wrapping_sub(index);
-    if let Ok(name) = hash(scratch, level) {
-        scratch.last = name;
-        scratch.last_at = offset_of!(Scratch, name) as u32;
-        scratch.last_length = scratch.names[level as usize % MAX_DEPTH as usize].length.min(NAME_MAX);
+    if read_name(scratch, level).is_ok() {
         scratch.go_below();
         if scratch.form == form::ENTRY {
             write_down(scratch, level);
@@ -198,18 +177,12 @@ fn write_down(scratch: &mut Scratch, level: u32) {
     scratch.text_len = (at + length + 1) as u32;
 }
 
-/// The hash of a name that was left below.
+/// A name that was left below is the last component.
 #[inline(always)]
-fn hash(scratch: &mut Scratch, level: u32) -> Result<u64, Unread> {
+fn read_name(scratch: &mut Scratch, level: u32) -> Result<(), Unread> {
     let NameAt { text, length, .. } = scratch.names[level as usize % MAX_DEPTH as usize];
-    let length = length.min(NAME_MAX) as usize;
-    text.bytes(&mut scratch.name[..length])?;
-    let mut hash = NameHash::new(SETTINGS.seed());
-    for index in 0..NAME_MAX as usize {
-        if index >= length {
-            break;
-        }
-        hash = hash.byte(scratch.name[index]);
-    }
-    Ok(hash.finish())
+    let length = length.min(NAME_MAX);
+    text.bytes(&mut scratch.name[..length as usize])?;
+    scratch.take_name(length);
+    Ok(())
 }
