@@ -3,7 +3,10 @@
 use core::mem::offset_of;
 
 use agent_common::{
-    rules::place::{NameHash, PathFold, RootId, Step},
+    rules::{
+        exception::Ends,
+        place::{NameHash, PathFold, RootId, Step},
+    },
     wire::{
         offsets::DENTRY_HEAD,
         row::{Held, Moved},
@@ -155,13 +158,19 @@ pub struct Scratch {
     pub last: u64,
     pub last_at: u32,
     pub last_length: u32,
+    pub ends_of_last: Ends,
     /// How many components lie between it and the root.
     pub depth: u32,
     /// 1: it lies in a root, and is not of the tree.
     pub excepted: u32,
+    /// The first of the patterns that the last component is compared with.
+    pub first_pattern: u32,
     /// Which starred paths the names so far may lead along, and which they have led to, a bit each; of what they are.
     pub alive: u64,
     pub met: u64,
+    /// Those that have the last component at its depth, and at any.
+    pub here: u64,
+    pub anywhere: u64,
     pub of: u32,
     /// The address of the next argument.
     pub argument: u64,

@@ -148,22 +148,28 @@ fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
 
 pub use climb::leave_mount;
 pub use descend::take;
-pub use except::ends;
+pub use except::read_ends;
 
 pub type Step = extern "C" fn(u32, *mut c_void) -> i64;
 
-/// Repeats a step until it answers 1, and tells the state in which it did. `bpf_loop` and not a loop: the verifier then
-/// follows the step once, not once for each level that a path may have.
+/// Repeats a step until it answers 1, and tells the state in which it did.
 #[inline(always)]
 pub fn walk(desk: Desk, step: Step, most: u32) -> u32 {
     match desk.scratch() {
         Some(scratch) => scratch.state = state::ON_THE_WAY,
         None => return state::FAILED,
     }
+    repeat(desk, step, most);
+    desk.scratch().map_or(state::FAILED, |scratch| scratch.state)
+}
+
+/// The same in whatever state. `bpf_loop` and not a loop: the verifier then follows the step once, not once for each level
+/// that a path may have.
+#[inline(always)]
+pub fn repeat(desk: Desk, step: Step, most: u32) {
     let mut number = desk.0;
     // SAFETY: the step is a function of this object and takes a pointer to the number of a desk, as `desk` expects.
     let _ = unsafe { bpf_loop(most, step as *mut c_void, (&raw mut number).cast(), 0) };
-    desk.scratch().map_or(state::FAILED, |scratch| scratch.state)
 }
 
 /// A step on the scratch at its desk, which says whether the walk ends there.
@@ -181,6 +187,6 @@ pub fn step(context: *mut c_void, take: impl FnOnce(&mut Scratch) -> Result<bool
 /// The desk that a step works at.
 #[inline(always)]
 pub fn desk(context: *mut c_void) -> Desk {
-    // SAFETY: see `walk`, the only one who has steps called.
+    // SAFETY: see `repeat`, the only one who has steps called.
     Desk(unsafe { *context.cast::<u32>() })
 }

@@ -3,20 +3,19 @@
 use core::ffi::c_void;
 
 use agent_common::{
-    rules::exception::{Ends, matches},
+    rules::exception::matches,
     wire::{
         identity::{ANYWHERE, MAX_STARRED, NameKey, of, told_by},
         row::Claim,
     },
 };
-use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
     desk::Desk,
     maps::{CLAIMS, NAMES, STARRED},
     offsets::SETTINGS,
     path::{MAX_DEPTH, NAME_MAX, OUTSIDE, Scratch, state},
-    place::{desk, ends, walk},
+    place::{desk, read_ends, repeat, walk},
     read,
 };
 
@@ -60,42 +59,34 @@ pub fn enter(desk: Desk) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn narrow(desk: u32) -> u32 {
-    let Some(scratch) = Desk(desk).scratch() else { return 0 };
+    let desk = Desk(desk);
+    let Some(scratch) = desk.scratch() else { return 0 };
     let &mut Scratch { last, depth, of, .. } = scratch;
-    let Ok(component) = ends(scratch) else { return 0 };
-    let mut walk =
-        Walk { component, depth, of, here: mask(last, depth, of), anywhere: mask(last, ANYWHERE, of) };
-    // SAFETY: the step is handed the walk, which outlives the loop.
-    let _ = unsafe { bpf_loop(SETTINGS.starred(), compare as *mut c_void, (&raw mut walk).cast(), 0) };
-    scratch.alive &= walk.here;
-    let met = scratch.alive & mask(0, depth, of | of::END) | walk.anywhere;
+    if read_ends(scratch).is_err() {
+        return 0;
+    }
+    (scratch.here, scratch.anywhere) = (mask(last, depth, of), mask(last, ANYWHERE, of));
+    repeat(desk, compare, SETTINGS.starred());
+    let Some(scratch) = desk.scratch() else { return 0 };
+    scratch.alive &= scratch.here;
+    let met = scratch.alive & mask(0, depth, of | of::END) | scratch.anywhere;
     // A program is what its path ends with; what is below a group belongs to it.
     scratch.met = if of == of::GROUP { scratch.met | met } else { met };
     0
 }
 
 /// Along the components with a star.
-#[repr(C)]
-struct Walk {
-    component: Ends,
-    here: u64,
-    anywhere: u64,
-    depth: u32,
-    of: u32,
-}
-
 extern "C" fn compare(index: u32, context: *mut c_void) -> i64 {
-    // SAFETY: see `narrow`.
-    let walk = unsafe { &mut *context.cast::<Walk>() };
+    let Some(scratch) = desk(context).scratch() else { return 1 };
     let Some(row) = STARRED.get(index) else { return 1 };
-    if row.of == walk.of
-        && (row.depth == walk.depth || row.depth == ANYWHERE)
-        && matches(&row.pattern, &walk.component)
+    if row.of == scratch.of
+        && (row.depth == scratch.depth || row.depth == ANYWHERE)
+        && matches(&row.pattern, &scratch.ends_of_last)
     {
         if row.depth == ANYWHERE {
-            walk.anywhere |= row.bits;
+            scratch.anywhere |= row.bits;
         } else {
-            walk.here |= row.bits;
+            scratch.here |= row.bits;
         }
     }
     0

@@ -9,8 +9,8 @@ use agent_common::{
         exception::{ANYWHERE, ExceptedKey, Exceptions, by},
     },
 };
-use aya_ebpf::helpers::generated::bpf_loop;
 
+use super::{desk, repeat};
 use crate::{
     count::count,
     desk::Desk,
@@ -40,8 +40,15 @@ pub fn look(desk: Desk) {
 extern "C" fn place_excepted(desk: u32) -> u32 {
     let Some(scratch) = Desk(desk).scratch() else { return 0 };
     let Some(exceptions) = EXCEPTIONS.get(scratch.root) else { return 0 };
-    let excepted = is_known(exceptions, scratch) || exceptions.patterns != 0 && is_meant(exceptions, scratch);
-    scratch.excepted = u32::from(excepted);
+    if is_known(exceptions, scratch) {
+        scratch.excepted = 1;
+    } else if exceptions.patterns != 0 {
+        scratch.first_pattern = exceptions.first;
+        match read_ends(scratch) {
+            Ok(()) => repeat(Desk(desk), step, exceptions.patterns),
+            Err(Unread) => count(Counter::KernelRead),
+        }
+    }
     0
 }
 
@@ -54,51 +61,27 @@ fn is_known(exceptions: &Exceptions, scratch: &Scratch) -> bool {
         || exceptions.names != 0 && is_there(scratch.last, by::NAME)
 }
 
-/// Whether the name matches a pattern.
+/// Reads the last component's ends. It lies in the midst of the desk, so there are bytes to read before its start and behind
+/// its end.
 #[inline(always)]
-fn is_meant(exceptions: &Exceptions, scratch: &Scratch) -> bool {
-    let Ok(component) = ends(scratch) else {
-        count(Counter::KernelRead);
-        return false;
-    };
-    let &Scratch { root, directory, .. } = scratch;
-    let mut walk = Walk { component, directory, root, first: exceptions.first, found: 0 };
-    // SAFETY: the step is handed the walk, which outlives the loop.
-    let _ = unsafe { bpf_loop(exceptions.patterns, step as *mut c_void, (&raw mut walk).cast(), 0) };
-    walk.found != 0
-}
-
-/// The component's ends. It lies in the midst of the desk, so there are bytes to read before its start and behind its end.
-#[inline(always)]
-pub fn ends(scratch: &Scratch) -> Result<Ends, Unread> {
+pub fn read_ends(scratch: &mut Scratch) -> Result<(), Unread> {
     const ROOM: usize = size_of::<Scratch>().next_power_of_two();
     let at = |offset: u32| Kernel((&raw const *scratch).addr() as u64).within(offset % ROOM as u32);
-    let &Scratch { last_at, last_length: length, .. } = scratch;
-    Ok(Ends {
+    let &mut Scratch { last_at, last_length: length, .. } = scratch;
+    scratch.ends_of_last = Ends {
         first: at(last_at).field(0)?,
         last: at(last_at.wrapping_add(length).wrapping_sub(MOST as u32)).field(0)?,
         length,
-    })
+    };
+    Ok(())
 }
 
-/// Along the patterns of a root.
-#[repr(C)]
-struct Walk {
-    component: Ends,
-    directory: u64,
-    root: u32,
-    first: u32,
-    found: u64,
-}
-
+/// Whether the name matches the next pattern of the root.
 extern "C" fn step(index: u32, context: *mut c_void) -> i64 {
-    // SAFETY: see `is_meant`.
-    let walk = unsafe { &mut *context.cast::<Walk>() };
-    let Some(row) = PATTERNS.get(walk.first.wrapping_add(index)) else { return 1 };
-    let is_here = row.root == ANYWHERE || row.root == walk.root && row.directory == walk.directory;
-    if is_here && matches(&row.pattern, &walk.component) {
-        walk.found = 1;
-        return 1;
-    }
-    0
+    let Some(scratch) = desk(context).scratch() else { return 1 };
+    let Some(row) = PATTERNS.get(scratch.first_pattern.wrapping_add(index)) else { return 1 };
+    let is_here = row.root == ANYWHERE || row.root == scratch.root && row.directory == scratch.directory;
+    let is_meant = is_here && matches(&row.pattern, &scratch.ends_of_last);
+    scratch.excepted = u32::from(is_meant);
+    i64::from(is_meant)
 }
