@@ -113,6 +113,13 @@ impl PathFold {
     /// The empty path: the root itself.
     pub const EMPTY: Self = Self { key: 0, scale: 1 };
 
+    /// A whole path, from its first name to its last.
+    #[must_use]
+    pub fn of<'a>(seed: u64, names: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let below = |fold: Self, name| fold.below(NameHash::of(seed, name), Step::of(seed));
+        names.into_iter().fold(Self::EMPTY, below)
+    }
+
     /// A path whose key is known, to go on at its end only.
     #[must_use]
     #[inline(always)]
@@ -151,7 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn downwards(seed: u64, path: &[Vec<u8>]) -> PathFold {
-        path.iter().fold(PathFold::EMPTY, |fold, name| fold.below(NameHash::of(seed, name), Step::of(seed)))
+        PathFold::of(seed, path.iter().map(Vec::as_slice))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use agent_common::rules::place::{NameHash, PathFold, Step};
+use agent_common::rules::place::PathFold;
 use anyhow::{Context as _, Result};
 
 use super::{
@@ -99,14 +99,15 @@ fn directories(
 
 /// The key of a path below a root.
 fn key(seed: u64, path: &[u8]) -> u64 {
-    let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
-    let below = |fold: PathFold, name| fold.below(NameHash::of(seed, name), Step::of(seed));
-    names.fold(PathFold::EMPTY, below).key()
+    PathFold::of(seed, path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())).key()
 }
 
 #[cfg(test)]
 mod tests {
-    use agent_common::rules::Kinds;
+    use agent_common::rules::{
+        Kinds,
+        place::{NameHash, Step},
+    };
 
     use super::*;
     use crate::{processes::proc::ProcessId, sensor::HeldName};

@@ -12,7 +12,7 @@ use std::{
 use agent_common::{
     rules::{
         exception,
-        place::{NameHash, PathFold, Step},
+        place::{NameHash, PathFold},
     },
     wire::{
         identity::{ANYWHERE, MAX_STARRED, NameKey, ProgramKey, StarredName, of, told_by},
@@ -124,8 +124,7 @@ impl Rows {
     }
 
     fn key(&self, path: &Path) -> u64 {
-        let names = path.iter().skip(1).map(|name| NameHash::of(self.seed, name.as_bytes()));
-        names.fold(PathFold::EMPTY, |fold, name| fold.below(name, Step::of(self.seed))).key()
+        PathFold::of(self.seed, path.iter().skip(1).map(OsStr::as_bytes)).key()
     }
 }
 

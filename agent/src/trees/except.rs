@@ -1,14 +1,11 @@
 //! What lies in the trees and is not of them, as the kernel programs know it.
 
-use std::{
-    os::unix::ffi::OsStrExt as _,
-    path::{Component, Path},
-};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
 
 use agent_common::{
     rules::{
         exception::Pattern,
-        place::{NameHash, PathFold, Step},
+        place::{NameHash, PathFold},
     },
     wire::exception::{ANYWHERE, ExceptedKey, ExceptedPattern, Exceptions, by},
 };
@@ -74,11 +71,7 @@ fn alike(pattern: Pattern, root: u32, directory: Option<&Path>, seed: u64) -> Ex
 
 /// The key of a path below a root.
 fn key(below: &Path, seed: u64) -> u64 {
-    let names = below.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(NameHash::of(seed, name.as_bytes())),
-        _ => None,
-    });
-    names.fold(PathFold::EMPTY, |fold, name| fold.below(name, Step::of(seed))).key()
+    PathFold::of(seed, below.iter().map(OsStr::as_bytes)).key()
 }
 
 #[cfg(test)]

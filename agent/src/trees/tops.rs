@@ -9,6 +9,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File},
     io,
     os::unix::ffi::OsStrExt as _,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use agent_common::{
-    rules::place::{NameHash, PathFold, Step},
+    rules::place::PathFold,
     wire::{record::TEXT_LEN, row::Moved},
 };
 use rustix::{
@@ -87,15 +88,12 @@ impl Tops {
         if self.is_excepted(root, point) {
             return None;
         }
-        let fold = |fold: PathFold, name: &std::ffi::OsStr| {
-            fold.below(NameHash::of(self.seed, name.as_bytes()), Step::of(self.seed))
-        };
         let mut text = [0; TEXT_LEN];
         let bytes = below.as_os_str().as_bytes();
         let length = bytes.len().min(TEXT_LEN);
         text[..length].copy_from_slice(&bytes[..length]);
         Some(Moved {
-            key: below.iter().fold(PathFold::EMPTY, fold).key(),
+            key: PathFold::of(self.seed, below.iter().map(OsStr::as_bytes)).key(),
             root,
             text_len: length as u32,
             text,
@@ -127,10 +125,7 @@ mod tests {
         let roots = [root("/srv", 1, &["/srv/cache"]), root("/srv/app", 2, &[]), root("/boot", 3, &[])];
         let tops = Tops::of(roots.into(), 7).expect("mounts");
         let place = |point: &str| tops.place(Path::new(point));
-        let expected = PathFold::EMPTY
-            .below(NameHash::of(7, b"data"), Step::of(7))
-            .below(NameHash::of(7, b"x"), Step::of(7))
-            .key();
+        let expected = PathFold::of(7, [&b"data"[..], b"x"]).key();
         let found = place("/srv/app/data/x").expect("a place");
         assert_eq!((found.key, found.root), (expected, 2));
         assert_eq!(&found.text[..found.text_len as usize], b"data/x");
