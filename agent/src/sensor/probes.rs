@@ -66,7 +66,7 @@ pub(super) fn attach_all(ebpf: &mut Ebpf, tier: Tier, judge: &mut Map) -> Result
         Tier::Tracepoint => &[(SETTLE, None), (BEGIN, None)],
         Tier::Lsm => &[],
     };
-    let absent = loading::load_all(ebpf, tier, &probes.chain(common.iter().copied()).collect())?;
+    let absent = loading::load_all(ebpf, &probes.chain(common.iter().copied()).collect())?;
     let calls = table::of(tier).flat_map(|probe| probe.at).filter_map(|event| match event {
         Event::Call(name) => Some(Event::Exit(name)),
         _ => None,
@@ -94,7 +94,7 @@ fn lead_to_judge(ebpf: &mut Ebpf, judge: &mut Map) -> Result<(), LoadError> {
 pub(super) fn attach_mark(ebpf: &mut Ebpf) -> Result<Attached, LoadError> {
     let mut attached = Vec::new();
     let event = Event::Enter("mkdirat");
-    loading::load_all(ebpf, Tier::Tracepoint, &[(MARK, Some(event))].into())?;
+    loading::load_all(ebpf, &[(MARK, Some(event))].into())?;
     attach(ebpf, MARK, [event].into_iter(), &mut attached)?;
     Ok(attached)
 }

@@ -8,7 +8,6 @@ use std::{
     thread,
 };
 
-use agent_common::rules::judge::Tier;
 use aya::{
     Btf, BtfError, Ebpf,
     programs::{Program, ProgramError},
@@ -27,15 +26,11 @@ pub(super) type Wanted = BTreeMap<&'static str, Option<Event>>;
 type Job<'a> = (&'static str, Option<Event>, &'a mut Program);
 
 /// Loads them all that are not loaded yet; which of them are for an event that this kernel does not have, and need not.
-pub(super) fn load_all(
-    ebpf: &mut Ebpf,
-    tier: Tier,
-    wanted: &Wanted,
-) -> Result<BTreeSet<&'static str>, LoadError> {
-    let types = match tier {
-        Tier::Tracepoint => None,
-        Tier::Lsm => Some(Btf::from_sys_fs().map_err(LoadError::Types)?),
-    };
+pub(super) fn load_all(ebpf: &mut Ebpf, wanted: &Wanted) -> Result<BTreeSet<&'static str>, LoadError> {
+    let needs_types =
+        |event: &Event| matches!(event, Event::Hook(_) | Event::NewHook(_) | Event::Function(_));
+    let types = wanted.values().flatten().any(needs_types).then(Btf::from_sys_fs);
+    let types = types.transpose().map_err(LoadError::Types)?;
     let jobs = jobs(ebpf, wanted)?;
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE).min(jobs.len());
     let queue = Mutex::new(jobs.into_iter());
