@@ -171,8 +171,7 @@ fn alive(id: ProcessId) -> Option<proc::Stat> {
 
 /// The group of whichever process has the pid now.
 fn group_of(root: &Group, pid: u32) -> Option<Group> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    cgroup::group(&text).map(|below: &Path| Group::new(root.path().join(below)))
+    cgroup::of(pid).map(|below| Group::new(root.path().join(below)))
 }
 
 #[cfg(test)]

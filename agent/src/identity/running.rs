@@ -51,8 +51,7 @@ impl Running {
 
     /// Who claims its control group.
     pub(super) fn unit(self, units: &[(Unit, Claim)]) -> Option<Claim> {
-        let text = fs::read_to_string(self.file("cgroup")).ok()?;
-        let group = Path::new("/").join(cgroup::group(&text)?);
+        let group = Path::new("/").join(cgroup::of(self.pid)?);
         units.iter().find(|(unit, _)| unit.0.is_above(&group)).map(|(_, claim)| *claim)
     }
 

@@ -1,6 +1,9 @@
 //! Texts about cgroups: where the v2 tree is mounted, in which of its groups a process is, what a group's state is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::mountinfo;
 
@@ -11,6 +14,12 @@ pub(crate) fn mount_point(mountinfo: &str) -> Option<PathBuf> {
     mountinfo::parse(mountinfo)
         .find(|mount| mount.kind == "cgroup2" && mount.root == "/")
         .map(|mount| mount.point)
+}
+
+/// The group of whichever process has the pid now, as [`group`] says it.
+pub(crate) fn of(pid: u32) -> Option<PathBuf> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    group(&text).map(Path::to_owned)
 }
 
 /// The group of a process below the root of the v2 tree, from the text of its `/proc/PID/cgroup`. None if it lies outside of

@@ -1,10 +1,6 @@
 //! Which processes a responder means.
 
-use std::{
-    collections::HashSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashSet, path::Path};
 
 use super::{
     cgroup,
@@ -21,18 +17,13 @@ pub(crate) fn processes(target: &Target) -> Vec<Process> {
         Target::Pid(pid) => with_descendants(&all(), &[*pid]),
         Target::Unit(unit) => all()
             .into_iter()
-            .filter(|process| group(process).is_some_and(|group| is_in_unit(&group, unit)))
+            .filter(|process| cgroup::of(process.pid).is_some_and(|group| is_in_unit(&group, unit)))
             .collect(),
         Target::Cgroup(path) => all()
             .into_iter()
-            .filter(|process| group(process).is_some_and(|group| is_below(&group, path)))
+            .filter(|process| cgroup::of(process.pid).is_some_and(|group| is_below(&group, path)))
             .collect(),
     }
-}
-
-fn group(process: &Process) -> Option<PathBuf> {
-    let text = fs::read_to_string(format!("/proc/{}/cgroup", process.pid)).ok()?;
-    cgroup::group(&text).map(Path::to_owned)
 }
 
 /// Whether a group is a unit's, or inside one's. A unit that is instantiated or escaped is named as systemd names it.
