@@ -84,16 +84,17 @@ impl<H: Host> Validator<'_, H> {
         if let Some(surplus) = draft.accounts.values().nth(MAX_ACCOUNTS) {
             self.refuse(&surplus.at, &format!("more than {MAX_ACCOUNTS} accounts: join some of them"));
         }
-        match draft.accounts.is_empty() {
-            true if built_in => self.warn(
+        let nobody = draft.accounts.is_empty();
+        if nobody && built_in {
+            self.warn(
                 start,
                 "nobody is watched: this host has none of the automation users that are known by name",
-            ),
-            true => self.refuse(
+            );
+        } else if nobody {
+            self.refuse(
                 start,
                 "nobody is watched: add an [account.NAME] with users, login, units, executables or scripts",
-            ),
-            false => {}
+            );
         }
     }
 
