@@ -8,11 +8,7 @@ use agent_common::{
 
 use super::{boot, facts::Identity, generation::Generation};
 use crate::{
-    processes::{
-        lineage::Claims as _,
-        proc::{Process, ProcessId},
-        view::comm,
-    },
+    processes::{lineage::Claims as _, proc::Process, view::comm},
     sensor::Membership,
 };
 
@@ -25,20 +21,10 @@ impl Generation {
                 entry: self.names().entry(entry).map(str::to_owned),
                 since,
                 origin,
-                comm: self.is_still(origin, since).then(|| comm(origin)),
+                comm: self.kernel.is_still(origin, since).then(|| comm(origin)),
             },
             _ => Identity::Nobody(self.why_nobody(process)),
         }
-    }
-
-    /// Whether the process with this id is the one that was seen then: another one has other evidence, or none.
-    fn is_still(&self, pid: u32, since: u64) -> bool {
-        let known = self
-            .kernel
-            .member(pid)
-            .map(|member| member.id())
-            .and_then(|id: ProcessId| self.kernel.membership(id));
-        known.is_some_and(|known| (known.origin, known.since) == (pid, since))
     }
 
     fn why_nobody(&self, process: &Process) -> String {
@@ -59,12 +45,13 @@ impl Generation {
             return format!("{entry} is account {account}'s: it acts for it from its next program on");
         }
         match (self.identities.user(uid, by::REAL), self.identities.login(process)) {
-            (Some(claim), Login::Person) => format!(
-                "{} is account {}'s, but somebody is logged in with uid {login}, which is no account's: a person who \
-                 becomes that user stays a person",
-                of(claim).1,
-                of(claim).0,
-            ),
+            (Some(claim), Login::Person) => {
+                let (account, entry) = of(claim);
+                format!(
+                    "{entry} is account {account}'s, but somebody is logged in with uid {login}, which is no account's: a \
+                     person who becomes that user stays a person"
+                )
+            }
             _ => format!("no account of the policy has {}", self.identities.looked_at(process)),
         }
     }

@@ -83,6 +83,11 @@ impl State {
         Some(Membership { evidence, entry: claim.entry(), origin, since })
     }
 
+    /// Whether the process with this id is the one that was seen then: another one has other evidence, or none.
+    pub(crate) fn is_still(&self, pid: u32, since: BootNs) -> bool {
+        self.row(pid).is_some_and(|row| (row.origin, row.since) == (pid, since))
+    }
+
     pub(super) fn take_on(&mut self, pid: u32, row: row::Member) -> Result<Adopted, MapError> {
         match self.lineage.insert(pid, row, BPF_NOEXIST) {
             Ok(()) => {
