@@ -206,6 +206,14 @@ impl Daemon {
         Ok(self.seen()?.iter().any(|event| matches!(event, Event::Burst(_))))
     }
 
+    /// The first burst that it has reported of this account.
+    pub fn burst_so_far(&mut self, account: &str) -> Result<Option<Burst>> {
+        Ok(self.seen()?.iter().find_map(|event| match event {
+            Event::Burst(burst) if burst.account == account => Some(burst.clone()),
+            _ => None,
+        }))
+    }
+
     /// The processes it has reported as stopped so far.
     pub fn stopped(&mut self) -> Result<Vec<u32>> {
         let stopped = self.seen()?.iter().filter_map(|event| match event {

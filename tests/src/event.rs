@@ -41,6 +41,8 @@ pub struct Armed {
 pub struct Burst {
     /// When, on the clock of [`crate::clock`].
     pub at_ns: u64,
+    /// Whose process it is.
+    pub account: String,
     /// The process.
     pub pid: u32,
     /// What it runs.
@@ -135,6 +137,8 @@ pub enum Event {
     },
     /// A process does what this tier cannot see or judge.
     Blind {
+        /// Whose process it is.
+        account: String,
         /// The process.
         pid: u32,
         /// The name of the counter.

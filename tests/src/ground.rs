@@ -16,14 +16,15 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::mount::Tmpfs;
+use crate::mount::{Mounted, Tmpfs};
 use crate::truth::{file_name, original};
 use crate::{Account, program};
 
 /// The directory of one account.
 pub struct Ground {
-    // Dropped in this order: a mount inside of the directory goes first.
-    mounted: Option<Tmpfs>,
+    // Dropped in this order: what is mounted inside of the directory goes first.
+    mounts: Vec<Mounted>,
+    in_memory: Option<Tmpfs>,
     base: TempDir,
     owner: (u32, u32),
 }
@@ -45,9 +46,10 @@ impl Ground {
             .permissions(Permissions::from_mode(0o755))
             .tempdir_in("/var/tmp")
             .context("cannot make a directory in /var/tmp")?;
-        let mut ground = Self { mounted: None, base, owner: (account.uid(), account.gid()) };
+        let mut ground =
+            Self { mounts: Vec::new(), in_memory: None, base, owner: (account.uid(), account.gid()) };
         if in_memory {
-            ground.mounted = Some(Tmpfs::mount(ground.base())?);
+            ground.in_memory = Some(Tmpfs::mount(ground.base())?);
         }
         for directory in [ground.home(), ground.tree(), ground.outside()] {
             ground.make_directory(&directory)?;
@@ -105,6 +107,17 @@ impl Ground {
             self.give(&path)?;
         }
         Ok(())
+    }
+
+    /// Mounts something on a directory of the ground, by `mount` with these arguments.
+    pub fn mount(&mut self, arguments: &[&str], at: &Path) -> Result<()> {
+        self.mounts.push(Mounted::with(arguments, at)?);
+        Ok(())
+    }
+
+    /// What the account mounts on this directory is taken away in the end.
+    pub fn unmount_in_the_end(&mut self, at: &Path) {
+        self.mounts.push(Mounted::by_whoever(at));
     }
 
     /// Gives a file or directory to the account.

@@ -1,11 +1,14 @@
 //! File systems of our own, and mounts that nobody else sees.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+use crate::account::tool;
 
 /// A mounted tmpfs, which is taken away again.
 pub struct Tmpfs {
@@ -30,6 +33,30 @@ impl Drop for Tmpfs {
         {
             eprintln!("the tmpfs on {} is left behind: {error}", self.at.display());
         }
+    }
+}
+
+/// What is mounted on a directory, by us or by an account, and taken away again.
+pub(crate) struct Mounted {
+    at: PathBuf,
+}
+
+impl Mounted {
+    /// By `mount`, with these arguments before the directory.
+    pub(crate) fn with(arguments: &[&str], at: &Path) -> Result<Self> {
+        tool(Command::new("mount").args(arguments).arg(at))?;
+        Ok(Self::by_whoever(at))
+    }
+
+    /// If there is something mounted then at all.
+    pub(crate) fn by_whoever(at: &Path) -> Self {
+        Self { at: at.to_owned() }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = unmount(&self.at, UnmountFlags::DETACH); // mostly, that nothing is mounted there
     }
 }
 

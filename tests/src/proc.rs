@@ -60,6 +60,36 @@ pub fn of_user(uid: u32) -> Result<Vec<Process>> {
     Ok(pids.filter_map(Process::look).filter(|process| process.uid == uid).collect())
 }
 
+/// A thread as it was when it was looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread {
+    /// The id of its process.
+    pub pid: u32,
+    /// The first letter of its state.
+    pub state: char,
+}
+
+/// Every thread of the processes in this group.
+pub fn of_group(group: u32) -> Result<Vec<Thread>> {
+    let list = fs::read_dir("/proc").context("cannot list /proc")?;
+    let pids = list.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let in_group = |pid: &u32| stat(&format!("/proc/{pid}")).is_some_and(|(_, its)| its == group);
+    Ok(pids.filter(in_group).flat_map(threads).collect())
+}
+
+fn threads(pid: u32) -> Vec<Thread> {
+    let list = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    list.filter_map(|thread| Some(Thread { pid, state: stat(&thread.path().to_string_lossy())?.0 })).collect()
+}
+
+/// State and process group; none: it has gone.
+fn stat(directory: &str) -> Option<(char, u32)> {
+    let stat = fs::read_to_string(format!("{directory}/stat")).ok()?;
+    // Behind the name, which may have anything in it: state, parent, group.
+    let mut fields = stat.rsplit_once(") ")?.1.split_ascii_whitespace();
+    Some((fields.next()?.chars().next()?, fields.nth(1)?.parse().ok()?))
+}
+
 /// A size from `/proc/PID/status` (`VmRSS`, `VmHWM`), in KiB.
 pub fn memory_kib(pid: u32, which: &str) -> Result<u64> {
     let path = format!("/proc/{pid}/status");

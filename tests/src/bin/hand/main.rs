@@ -5,6 +5,7 @@
 
 mod calls;
 mod company;
+mod contents;
 mod processes;
 mod ring;
 mod steer;
@@ -27,6 +28,8 @@ struct Cli {
 enum Deed {
     /// Take the steps, once for each of the first COUNT files
     Each { count: usize, steps: Vec<String> },
+    /// Take the steps with DIRECTORY as the root
+    InRoot { how: processes::How, directory: String, count: usize, steps: Vec<String> },
     /// Make COUNT files that nobody asked for, numbered FROM
     Decoys { from: usize, count: usize },
     /// Unlink the first COUNT files from as many THREADS at once, which all begin together
@@ -64,6 +67,10 @@ enum Deed {
 fn main() -> Result<ExitCode> {
     match Cli::parse().deed {
         Deed::Each { count, steps } => steps::each(count, &steps)?,
+        Deed::InRoot { how, directory, count, steps } => {
+            processes::enter(how, &directory)?;
+            steps::each(count, &steps)?;
+        }
         Deed::Decoys { from, count } => steps::decoys(from, count)?,
         Deed::Threads { threads, count } => processes::threads(threads, count)?,
         Deed::WithoutLeader { count } => processes::without_leader(count)?,

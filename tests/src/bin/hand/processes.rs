@@ -3,10 +3,13 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
+use rustix::mount::mount_bind;
+use rustix::process::{chroot, pivot_root};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 use crate::calls;
 use crate::steps::file_name;
@@ -62,6 +65,44 @@ pub(crate) fn brood(most: usize) -> Result<()> {
         child.wait()?;
     }
     read.map(drop).context("cannot read the line")
+}
+
+/// The ways to another root.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum How {
+    Chroot,
+    /// In the mount namespace that we have been given
+    PivotRoot,
+}
+
+/// From now on a directory is the root.
+pub(crate) fn enter(how: How, directory: &str) -> Result<()> {
+    match how {
+        How::Chroot => chroot(directory)?,
+        How::PivotRoot => {
+            mount_bind(directory, directory).context("cannot bind it to itself")?;
+            std::env::set_current_dir(directory)?;
+            // The old root comes to lie on the new one, where a path from the root does not look.
+            pivot_root(".", ".").context("pivot_root")?;
+        }
+    }
+    Ok(std::env::set_current_dir("/")?)
+}
+
+/// Goes to another CPU than this thread is on, if there is one.
+pub(crate) fn next_cpu() -> Result<()> {
+    static ALL: OnceLock<Vec<usize>> = OnceLock::new();
+    if ALL.get().is_none() {
+        let allowed = sched_getaffinity(None)?;
+        let _ = ALL.set((0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect()); // by nobody else
+    }
+    let current = sched_getcpu();
+    let Some(&other) = ALL.get().and_then(|all| all.iter().find(|&&cpu| cpu != current)) else {
+        return Ok(());
+    };
+    let mut only = CpuSet::new();
+    only.set(other);
+    Ok(sched_setaffinity(None, &only)?)
 }
 
 /// A child that is in another control group from the start, and runs no program of its own.

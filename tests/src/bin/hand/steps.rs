@@ -11,7 +11,7 @@ use rustix::event::Timespec;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with, unlinkat};
 use rustix::mount::MountFlags;
 
-use crate::{calls, ring, steer};
+use crate::{calls, contents, processes, ring, steer};
 
 /// Takes the steps for each of the first `count` files.
 pub(crate) fn each(count: usize, steps: &[String]) -> Result<()> {
@@ -40,6 +40,7 @@ fn take(step: &str) -> Result<()> {
         ["clock"] => println!("{}", tests::clock::boot_ns()),
         ["pass", time] => pass(Duration::from_millis(time.parse()?))?,
         ["chdir", to] => std::env::set_current_dir(to)?,
+        ["next-cpu"] => processes::next_cpu()?,
         ["exec", program, ref arguments @ ..] => bail!(Command::new(program).args(arguments).exec()),
         ["fork-unlink", path] => calls::fork_unlink(path)?,
         ["continue", by, pid] => steer::go_on(by, pid.parse()?)?,
@@ -58,9 +59,11 @@ fn take(step: &str) -> Result<()> {
         ["io-uring"] => drop(ring::make()?),
         ["io-uring-unlink", path] => ring::unlink(path)?,
         ["io-uring-rename", from, to] => ring::rename(from, to)?,
+        ["io-uring-empty", path] => ring::empty(path)?,
 
         ["rename", from, to] => fs::rename(from, to)?,
         ["rename-new", from, to] => renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?,
+        ["rename-whiteout", from, to] => renameat_with(CWD, from, CWD, to, RenameFlags::WHITEOUT)?,
         ["rename-from-nowhere", from, to] => calls::rename_from_nowhere(from, to, None)?,
         ["rename-to-nothing", from] => calls::rename_to_nothing(from)?,
         ["exchange-from-nowhere", one, other] => {
@@ -102,12 +105,18 @@ fn take(step: &str) -> Result<()> {
             file.set_len(length.parse()?)?;
         }
         ["overwrite", path] => OpenOptions::new().write(true).open(path)?.write_all(b"X")?,
+        ["store", path] => contents::store(path)?,
+        ["punch", path] => contents::punch(path)?,
+        ["collapse", path] => contents::collapse(path)?,
+        ["append-no-more", path] => contents::append_no_more(path)?,
+        ["write-no-append", path] => contents::write_no_append(path)?,
         ["open-to-write", path] => drop(OpenOptions::new().read(true).write(true).open(path)?),
         ["empty-a-nameless-file", directory] => {
             let mut file = File::from(openat(CWD, directory, OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR)?);
             file.write_all(b"nameless")?;
             file.set_len(0)?;
         }
+        ["link-nameless", directory, path] => contents::link_nameless(directory, path)?,
         _ => bail!("not a step"),
     }
     Ok(())
