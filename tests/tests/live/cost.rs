@@ -54,6 +54,9 @@ const ROWS: &[Row] = &[
     costs(&["open f0000", "append f0000"], ""),
     costs(&["create s", "overwrite s", "open-to-write s", "unlink s"], ""),
     costs(&["ftruncate f0000 0", "overwrite f0000"], "truncate"),
+    // So does a descriptor for appending that is one no more, or is mapped.
+    differs(&["append-no-more f0000", "store f0000"], "overwrite overwrite", ""),
+    costs(&["create s", "append-no-more s", "store s", "unlink s"], ""),
     differs(
         &["overwrite f0000", "rename f0000 s", "unlink s"],
         "overwrite delete delete",

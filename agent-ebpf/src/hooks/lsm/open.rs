@@ -1,9 +1,10 @@
-//! Opens that may write over what is there. What is written afterwards nobody is asked for; so the open counts, once.
+//! Descriptors that may write over what is there: one that is opened so, and one for appending that becomes so. What is
+//! written by it nobody is asked for; so becoming so counts, once.
 
 use agent_common::wire::{Counter, record::verb};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
-use super::{entry_at, object};
+use super::{entry_at, number, object};
 use crate::{
     actor::Actor,
     alias,
@@ -12,7 +13,7 @@ use crate::{
     count::count,
     hooks::{O_APPEND, O_TRUNC},
     lineage,
-    offsets::OFFSETS,
+    offsets::{HOOKS, OFFSETS},
     read::{Kernel, Unread},
     size,
 };
@@ -20,20 +21,50 @@ use crate::{
 /// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself.
 #[lsm(hook = "file_open")]
 pub fn file_open(ctx: LsmContext) -> i32 {
+    of(object(&ctx, 0), |flags| flags & (O_TRUNC | O_APPEND) == 0)
+}
+
+/// A descriptor for appending is one no more.
+#[lsm(hook = "file_fcntl")]
+pub fn file_fcntl(ctx: LsmContext) -> i32 {
+    // https://github.com/torvalds/linux/blob/v6.12/include/uapi/asm-generic/fcntl.h#L157
+    const F_SETFL: u32 = 4;
+    if number(&ctx, HOOKS.file_fcntl_command()) != F_SETFL
+        || object(&ctx, HOOKS.file_fcntl_argument()).0 & O_APPEND != 0
+    {
+        return ALLOW;
+    }
+    of(object(&ctx, 0), appends)
+}
+
+/// A mapping through which stores reach the file, wherever its descriptor appends. It need not be for writing yet: `mprotect`
+/// makes it so.
+#[lsm(hook = "mmap_file")]
+pub fn mmap_file(ctx: LsmContext) -> i32 {
+    // MAP_SHARED_VALIDATE has this bit too. https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/mman.h#L17
+    const MAP_SHARED: u32 = 1;
+    if number(&ctx, HOOKS.mmap_file_flags()) & MAP_SHARED == 0 {
+        return ALLOW;
+    }
+    of(object(&ctx, 0), appends)
+}
+
+#[inline(always)]
+fn appends(flags: u64) -> bool {
+    flags & O_APPEND != 0
+}
+
+/// Asks about a file that can be overwritten, if these are its flags.
+#[inline(always)]
+fn of(file: Kernel, are_so: fn(u64) -> bool) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
-    let file = object(&ctx, 0);
-    if !overwrites(file) {
+    let flags = file.field::<u32>(OFFSETS.file_flags());
+    if !matches!(flags, Ok(flags) if are_so(flags.into())) || size::to_overwrite(file).is_none() {
         return ALLOW;
     }
     let answer = name(&actor, file);
     alias::turn(&actor);
     ask::at_once(&actor, answer)
-}
-
-#[inline(always)]
-fn overwrites(file: Kernel) -> bool {
-    matches!(file.field::<u32>(OFFSETS.file_flags()), Ok(flags) if u64::from(flags) & (O_TRUNC | O_APPEND) == 0)
-        && size::to_overwrite(file).is_some()
 }
 
 #[inline(never)]

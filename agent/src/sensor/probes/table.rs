@@ -82,6 +82,8 @@ const OPERATIONS: &[Probe] = &[
     Probe { program: "path_rename", at: &[Hook("path_rename")] },
     Probe { program: "path_truncate", at: &[Hook("path_truncate")] },
     Probe { program: "file_open", at: &[Hook("file_open")] },
+    Probe { program: "file_fcntl", at: &[Hook("file_fcntl")] },
+    Probe { program: "mmap_file", at: &[Hook("mmap_file")] },
     Probe { program: "file_truncate", at: &[NewHook("file_truncate")] },
     Probe { program: "path_mkdir", at: &[Hook("path_mkdir")] },
     Probe { program: "path_mknod", at: &[Hook("path_mknod")] },

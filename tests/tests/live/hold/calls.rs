@@ -44,6 +44,8 @@ const ROWS: &[Row] = &[
     waits(&["creat {}"]),
     waits(&["create {}"]),
     waits(&["overwrite {}"]),
+    waits(&["append-no-more {}"]),
+    waits(&["store {}"]),
 ];
 
 fn directories_gone(party: &Party) -> usize {
