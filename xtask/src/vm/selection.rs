@@ -2,8 +2,18 @@
 
 /// The families of tests that need the tier `lsm`. The kernel of a virtual machine has it, another one need not: they
 /// run there and nowhere else.
-const LSM: &[&str] =
-    &["hold::", "deny::", "approve::", "truth::", "directories::", "except::lsm::", "survival::", "verify::"];
+const LSM: &[&str] = &[
+    "hold::",
+    "deny::",
+    "approve::",
+    "truth::",
+    "directories::",
+    "except::lsm::",
+    "survival::",
+    "verify::",
+    "bypass::lsm::",
+    "bypass::systems::",
+];
 
 /// The families that another kernel may change, and what it changes. The others are of the agent's own making, or go through
 /// the same calls another time.
@@ -19,7 +29,7 @@ const TRACEPOINT: &[(&str, &str)] = &[
 ];
 
 /// Of those that need the tier `lsm`, where the oldest kernel may differ: hooks, helpers, and their arguments.
-const OLDEST: &[&str] = &["verify::", "hold::", "truth::", "directories::", "except::lsm::"];
+const OLDEST: &[&str] = &["verify::", "hold::", "truth::", "directories::", "except::lsm::", "bypass::lsm::"];
 
 /// What the other kernels' tests leave out, as the harness is told.
 pub(crate) fn needs_a_guest() -> &'static [&'static str] {
