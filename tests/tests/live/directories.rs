@@ -1,4 +1,4 @@
-//! Whole directories, what is above a tree, what is mounted, and file systems on which a number is no identity.
+//! Whole directories, what is above a tree, and what is mounted.
 
 mod links;
 mod mounts;

@@ -5,6 +5,7 @@ mod approve;
 mod bad_input;
 mod budget;
 mod busy;
+mod bypass;
 mod check;
 mod commands;
 mod cost;
