@@ -29,7 +29,8 @@ const TRACEPOINT: &[(&str, &str)] = &[
 ];
 
 /// Of those that need the tier `lsm`, where the oldest kernel may differ: hooks, helpers, and their arguments.
-const OLDEST: &[&str] = &["verify::", "hold::", "truth::", "directories::", "except::lsm::", "bypass::lsm::"];
+const OLDEST: &[&str] =
+    &["verify::", "hold::", "truth::", "directories::", "except::lsm::", "bypass::lsm::as_a_user"];
 
 /// What the other kernels' tests leave out, as the harness is told.
 pub(crate) fn needs_a_guest() -> &'static [&'static str] {
