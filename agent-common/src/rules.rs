@@ -66,6 +66,8 @@ impl Kinds {
     pub const NONE: Self = Self(0);
     /// A whole tree went at once (a root, or a directory on the way to one): a burst by itself, whatever the budgets.
     pub const WHOLE: Self = Self(1 << 7);
+    /// Somebody who does not act for the account was asked to act: a burst by itself as well, with a response of its own.
+    pub const ESCAPE: Self = Self(1 << 6);
 
     /// The act is an operation of this kind alone.
     #[must_use]
@@ -99,6 +101,18 @@ impl Kinds {
         (self.0 as u32 | 1 << Kind::COUNT).trailing_zeros()
     }
 
+    /// Whether somebody else was asked to act.
+    #[must_use]
+    pub const fn is_escape(self) -> bool {
+        self.0 & Self::ESCAPE.0 != 0
+    }
+
+    /// Whether it is a burst whatever the budgets say.
+    #[must_use]
+    pub const fn is_by_itself(self) -> bool {
+        self.0 & (Self::WHOLE.0 | Self::ESCAPE.0) != 0
+    }
+
     /// Whether a whole tree went at once.
     #[must_use]
     pub const fn is_whole(self) -> bool {
@@ -130,5 +144,6 @@ mod tests {
         }
         assert_eq!(Kinds::NONE.first(), Kind::COUNT as u32);
         assert_eq!(Kinds::WHOLE.first(), Kind::COUNT as u32);
+        assert_eq!(Kinds::ESCAPE.first(), Kind::COUNT as u32);
     }
 }

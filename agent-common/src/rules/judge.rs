@@ -95,7 +95,26 @@ impl Grant {
     }
 }
 
-/// What the policy wants when a budget is exceeded.
+/// What the policy wants of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responses {
+    /// When a budget is exceeded.
+    pub burst: Response,
+    /// When somebody else is asked to act.
+    pub escape: Response,
+}
+
+impl Responses {
+    /// Whether an act is judged as an escape. While the account is refused what it destroys, it may not have that done by others
+    /// either: then it is an act like any.
+    #[must_use]
+    #[inline(always)]
+    pub const fn are_of_escape(self, kinds: Kinds, phase: Phase) -> bool {
+        kinds.is_escape() && (matches!(phase, Phase::Armed) || matches!(self.burst, Response::Observe))
+    }
+}
+
+/// What the policy wants when a budget is exceeded, or somebody else is asked to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response {
     /// Report it.
@@ -179,7 +198,7 @@ pub fn judge(
     grant: Option<Grant>,
     kinds: Kinds,
     room: Room,
-    response: Response,
+    responses: Responses,
     tier: Tier,
     now: BootNs,
 ) -> (Standing, Verdict) {
@@ -187,6 +206,10 @@ pub fn judge(
     if matches!(grant, Some(grant) if grant.admits(now)) {
         return (standing, if kinds.is_empty() { Verdict::Allow } else { Verdict::Report });
     }
+    if responses.are_of_escape(kinds, standing.phase) {
+        return escape(standing, responses.escape, tier, now);
+    }
+    let response = responses.burst;
     match standing.phase {
         Phase::Armed if kinds.is_empty() => (standing, Verdict::Allow),
         Phase::Armed if matches!(room, Room::Within) && !kinds.is_whole() => (standing, Verdict::Allow),
@@ -207,6 +230,18 @@ pub fn judge(
             (Standing { phase: Phase::Denied, until }, refusal(Phase::Denied, response, tier))
         }
     }
+}
+
+/// What is only reported, or fails by itself, says nothing of what the account destroys; else a person is to decide.
+#[inline(always)]
+const fn escape(standing: Standing, response: Response, tier: Tier, now: BootNs) -> (Standing, Verdict) {
+    let standing = match (response, tier, standing.phase) {
+        (Response::Observe, _, _) => return (standing, Verdict::Report),
+        (Response::Deny, Tier::Lsm, _) => return (standing, Verdict::Deny),
+        (_, _, Phase::Armed | Phase::Tripped) => tripped(response, tier, now),
+        _ => standing,
+    };
+    (standing, refusal(standing.phase, response, tier))
 }
 
 /// Where a burst leaves an account. Deny needs no person: it ends by itself, as an observed burst does.

@@ -10,12 +10,13 @@ const LATER: BootNs = NOW + 1;
 
 const RESPONSES: [Response; 4] = [Response::Observe, Response::Hold, Response::Deny, Response::Freeze];
 const ROOMS: [Room; 2] = [Room::Within, Room::Over];
-const KINDS: [Kinds; 5] = [
+const KINDS: [Kinds; 6] = [
     Kinds::NONE,
     Kinds::of(Kind::Delete),
     Kinds::of(Kind::Delete).and(Kinds::of(Kind::Recreate)),
     Kinds::WHOLE,
     Kinds::WHOLE.and(Kinds::of(Kind::Delete)),
+    Kinds::ESCAPE,
 ];
 
 const GRANT: Grant = Grant { until: LATER, allowance: 1, id: 7 };
@@ -33,13 +34,29 @@ struct Case {
     grant: Option<Grant>,
     kinds: Kinds,
     room: Room,
+    /// To a burst.
     response: Response,
+    escape: Response,
     tier: Tier,
 }
 
 impl Case {
     fn judge(self) -> (Standing, Verdict) {
-        judge(self.standing, self.grant, self.kinds, self.room, self.response, self.tier, NOW)
+        judge(self.standing, self.grant, self.kinds, self.room, self.responses(), self.tier, NOW)
+    }
+
+    /// Whether it is judged as an escape.
+    fn is_escape(self) -> bool {
+        self.responses().are_of_escape(self.kinds, self.phase())
+    }
+
+    /// The one that it is judged by.
+    fn judged_by(self) -> Response {
+        if self.is_escape() { self.escape } else { self.response }
+    }
+
+    fn responses(self) -> Responses {
+        Responses { burst: self.response, escape: self.escape }
     }
 
     /// The standing that counts.
@@ -56,8 +73,10 @@ fn cases() -> Vec<Case> {
             for kinds in KINDS {
                 for room in ROOMS {
                     for response in RESPONSES {
-                        let case = |tier| Case { standing, grant, kinds, room, response, tier };
-                        cases.extend([Tier::Tracepoint, Tier::Lsm].map(case));
+                        for escape in RESPONSES {
+                            let case = |tier| Case { standing, grant, kinds, room, response, escape, tier };
+                            cases.extend([Tier::Tracepoint, Tier::Lsm].map(case));
+                        }
                     }
                 }
             }

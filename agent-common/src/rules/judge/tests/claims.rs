@@ -15,7 +15,7 @@ const fn refuses(verdict: Verdict) -> bool {
 
 #[test]
 fn observing_never_refuses() {
-    always(|case, _, verdict| case.response != Response::Observe || !refuses(verdict));
+    always(|case, _, verdict| case.judged_by() != Response::Observe || !refuses(verdict));
 }
 
 #[test]
@@ -45,14 +45,34 @@ fn what_destroys_nothing_changes_nothing_and_is_at_most_stopped() {
 #[test]
 fn an_armed_account_is_refused_nothing_but_a_burst() {
     always(|case, standing, verdict| {
-        case.phase() != Phase::Armed || !refuses(verdict) || standing.phase != Phase::Armed
+        let is_denied_escape = case.kinds.is_escape() && verdict == Verdict::Deny;
+        case.phase() != Phase::Armed
+            || !refuses(verdict)
+            || standing.phase != Phase::Armed
+            || is_denied_escape
+    });
+}
+
+#[test]
+fn what_others_are_asked_to_do_is_refused_while_the_account_is_refused_itself() {
+    always(|case, _, verdict| {
+        let is_refused = case.phase() != Phase::Armed && case.response != Response::Observe;
+        !case.kinds.is_escape() || case.grant == Some(GRANT) || !is_refused || refuses(verdict)
+    });
+}
+
+#[test]
+fn an_escape_that_does_not_wait_for_a_person_changes_no_standing_of_an_armed_account() {
+    always(|case, standing, verdict| {
+        let waits = matches!(verdict, Verdict::Hold | Verdict::Stop);
+        !case.kinds.is_escape() || case.phase() != Phase::Armed || waits || standing == Standing::ARMED
     });
 }
 
 #[test]
 fn a_whole_tree_is_a_burst_whatever_the_budgets_say() {
     always(|case, standing, verdict| {
-        !case.kinds.is_whole() || (standing, verdict) == Case { room: Room::Over, ..case }.judge()
+        !case.kinds.is_by_itself() || (standing, verdict) == Case { room: Room::Over, ..case }.judge()
     });
 }
 
