@@ -34,7 +34,7 @@ pub enum Ledger {
 #[inline(always)]
 pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) {
     pending.changes = changes(pending);
-    pending.kinds = [0; 2];
+    pending.kinds = [if pending.verb == verb::ASK { Kinds::ESCAPE.bits() } else { 0 }, 0];
     pending.own = FREE;
     touch(actor, pending, 0, ledger);
     touch(actor, pending, 1, ledger);

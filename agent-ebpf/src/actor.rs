@@ -2,7 +2,7 @@
 
 use agent_common::{
     rules::{
-        judge::{Alone, Grant, Response, Standing},
+        judge::{Alone, Grant, Response, Responses, Standing},
         name::Horizon,
     },
     wire::{
@@ -112,13 +112,19 @@ impl Actor {
     }
 
     #[inline(always)]
-    pub fn response(&self) -> Response {
+    pub fn responses(&self) -> Responses {
         // SAFETY: as above.
-        match unsafe { (*self.account).response } {
-            response::OBSERVE => Response::Observe,
-            response::DENY => Response::Deny,
-            response::FREEZE => Response::Freeze,
-            _ => Response::Hold,
-        }
+        let (burst, escape) = unsafe { ((*self.account).response, (*self.account).escapes) };
+        Responses { burst: response(burst), escape: response(escape) }
+    }
+}
+
+#[inline(always)]
+fn response(word: u32) -> Response {
+    match word {
+        response::OBSERVE => Response::Observe,
+        response::DENY => Response::Deny,
+        response::FREEZE => Response::Freeze,
+        _ => Response::Hold,
     }
 }

@@ -184,7 +184,7 @@ fn allow(actor: &Actor, pending: &mut Pending, approval: u32) -> i32 {
     pending.approval = approval;
     pending.stage = stage::ALLOWED;
     steps::tell(actor);
-    if pending.verb == verb::MOUNT || pending.verb == verb::OVERWRITE {
+    if matches!(pending.verb, verb::MOUNT | verb::OVERWRITE | verb::ASK) {
         done(actor, 0); // nothing tells how it ends
     }
     ALLOW

@@ -20,9 +20,9 @@ use crate::{
 #[inline(always)]
 pub fn reconcile(actor: &Actor, pending: &mut Pending) -> Room {
     let Pending { at, kinds, held: [first, second], .. } = pending;
-    let is_whole = Kinds::from_bits(kinds[0] | kinds[1]).is_whole();
+    let is_by_itself = Kinds::from_bits(kinds[0] | kinds[1]).is_by_itself();
     let is_over = [hold(actor, first, kinds[0], *at), hold(actor, second, kinds[1], *at)];
-    if is_whole || is_over[0] || is_over[1] { Room::Over } else { Room::Within }
+    if is_by_itself || is_over[0] || is_over[1] { Room::Over } else { Room::Within }
 }
 
 /// Gives back whatever the call holds.

@@ -101,7 +101,10 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     keep_text(pending, desk);
     outcome(actor, pending, Ledger::Ask);
     let room = reconcile(actor, pending); // whether there is room matters only when the call has succeeded
-    if !lasts {
+    if pending.verb == verb::ASK {
+        judged(actor, pending, room); // how it ends is of no matter
+        pending.verb = verb::NONE;
+    } else if !lasts {
         // It cannot be settled later, so what it may destroy counts as destroyed. The ledger is not told: a name that the
         // call only wanted to make would be the account's own.
         count(Counter::PendingFull);

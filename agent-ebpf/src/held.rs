@@ -81,7 +81,8 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
         }
     };
     let phase = actor.standing().at(emit::now()).phase;
-    if matches!(phase, Phase::Armed | Phase::Denied) || matches!(actor.response(), Response::Observe) {
+    let response = actor.responses().to(pending.kinds(), phase);
+    if matches!(phase, Phase::Armed | Phase::Denied) || matches!(response, Response::Observe) {
         return JUDGE_AGAIN;
     }
     // SAFETY: the helper signals the current thread, and with it stops the whole process; it refuses kernel threads and
@@ -270,7 +271,7 @@ fn describe_name(name: &mut HeldName, end: &Target, path: &PathArg) {
         key: end.key,
         directory: if end.whole != 0 { end.key } else { end.directory },
         root: end.root,
-        protected: if end.found == found::PLACE { 1 + end.whole } else { 0 },
+        protected: if end.found == found::PLACE && path.form != form::WAY { 1 + end.whole } else { 0 },
         ..HeldName::default()
     };
     if path.form == form::ENTRY && identify(name, Kernel(path.text)).is_err() {

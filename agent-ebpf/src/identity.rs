@@ -1,10 +1,11 @@
-//! Who claims a process: by its user, by its control group, by the program that it runs.
+//! Who claims a process: by its user, by its control group, by the program that it runs; and by which ways it has others act.
 //!
 //! A host whose policy tells processes by users alone pays for the first only.
 
 mod group;
 mod names;
 pub mod program;
+pub mod way;
 
 use agent_common::wire::{Counter, identity::told_by, row::Claim};
 use aya_ebpf::EbpfContext;

@@ -46,9 +46,10 @@ pub static NAMES: HashMap<NameKey, u64> = HashMap::with_max_entries(1, 0);
 #[map]
 pub static STARRED: Array<StarredName> = Array::with_max_entries(1, 0);
 
-/// Who claims a starred path, by the number of its bit: first the programs', then the control groups'.
+/// Who claims a starred path, by the number of its bit: first the programs', then the control groups'; then of sockets which ways
+/// they are.
 #[map]
-pub static CLAIMS: Array<Claim> = Array::with_max_entries(2 * MAX_STARRED, 0);
+pub static CLAIMS: Array<Claim> = Array::with_max_entries(3 * MAX_STARRED, 0);
 
 /// Who claims a control group, by its id. An LRU: what was evicted is judged again.
 #[map]

@@ -41,6 +41,8 @@ pub mod form {
     pub const DESCRIPTOR: u32 = 3;
     /// No text: a directory entry, which the kernel has found already.
     pub const ENTRY: u32 = 4;
+    /// No path at all: a way to have others act, by its number.
+    pub const WAY: u32 = 5;
 }
 
 /// A path argument.
@@ -88,6 +90,12 @@ impl PathArg {
         Self::new(dentry.0, mnt.0, form::ENTRY)
     }
 
+    /// A way to have others act.
+    #[inline(always)]
+    pub const fn way(number: u32) -> Self {
+        Self::new(number as u64, 0, form::WAY)
+    }
+
     /// The file behind a descriptor.
     #[inline(always)]
     pub const fn descriptor(dirfd: u64) -> Self {
@@ -128,6 +136,12 @@ pub struct Target {
 impl Target {
     pub const NOTHING: Self =
         Self { key: 0, directory: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, approved: 0, apart: 0 };
+
+    /// A way to have others act, which lies in no tree.
+    #[inline(always)]
+    pub const fn way(number: u64) -> Self {
+        Self { key: number, found: found::PLACE, whole: 1, ..Self::NOTHING }
+    }
 }
 
 /// The state of a resolution, and room for its text.

@@ -75,6 +75,10 @@ fn try_resolve(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
 fn set_out(desk: Desk, path: &PathArg) -> Result<bool, Unread> {
     let Some(scratch) = desk.scratch() else { return Ok(false) };
     scratch.text_len = 0;
+    if path.form == form::WAY {
+        scratch.target = Target::way(path.text);
+        return Ok(false);
+    }
     if path.form == form::TEXT || path.form == form::TEXT_IN_ROOT {
         let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
             scratch.target = Target { found: found::UNREAD, ..Target::NOTHING };

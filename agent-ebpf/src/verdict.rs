@@ -76,16 +76,19 @@ extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, n
     let word = actor.standing_word();
     let before = Standing::from_word(word);
     let kinds = Kinds::from_bits(kinds as u8);
-    let (after, verdict) = judge(before, Some(grant), kinds, room, actor.response(), SETTINGS.tier(), now);
+    let (after, verdict) = judge(before, Some(grant), kinds, room, actor.responses(), SETTINGS.tier(), now);
+    // Not a burst that changes the standing: each is told of.
+    let is_told = kinds.is_escape() && granted == 0 && matches!(verdict, Verdict::Report | Verdict::Deny);
+    let told = if is_told { BEGINS_BURST } else { 0 };
     let verdict = to_word(without_agent(verdict, actor.alone(), SETTINGS.tier(), heartbeat(), now));
     if after == before {
-        return verdict;
+        return verdict | told;
     }
     if !ledger::exchange(actor.standing_ptr(), word, after.to_word()) {
         return verdict | CONTENDED;
     }
-    let begins = before.at(now).phase == Phase::Armed && after.phase != Phase::Armed;
-    verdict | if begins { BEGINS_BURST } else { 0 }
+    let begins = kinds.is_escape() || before.at(now).phase == Phase::Armed && after.phase != Phase::Armed;
+    verdict | if begins { BEGINS_BURST } else { told }
 }
 
 /// When the agent was last there.

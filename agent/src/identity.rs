@@ -22,6 +22,8 @@ pub(crate) struct Identities {
     units: Vec<(Unit, Claim)>,
     executables: Vec<(Pattern, Claim)>,
     scripts: Vec<(Script, Claim)>,
+    /// By which sockets processes have others act, and the number of each.
+    pub(crate) ways: Vec<(Pattern, u32)>,
 }
 
 impl Identities {

@@ -3,6 +3,7 @@
 mod about;
 mod approve;
 mod decide;
+mod escape;
 mod facts;
 mod freeze;
 mod incident;
@@ -168,7 +169,8 @@ impl Incidents {
 }
 
 fn kinds(kinds: Kinds) -> Vec<&'static str> {
-    Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)).map(Kind::word).collect()
+    let escape = kinds.is_escape().then_some("escape");
+    Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)).map(Kind::word).chain(escape).collect()
 }
 
 fn nanoseconds(span: Duration) -> BootNs {

@@ -36,6 +36,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod ways;
 
 /// A policy, and what it came from.
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub(crate) struct Policy {
     pub(crate) trees: Vec<Tree>,
     /// Sorted by name, 1 to 256, or none in what is built in; no uid belongs to two of them.
     pub(crate) accounts: Vec<Account>,
+    /// By what they have others act, sorted by name.
+    pub(crate) ways: Vec<Way>,
     pub(crate) roles: Roles,
 }
 
@@ -92,6 +95,14 @@ pub(crate) struct Tree {
     pub(crate) except: Vec<Exception>,
 }
 
+/// How a process has another act for it, that does not act for its account.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Way {
+    pub(crate) name: String,
+    /// Sockets behind which somebody does what is asked, whoever asks.
+    pub(crate) sockets: Vec<Pattern>,
+}
+
 /// An automation account.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Account {
@@ -110,6 +121,8 @@ pub(crate) struct Account {
     /// Indices into [`Policy::trees`], at least one.
     pub(crate) trees: Vec<usize>,
     pub(crate) response: Response,
+    /// To somebody else being asked to act.
+    pub(crate) escapes: Response,
     pub(crate) hold: Hold,
     pub(crate) budgets: Budgets,
 }
@@ -141,7 +154,7 @@ pub(crate) enum Then {
     Approve,
 }
 
-/// What the policy wants once a budget is exceeded.
+/// What the policy wants once a budget is exceeded, or somebody else is asked to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Response {
     Observe,

@@ -73,6 +73,14 @@ pub(crate) enum Event {
         act: Destruction,
         whole: bool,
     },
+    /// Somebody who does not act for the account was asked to act.
+    Escape {
+        incident: u64,
+        #[serde(flatten)]
+        actor: Actor,
+        #[serde(flatten)]
+        act: Destruction,
+    },
     /// A process was stopped.
     Stopped {
         incident: Option<u64>,
@@ -158,6 +166,10 @@ impl fmt::Display for Event {
             Self::Burst { incident, actor, act, whole } => {
                 let what = if *whole { "a whole tree at once" } else { "over the budget" };
                 write!(f, "BURST {incident} by {}: {what} with {actor} {act}", Clean(&actor.account))
+            }
+            Self::Escape { incident, actor, act } => {
+                let way = Clean(&act.path);
+                write!(f, "ESCAPE {incident} by {}: {actor} has others act, by {way}", Clean(&actor.account))
             }
             Self::Held { actor, act, .. } => {
                 write!(f, "HELD {actor} of {} before {act}", Clean(&actor.account))
@@ -246,6 +258,7 @@ impl fmt::Display for Destruction {
         write!(f, "{} {}", self.kinds.join("+"), Clean(&self.path))?;
         match &self.tree {
             Some(tree) => write!(f, " in {}", Clean(tree))?,
+            None if self.kinds == ["escape"] => {}
             None => write!(f, " above a protected tree")?,
         }
         self.sizes.note(self.kinds.iter().copied()).map_or(Ok(()), |note| write!(f, ", {note}"))

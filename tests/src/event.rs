@@ -115,6 +115,13 @@ pub enum Event {
     Operation(Operation),
     /// A budget was exceeded.
     Burst(Burst),
+    /// Somebody else was asked to act.
+    Escape {
+        /// Whose process it is.
+        account: String,
+        /// The way.
+        path: String,
+    },
     /// A call waits.
     Held(Held),
     /// A call was refused.

@@ -17,6 +17,8 @@ pub struct Policy {
     roles: Vec<(&'static str, Vec<String>)>,
     hold: Option<(&'static str, &'static str)>,
     except: Vec<String>,
+    escapes: Option<&'static str>,
+    ways: Vec<(&'static str, String)>,
 }
 
 /// What the agent is to make use of, whatever else the kernel can do.
@@ -75,6 +77,8 @@ impl Policy {
             roles: Vec::new(),
             hold: None,
             except: Vec::new(),
+            escapes: None,
+            ways: Vec::new(),
         }
     }
 
@@ -152,6 +156,20 @@ impl Policy {
         self
     }
 
+    /// What is done when somebody else is asked to act, as the policy writes it.
+    #[must_use]
+    pub fn escapes(mut self, response: &'static str) -> Self {
+        self.escapes = Some(response);
+        self
+    }
+
+    /// One more way to have others act: by this socket.
+    #[must_use]
+    pub fn way(mut self, name: &'static str, socket: &str) -> Self {
+        self.ways.push((name, socket.to_owned()));
+        self
+    }
+
     /// Root and this user have a role.
     #[must_use]
     pub fn role(mut self, role: &'static str, uid: u32) -> Self {
@@ -176,12 +194,13 @@ impl Policy {
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tier: _, mode, response, accounts, budgets, roles, hold, except } = self;
+        let Self { tier: _, mode, response, accounts, budgets, roles, hold, except, escapes, ways } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
         if !roles.is_empty() {
             writeln!(f, "[roles]")?;
             roles.iter().try_for_each(|(role, holders)| writeln!(f, "{role} = {holders:?}"))?;
         }
+        ways.iter().try_for_each(|(name, socket)| writeln!(f, "[way.{name}]\nsockets = [{socket:?}]"))?;
         for (number, Watched { name, who, tree }) in accounts.iter().enumerate() {
             // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
             writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;
@@ -192,6 +211,9 @@ impl fmt::Display for Policy {
             }
             writeln!(f, "[account.{name}]\n{who}\ntrees = [\"t{number}\"]\nresponse = {response:?}")?;
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
+            if let Some(escapes) = escapes {
+                writeln!(f, "escapes = {escapes:?}")?;
+            }
             if let Some((deadline, then)) = hold {
                 writeln!(f, "hold.deadline = {deadline:?}\nhold.then = {then:?}")?;
             }

@@ -105,6 +105,13 @@ pub struct Responses {
 }
 
 impl Responses {
+    /// The one that an act is judged by.
+    #[must_use]
+    #[inline(always)]
+    pub const fn to(self, kinds: Kinds, phase: Phase) -> Response {
+        if self.are_of_escape(kinds, phase) { self.escape } else { self.burst }
+    }
+
     /// Whether an act is judged as an escape. While the account is refused what it destroys, it may not have that done by others
     /// either: then it is an act like any.
     #[must_use]

@@ -1,4 +1,5 @@
-//! What lies in the maps of programs and control groups by which processes act for an account.
+//! What lies in the maps of programs and control groups by which processes act for an account, and of sockets behind which others
+//! act for them.
 //!
 //! A path that is written without a star is found by its key, as a place is. Those with one are up to 64 each of programs
 //! and of groups, a bit each: on the way down from the root each component leaves alive those whose component at that
@@ -11,7 +12,7 @@ pub const MAX_STARRED: u32 = 64;
 /// How many control groups are remembered.
 pub const MAX_GROUPS: u32 = 8192;
 
-/// A program.
+/// A program, or a socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramKey {
@@ -19,8 +20,8 @@ pub struct ProgramKey {
     pub what: u64,
     /// Of a file, its device and its generation; of a script, the hash of its interpreter's name, or 0: it is run by itself.
     pub with: u64,
-    /// 1: a file; 0: a path.
-    pub file: u32,
+    /// 0: a program's path; 1: a file; 2: a socket's path.
+    pub form: u32,
     /// Must be zero.
     pub reserved: u32,
 }
@@ -30,14 +31,21 @@ impl ProgramKey {
     #[must_use]
     #[inline(always)]
     pub const fn file(inode: u64, device: u32, generation: u32) -> Self {
-        Self { what: inode, with: (device as u64) << 32 | generation as u64, file: 1, reserved: 0 }
+        Self { what: inode, with: (device as u64) << 32 | generation as u64, form: 1, reserved: 0 }
+    }
+
+    /// A socket's path.
+    #[must_use]
+    #[inline(always)]
+    pub const fn socket(key: u64) -> Self {
+        Self { what: key, with: 0, form: 2, reserved: 0 }
     }
 
     /// A path, and who runs it.
     #[must_use]
     #[inline(always)]
     pub const fn path(key: u64, interpreter: u64) -> Self {
-        Self { what: key, with: interpreter, file: 0, reserved: 0 }
+        Self { what: key, with: interpreter, form: 0, reserved: 0 }
     }
 }
 
@@ -62,10 +70,12 @@ pub mod of {
     pub const PROGRAM: u32 = 0;
     /// A control group's.
     pub const GROUP: u32 = 1;
+    /// A socket's, behind which somebody acts for whoever asks.
+    pub const WAY: u32 = 2;
     /// With one of those: such paths end at this depth, whatever the name.
-    pub const END: u32 = 2;
+    pub const END: u32 = 4;
     /// An interpreter's name: which starred scripts it may run; with 0 for a name, which are run by themselves.
-    pub const INTERPRETER: u32 = 4;
+    pub const INTERPRETER: u32 = 8;
 }
 
 /// Components of starred paths that match.
@@ -88,7 +98,7 @@ pub mod told_by {
     pub const GROUPS: u32 = 1;
     /// Programs.
     pub const PROGRAMS: u32 = 2;
-    /// Some of these are patterns.
+    /// Some of the programs or groups are patterns.
     pub const PATTERNS: u32 = 4;
 }
 

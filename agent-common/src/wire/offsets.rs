@@ -178,6 +178,9 @@ offsets! {
         attr_valid = "iattr"."ia_valid",
         attr_size = "iattr"."ia_size",
         renamed_old = "renamedata"."old_dentry",
+        unix_path = "unix_sock"."path",
+        sock_peer_pid = "sock"."sk_peer_pid",
+        pid_numbers = "pid"."numbers",
     }
     arguments {
         path_unlink_dir = "bpf_lsm_path_unlink"("dir"),
@@ -214,6 +217,7 @@ offsets! {
         sb_umount_mnt = "bpf_lsm_sb_umount"("mnt"),
         move_mount_to = "bpf_lsm_move_mount"("to_path"),
         pivot_new = "bpf_lsm_sb_pivotroot"("new_path"),
+        unix_connect_other = "bpf_lsm_unix_stream_connect"("other"),
         task_alloc_flags = "bpf_lsm_task_alloc"("clone_flags"),
         task_kill_task = "bpf_lsm_task_kill"("p"),
         task_kill_signal = "bpf_lsm_task_kill"("sig"),

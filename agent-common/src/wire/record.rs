@@ -40,6 +40,8 @@ pub mod verb {
     pub const MOUNT: u32 = 8;
     /// Opens a file for overwriting.
     pub const OVERWRITE: u32 = 9;
+    /// Asks somebody who does not act for the account to act; the key is the number of the way.
+    pub const ASK: u32 = 10;
 }
 
 /// The size of what is no file, or could not be looked at.

@@ -67,6 +67,10 @@ pub struct Account {
     pub response: u32,
     /// One of [`alone`].
     pub alone: u32,
+    /// One of [`response`], to an escape.
+    pub escapes: u32,
+    /// Must be zero.
+    pub reserved: u32,
     /// How many calls were refused.
     pub refused: u64,
     /// By [`Kind`].
@@ -246,7 +250,7 @@ impl Settings {
 }
 
 const _: () = assert!(size_of::<Budget>() == 32);
-const _: () = assert!(size_of::<Account>() == 64 + Kind::COUNT * 32);
+const _: () = assert!(size_of::<Account>() == 72 + Kind::COUNT * 32);
 const _: () = assert!(size_of::<EdgeKey>() == 16);
 const _: () = assert!(size_of::<Settings>() == 32);
 

@@ -8,6 +8,7 @@ mod guard;
 mod mount;
 mod name;
 mod open;
+mod way;
 
 use aya_ebpf::EbpfContext;
 

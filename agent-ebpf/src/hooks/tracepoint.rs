@@ -7,6 +7,7 @@ mod remove;
 mod rename;
 mod settle;
 mod truncate;
+mod way;
 
 use agent_common::wire::Counter;
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};

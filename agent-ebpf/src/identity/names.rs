@@ -50,7 +50,7 @@ extern "C" fn step(index: u32, context: *mut c_void) -> i64 {
 pub fn enter(desk: Desk) {
     let Some(scratch) = desk.scratch() else { return };
     scratch.go_below();
-    if SETTINGS.told_by() & told_by::PATTERNS != 0 {
+    if scratch.of == of::WAY || SETTINGS.told_by() & told_by::PATTERNS != 0 {
         let _ = narrow(desk.0);
     }
 }

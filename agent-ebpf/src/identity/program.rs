@@ -48,7 +48,7 @@ fn try_claim(desk: Desk, bprm: Kernel) -> Result<Claim, Unread> {
     let (mnt, dentry) = (path.follow(OFFSETS.path_mnt())?, path.follow(OFFSETS.path_dentry())?);
     let file = by_file(dentry)?;
     stand_at(desk, mnt, dentry);
-    if resolve(desk.0) == 0 {
+    if resolve(desk.0, of::PROGRAM) == 0 {
         return Ok(file);
     }
     let Some(&mut Scratch { fold, met, last: interpreter, .. }) = desk.scratch() else { return Ok(file) };
@@ -100,7 +100,7 @@ fn script(desk: Desk, bprm: Kernel, interpreter: u64) -> Result<Claim, Unread> {
     } else if unsafe { NAMES.get(key) }.is_none() || walk(desk, argument, ARGUMENTS) != state::DONE {
         return Ok(Claim::NONE);
     }
-    if follow(desk.0) == 0 {
+    if follow(desk.0, of::PROGRAM) == 0 {
         return Ok(Claim::NONE);
     }
     let Some(&mut Scratch { fold, met, .. }) = desk.scratch() else { return Ok(Claim::NONE) };
@@ -131,13 +131,13 @@ extern "C" fn argument(index: u32, context: *mut c_void) -> i64 {
 /// Global: from where the text at the desk starts, along it. 0: it leads through `..`, or where nobody is believed.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn follow(desk: u32) -> u32 {
+pub extern "C" fn follow(desk: u32, of: u32) -> u32 {
     let desk = Desk(desk);
     let Some(scratch) = desk.scratch() else { return 0 };
     let fs = read::current().follow(OFFSETS.task_fs());
     let start = fs.within(if scratch.text[0] == b'/' { OFFSETS.fs_root() } else { OFFSETS.fs_pwd() });
     stand_at(desk, start.follow(OFFSETS.path_mnt()).into(), start.follow(OFFSETS.path_dentry()).into());
-    if resolve(desk.0) == 0 {
+    if resolve(desk.0, of) == 0 {
         return 0;
     }
     let Some(scratch) = desk.scratch() else { return 0 };
@@ -151,7 +151,7 @@ extern "C" fn along(_: u32, context: *mut c_void) -> i64 {
 
 /// A way upwards begins at this entry.
 #[inline(always)]
-fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel) {
+pub fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel) {
     if let Some(scratch) = desk.scratch() {
         (scratch.mnt, scratch.dentry, scratch.height) = (mnt, dentry, 0);
     }
@@ -160,13 +160,13 @@ fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel) {
 /// Global: leaves at the desk what the path of its entry is. 0: it has none that is believed.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn resolve(desk: u32) -> u32 {
+pub extern "C" fn resolve(desk: u32, of: u32) -> u32 {
     let desk = Desk(desk);
     let Some(scratch) = desk.scratch() else { return 0 };
     let Ok(root) = scratch.mnt.follow(OFFSETS.vfsmount_root()) else { return 0 };
     scratch.mnt_root = root;
     let believed = is_believed(scratch.mnt).unwrap_or(false);
-    u32::from(believed && walk(desk, up, 2 * MAX_DEPTH) == state::DONE && names::down(desk, of::PROGRAM))
+    u32::from(believed && walk(desk, up, 2 * MAX_DEPTH) == state::DONE && names::down(desk, of))
 }
 
 /// Whether a mount is one of a namespace that root has made. One of no namespace (memfd) is not.

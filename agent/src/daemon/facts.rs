@@ -57,6 +57,8 @@ pub(crate) struct AccountFacts {
     pub(crate) note: Option<String>,
     /// The word of the policy.
     pub(crate) response: &'static str,
+    /// The same, to somebody else being asked to act.
+    pub(crate) escapes: &'static str,
     pub(crate) standing: judge::Standing,
     pub(crate) budgets: Vec<BudgetUse>,
     pub(crate) processes: u64,

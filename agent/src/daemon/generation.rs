@@ -37,7 +37,8 @@ pub(crate) struct Generation {
     /// By what the policy tells processes.
     pub(super) identities: Identities,
     /// By account index.
-    responses: Vec<u32>,
+    /// To bursts and to escapes, by account.
+    responses: Vec<[u32; 2]>,
     pub(super) directory: Directory,
     /// Keep it in force when its pins are taken away.
     pub(super) objects: Objects,
@@ -88,7 +89,7 @@ impl Generation {
         let first = std::mem::take(&mut proof.records);
         let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
-        let responses = tables.accounts.iter().map(|account| account.response).collect();
+        let responses = tables.accounts.iter().map(|row| [row.response, row.escapes]).collect();
         hand_over(&directory, &objects);
         let Tables { names, identities, .. } = tables;
         let generation = Self { kernel, names, identities, responses, directory, objects, seed, trees, tops };
@@ -121,11 +122,13 @@ impl Generation {
         let approvals = self.approvals(&members);
         let waits = |member: &Member| held.iter().any(|held| held.call.process.pid == member.pid);
         let account = |(index, name): (u32, &str)| {
+            let [response, escapes] = self.kernel.responses(index)?;
             let own = || members.iter().filter(|member| member.account == index);
             Ok(AccountFacts {
                 name: name.to_owned(),
                 note: None,
-                response: self.kernel.response(index)?,
+                response,
+                escapes,
                 standing: self.kernel.standing(index).at(now),
                 budgets: self.kernel.uses(index, now)?,
                 processes: own().count() as u64,
@@ -163,7 +166,7 @@ impl Generation {
 
     /// From now on the policy is carried out again.
     pub(crate) fn enforce(&self) {
-        (0..).zip(&self.responses).for_each(|(index, response)| self.kernel.respond(index, *response));
+        (0..).zip(&self.responses).for_each(|(index, responses)| self.kernel.respond(index, *responses));
     }
 
     /// Sets where an account stands; false if there is no such account.

@@ -25,6 +25,13 @@ impl Names {
         }
     }
 
+    /// With these entries.
+    #[cfg(test)]
+    pub(crate) fn knowing(mut self, entries: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.entries = entries.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The account of an index; none for the self-test's.
     pub(crate) fn account(&self, index: u32) -> Option<&str> {
         self.accounts.get(index.checked_sub(1)? as usize).map(String::as_str)

@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 use super::names::Names;
 use crate::{
     identity::Identities,
-    policy::{Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response},
+    policy::{Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response, Way},
     sensor::Manifest,
     trees::except::Excepted,
 };
@@ -54,18 +54,26 @@ impl Tables {
             names: Names::default(),
         };
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
-        tables.add_account(1, Response::Hold, OnAgentLoss::Wait, &budgets);
+        tables.add_account(1, [Response::Hold, Response::Observe], OnAgentLoss::Wait, &budgets);
         tables.add_trees(policy)?;
         let real: Vec<PathBuf> =
             tables.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
         let masks: Vec<u64> = tables.trees.iter().map(|tree| tree.mask(&tables.roots, &real)).collect();
         for account in &policy.accounts {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
-            let response = if policy.mode == Mode::Observe { Response::Observe } else { account.response };
-            let index = tables.add_account(roots, response, account.hold.on_agent_loss, &account.budgets);
+            let only_observed =
+                |response| if policy.mode == Mode::Observe { Response::Observe } else { response };
+            let responses = [account.response, account.escapes].map(only_observed);
+            let index = tables.add_account(roots, responses, account.hold.on_agent_loss, &account.budgets);
             tables.names.accounts.push(account.name.clone());
             let names = &mut tables.names;
             tables.identities.add(index, account, |words| names.add_entry(words));
+        }
+        for Way { name, sockets } in &policy.ways {
+            for socket in sockets {
+                let number = tables.names.add_entry(format!("{name}, {socket}"));
+                tables.identities.ways.push((socket.clone(), number));
+            }
         }
         Ok(tables)
     }
@@ -115,17 +123,21 @@ impl Tables {
         }
     }
 
-    fn add_account(&mut self, roots: u64, wanted: Response, loss: OnAgentLoss, budgets: &Budgets) -> u32 {
+    /// `responses`: to a burst, and to an escape.
+    fn add_account(
+        &mut self,
+        roots: u64,
+        responses: [Response; 2],
+        loss: OnAgentLoss,
+        budgets: &Budgets,
+    ) -> u32 {
+        let [burst, escape] = responses.map(word);
         let index = SELF_TEST + u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
         let mut account = row::Account {
             roots,
             horizon: nanoseconds(budgets.recreates),
-            response: match wanted {
-                Response::Observe => response::OBSERVE,
-                Response::Hold => response::HOLD,
-                Response::Deny => response::DENY,
-                Response::Freeze => response::FREEZE,
-            },
+            response: burst,
+            escapes: escape,
             alone: match loss {
                 OnAgentLoss::Wait => alone::WAIT,
                 OnAgentLoss::Deny => alone::DENY,
@@ -167,6 +179,15 @@ impl Tree {
             self.roots.contains(index) || self.roots.clone().any(|own| covers(own, &real[*index]))
         };
         (0..roots.len()).filter(is_in).fold(0, |mask, index| mask | 1 << index)
+    }
+}
+
+fn word(response: Response) -> u32 {
+    match response {
+        Response::Observe => response::OBSERVE,
+        Response::Hold => response::HOLD,
+        Response::Deny => response::DENY,
+        Response::Freeze => response::FREEZE,
     }
 }
 

@@ -41,8 +41,8 @@ pub(crate) struct Rows {
     pub(crate) claims: Vec<(u32, Claim)>,
     /// Programs by what they are, whatever their name.
     pub(crate) files: Vec<(File, Claim)>,
-    /// How many paths have a bit, of programs and of groups.
-    bits: [u32; 2],
+    /// How many paths have a bit, of programs, of groups and of ways.
+    bits: [u32; 3],
 }
 
 impl Identities {
@@ -65,10 +65,14 @@ impl Identities {
         for (unit, claim) in &self.units {
             rows.add_pattern(&unit.0, of::GROUP, *claim);
         }
+        let has_patterns = rows.bits != [0; 3];
+        for (path, number) in &self.ways {
+            rows.add_way(path, Claim::NONE.renumbered(0, *number));
+        }
         let is = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
         rows.told_by = is(self.knows_programs(), told_by::PROGRAMS)
             | is(!self.units.is_empty(), told_by::GROUPS)
-            | is(rows.bits != [0; 2], told_by::PATTERNS);
+            | is(has_patterns, told_by::PATTERNS);
         rows
     }
 }
@@ -89,6 +93,16 @@ impl Rows {
                 for by in run_by {
                     *self.names.entry(interpreter(*by)).or_default() |= bit;
                 }
+            }
+        }
+    }
+
+    /// A socket is known by the path that it was bound to, which has no link in it.
+    fn add_way(&mut self, path: &Pattern, way: Claim) {
+        for path in [Some(path.clone()), without_links(path)].into_iter().flatten() {
+            match path.exact() {
+                Some(exact) => self.programs.push((ProgramKey::socket(self.key(&exact)), way)),
+                None => drop(self.add_pattern(&path, of::WAY, way)),
             }
         }
     }

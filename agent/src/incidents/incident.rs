@@ -9,7 +9,7 @@ use agent_common::rules::{
 
 use super::{
     nanoseconds,
-    stage::{Open, Stage},
+    stage::{Closed, Open, Stage},
 };
 use crate::{
     api::{Bytes, Responder, Sizes, Target, Verb},
@@ -60,6 +60,8 @@ pub(crate) struct Incident {
 pub(crate) enum Cause {
     /// A budget was exceeded, or a whole tree went at once.
     Burst { account: String, whole: bool },
+    /// A process of the account asked somebody else to act by this way, so many times.
+    Escape { account: String, way: String, times: u64 },
     /// Somebody decided to freeze.
     Freeze { target: Target },
     /// A process of an account wanted to decide, so many times.
@@ -120,7 +122,9 @@ impl Incident {
     /// The account whose standing it is about.
     pub(crate) fn account(&self) -> Option<&str> {
         match &self.cause {
-            Cause::Burst { account, .. } | Cause::Found { account } => Some(account),
+            Cause::Burst { account, .. } | Cause::Escape { account, .. } | Cause::Found { account } => {
+                Some(account)
+            }
             Cause::Freeze { target } | Cause::Left { target } => target.account(),
             Cause::Attempt { .. } => None,
         }
@@ -137,10 +141,17 @@ impl Incident {
     pub(crate) fn whom(&self) -> Target {
         match &self.cause {
             Cause::Freeze { target } | Cause::Left { target } => target.clone(),
-            Cause::Burst { account, .. } | Cause::Found { account } | Cause::Attempt { account, .. } => {
-                Target::Account(account.clone())
-            }
+            Cause::Burst { account, .. }
+            | Cause::Escape { account, .. }
+            | Cause::Found { account }
+            | Cause::Attempt { account, .. } => Target::Account(account.clone()),
         }
+    }
+
+    /// Whether it is about this way of this account, and nobody is to decide about it.
+    pub(crate) fn is_of(&self, of: &str, by: &str) -> bool {
+        matches!(&self.cause, Cause::Escape { account, way, .. } if account == of && way == by)
+            && matches!(self.stage, Stage::Observed | Stage::Closed { how: Closed::Denied, .. })
     }
 
     /// Whether processes wait for a decision.
@@ -197,7 +208,7 @@ impl Incident {
             Stage::Ending { .. } => self.decisions.last().is_none_or(|decided| at <= decided.at),
             _ => true,
         };
-        acts && matches!(self.cause, Cause::Burst { .. } | Cause::Found { .. })
+        acts && matches!(self.cause, Cause::Burst { .. } | Cause::Escape { .. } | Cause::Found { .. })
     }
 
     pub(crate) fn add(&mut self, act: Act) {

@@ -44,7 +44,9 @@ impl Incidents {
             }
             incident.stage = match incident.cause {
                 Cause::Freeze { .. } | Cause::Left { .. } => Stage::Closed { at: now, how: Closed::Gone },
-                Cause::Burst { .. } | Cause::Found { .. } | Cause::Attempt { .. } => incident.waits(),
+                Cause::Burst { .. } | Cause::Escape { .. } | Cause::Found { .. } | Cause::Attempt { .. } => {
+                    incident.waits()
+                }
             };
             for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
                 waiting.failed.push(format!("incident {id}: {error}"));

@@ -28,9 +28,17 @@ impl Incidents {
             What::Blind(reason) => Event::Blind { actor, reason: reason.label(), help: reason.help() },
             What::Operation(act) => {
                 let approved = self.on_operation(&account, record, act);
+                if act.way.is_some() {
+                    return Vec::new(); // it has been told as an escape, and destroys nothing by itself
+                }
                 Event::Operation { actor, act: self.destruction(act), over: act.over, approved }
             }
-            What::Burst(act) => return self.on_burst(account, actor, record.at, act),
+            What::Burst(act) => {
+                return match self.is_over(&account, act) {
+                    Some(stage) => vec![self.on_escape(account, actor, record, act, stage)],
+                    None => self.on_burst(account, actor, record.at, act),
+                };
+            }
             What::Held(act) => {
                 let incident = self.current(&account).map(|incident| {
                     incident.held_at = incident.held_at.max(record.at);
@@ -72,16 +80,10 @@ impl Incidents {
             }
             return Some(id);
         }
-        let act = Act {
-            at: record.at,
-            kinds: act.kinds,
-            path: Bytes::from(&act.path[..]),
-            tree: self.tree(act).map(|tree| Bytes::Text(tree.to_owned())),
-            pid: record.pid,
-            comm: Bytes::from(&record.comm[..]),
-            over: act.over,
-            sizes: act.sizes,
-        };
+        if act.way.is_some() {
+            return None; // its burst has told of it
+        }
+        let act = self.act(record, act);
         let current = self.current.get(account).and_then(|id| self.incidents.get_mut(id));
         match current.filter(|incident| incident.takes_acts(record.at)) {
             Some(incident) => incident.add(act),
@@ -90,11 +92,25 @@ impl Incidents {
         None
     }
 
+    pub(super) fn act(&self, record: &Record, act: &sensor::Act) -> Act {
+        Act {
+            at: record.at,
+            kinds: act.kinds,
+            path: self.way(act).map_or_else(|| Bytes::from(&act.path[..]), |way| Bytes::Text(way.to_owned())),
+            tree: self.tree(act).map(|tree| Bytes::Text(tree.to_owned())),
+            pid: record.pid,
+            comm: Bytes::from(&record.comm[..]),
+            over: act.over,
+            sizes: act.sizes,
+        }
+    }
+
     /// An observed account is armed again by itself, so a later burst is another incident.
     fn on_burst(&mut self, account: String, actor: Actor, at: BootNs, act: &sensor::Act) -> Vec<Effect> {
+        let way = self.way(act).map(str::to_owned);
+        let response = self.response(&account, act);
         let facts = self.facts.account(&account);
-        let (response, hold, refused_before) =
-            facts.map_or(("observe", None, 0), |facts| (facts.response, Some(facts.hold), facts.refused));
+        let (hold, refused_before) = facts.map_or((None, 0), |facts| (Some(facts.hold), facts.refused));
         let observed = response == "observe" || self.off.is_some();
         let can_hold = self.facts.can_hold();
         let stage = match response {
@@ -105,8 +121,11 @@ impl Incidents {
         };
         let since = at.saturating_sub(self.look_back(&account, act.kinds));
         let mut recent = self.recent.remove(&account).unwrap_or_default();
-        let whole = act.kinds.is_whole();
-        let cause = Cause::Burst { account: account.clone(), whole };
+        let (whole, is_escape) = (act.kinds.is_whole(), way.is_some());
+        let cause = match way {
+            Some(way) => Cause::Escape { account: account.clone(), way, times: 1 },
+            None => Cause::Burst { account: account.clone(), whole },
+        };
         let incident = match self.found(&account) {
             // The account was found tripped before the records of why were read.
             Some(found) => {
@@ -130,8 +149,13 @@ impl Incidents {
         recent.move_into(incident, since);
         let id = incident.id;
         self.current.insert(account.clone(), id);
-        let burst = Event::Burst { incident: id, actor, act: self.destruction(act), whole };
-        let mut effects = vec![Effect::Report(burst)];
+        let act = self.destruction(act);
+        let event = if is_escape {
+            Event::Escape { incident: id, actor, act }
+        } else {
+            Event::Burst { incident: id, actor, act, whole }
+        };
+        let mut effects = vec![Effect::Report(event)];
         if response == "freeze" && !observed {
             effects.extend(self.freeze(
                 id,
@@ -165,9 +189,10 @@ impl Incidents {
         Some(self.names.tree(act.root?)?.display().to_string())
     }
 
-    fn destruction(&self, act: &sensor::Act) -> Destruction {
+    pub(super) fn destruction(&self, act: &sensor::Act) -> Destruction {
         let kinds = kinds(act.kinds);
-        Destruction { kinds, tree: self.tree(act), path: text(&act.path), sizes: act.sizes }
+        let path = self.way(act).map_or_else(|| text(&act.path), str::to_owned);
+        Destruction { kinds, tree: self.tree(act), path, sizes: act.sizes }
     }
 }
 

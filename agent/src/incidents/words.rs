@@ -18,6 +18,12 @@ pub(super) fn what(incident: &Incident) -> String {
         Cause::Freeze { target } => format!("freeze of {target}"),
         Cause::Left { target } => format!("freeze of {target} by an earlier daemon"),
         Cause::Attempt { times, .. } => format!("tried to decide {times} times"),
+        Cause::Escape { way, times, .. } => {
+            format!(
+                "had others act, by {way}{}",
+                if *times == 1 { String::new() } else { format!(", {times} times") }
+            )
+        }
         Cause::Found { .. } => "tripped before this daemon started".to_owned(),
         Cause::Burst { whole, .. } => {
             let counts: Vec<String> = counted(incident)

@@ -40,6 +40,7 @@ fn level(event: &Event) -> Level {
             Level::ERROR
         }
         Event::Burst { .. }
+        | Event::Escape { .. }
         | Event::Stopped { .. }
         | Event::Held { .. }
         | Event::Denied { .. }
@@ -86,6 +87,9 @@ impl<'a> Fields<'a> {
             }
             Event::Burst { incident, actor, act, .. } => {
                 Self { actor: Some(actor), act: Some(act), ..about("burst", Some(*incident)) }
+            }
+            Event::Escape { incident, actor, act } => {
+                Self { actor: Some(actor), act: Some(act), ..about("escape", Some(*incident)) }
             }
             Event::Held { incident, actor, act } => {
                 Self { actor: Some(actor), act: Some(act), ..about("held", *incident) }

@@ -28,6 +28,7 @@ const TURN_SECONDS: &[f64] = &[0.00001, 0.0001, 0.001, 0.01, 0.1, 1., 10.];
 pub(super) struct Counters {
     operations: IntCounterVec,
     bursts: IntCounterVec,
+    escapes: IntCounterVec,
     joined: IntCounterVec,
     stopped: IntCounterVec,
     held: IntCounterVec,
@@ -58,6 +59,11 @@ impl Counters {
                 "bursts_total",
                 "Budgets exceeded, by the response of the account at that time.",
                 &["account", "response"],
+            )?,
+            escapes: make.counters(
+                "escapes_total",
+                "How often somebody who does not act for the account was asked to act.",
+                &["account"],
             )?,
             joined: make.counters(
                 "processes_joined_total",
@@ -140,6 +146,9 @@ impl Counters {
                     self.bursts.with_label_values(&[&*actor.account, response]).inc();
                 }
             }
+            Event::Escape { actor, .. } if known(actor).is_some() => {
+                self.escapes.with_label_values(&[&actor.account]).inc();
+            }
             Event::Joined { actor } if known(actor).is_some() => {
                 self.joined.with_label_values(&[&actor.account]).inc();
             }
@@ -166,6 +175,7 @@ impl Counters {
             self.operations.with_label_values(&[name, kind.word()]);
         }
         self.bursts.with_label_values(&[name, &account.response]);
+        self.escapes.with_label_values(&[name]);
         self.joined.with_label_values(&[name]);
         self.stopped.with_label_values(&[name]);
         self.held.with_label_values(&[name]);
@@ -178,6 +188,7 @@ impl Counters {
         for counters in [
             &self.operations,
             &self.bursts,
+            &self.escapes,
             &self.joined,
             &self.stopped,
             &self.held,

@@ -7,12 +7,8 @@ use super::{
 };
 
 /// Keys, `*` being any name, and what it means that they are not carried out.
-const LATER: [(&[&str], &str); 8] = [
+const LATER: [(&[&str], &str); 7] = [
     (&["default.launch", "account.*.launch"], "whoever may run the account's programs may go on doing so"),
-    (
-        &["default.escapes", "account.*.escapes"],
-        "what the account starts through another service is not watched",
-    ),
     (&["default.warmup", "account.*.warmup"], "the response is given from the first burst on"),
     (&["default.budget.commands", "account.*.budget.commands"], "destructive commands are not counted"),
     (&["roles.approvals"], "one person's approval is enough"),

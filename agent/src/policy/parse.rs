@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub(super) trees: BTreeMap<String, TreeDraft>,
     pub(super) default: Settings,
     pub(super) accounts: BTreeMap<String, AccountDraft>,
+    /// Their sockets.
+    pub(super) ways: BTreeMap<String, Vec<Located<Pattern>>>,
     pub(super) roles: RolesDraft,
     /// Commands that say no program.
     pub(super) commands: Vec<Located<String>>,
@@ -52,6 +54,7 @@ pub(super) struct AccountDraft {
 pub(super) struct Settings {
     pub(super) trees: Option<Vec<Located<String>>>,
     pub(super) response: Option<Located<Response>>,
+    pub(super) escapes: Option<Response>,
     pub(super) hold: HoldKeys,
     pub(super) budgets: Vec<(Slot, Budget)>,
 }
@@ -114,7 +117,7 @@ impl Reader<'_> {
         self.refuse_unknown(
             table,
             "",
-            &["version", "mode", "tree", "default", "account", "roles", "governor", "command"],
+            &["version", "mode", "tree", "default", "account", "way", "roles", "governor", "command"],
         );
         let default = get(table, "default").and_then(|node| self.table("default", node));
         if let Some(default) = default {
@@ -126,6 +129,7 @@ impl Reader<'_> {
             trees: self.by_name(table, "tree", Self::tree),
             default: default.map(|default| self.settings(default)).unwrap_or_default(),
             accounts: self.by_name(table, "account", Self::account),
+            ways: self.by_name(table, "way", Self::way),
             roles: self.roles(table),
             commands: self.by_name(table, "command", Self::command).into_values().flatten().collect(),
         }
@@ -158,6 +162,11 @@ impl Reader<'_> {
             paths: get(table, "paths").map(|node| self.list("paths", node, "strings", text::any)),
             except: get(table, "except").map(|node| self.parsed("except", node)).unwrap_or_default(),
         }
+    }
+
+    fn way(&mut self, table: &Table, _name: &str, _at: &At) -> Vec<Located<Pattern>> {
+        self.refuse_unknown(table, "", &["sockets"]);
+        self.given("sockets", table)
     }
 
     fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {
@@ -209,6 +218,8 @@ impl Reader<'_> {
         Settings {
             trees: get(table, "trees").map(|node| self.some("trees", node, "strings", text::any)),
             response,
+            escapes: get(table, "escapes")
+                .and_then(|node| self.word("escapes", node, &Response::ALL, Response::as_str)),
             hold: self.hold(table),
             budgets: budgets.map(|budgets| self.budgets(budgets)).unwrap_or_default(),
         }

@@ -6,7 +6,7 @@ use super::{Account, Policy, Role, Roles, Tree, duration};
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, roles: Roles { view, respond, admin } } = policy;
+    let Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin } } = policy;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
         let paths: Vec<_> =
@@ -23,6 +23,7 @@ pub(super) fn effective(policy: &Policy) -> Value {
         "mode": mode.as_str(),
         "tree": trees.iter().map(named).collect::<Map<_, _>>(),
         "account": accounts.iter().map(|one| (one.name.clone(), account(one, trees))).collect::<Map<_, _>>(),
+        "way": ways.iter().map(|way| (way.name.clone(), json!({ "sockets": texts(&way.sockets) }))).collect::<Map<_, _>>(),
         "roles": { "view": people(view), "respond": people(respond), "admin": people(admin) },
     })
 }
@@ -38,6 +39,7 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
         scripts,
         trees: indices,
         response,
+        escapes,
         hold,
         budgets,
     } = account;
@@ -46,6 +48,7 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
     let mut table = Map::from_iter([
         ("trees".to_owned(), json!(names)),
         ("response".to_owned(), json!(response.as_str())),
+        ("escapes".to_owned(), json!(escapes.as_str())),
         (
             "hold".to_owned(),
             json!({

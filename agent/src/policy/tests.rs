@@ -158,6 +158,7 @@ fn a_whole_policy() {
                 scripts: vec!["node /usr/lib/*/cli.js".parse().unwrap()],
                 trees: vec![1, 0],
                 response: Response::Freeze,
+                escapes: Response::Observe,
                 budgets: Budgets { deletes: budget("0/500ms"), ..default.clone() },
             },
             Account {
@@ -171,9 +172,11 @@ fn a_whole_policy() {
                 scripts: vec![],
                 trees: vec![1],
                 response: Response::Deny,
+                escapes: Response::Observe,
                 budgets: default,
             },
         ],
+        ways: known_ways(),
         roles: Roles {
             view: vec![Role::Uid(0), Role::Gid(27)],
             respond: vec![Role::Uid(0), Role::Gid(27)],
@@ -181,6 +184,10 @@ fn a_whole_policy() {
         },
     };
     assert_eq!(policy, expected);
+}
+
+fn known_ways() -> Vec<Way> {
+    load(GOOD).unwrap().policy.ways
 }
 
 #[test]
@@ -282,6 +289,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 scripts: told(n, users, ["sh /opt/ä{}.sh", "/opt/{}*"]),
                 trees,
                 response,
+                escapes: Response::ALL[n as usize % Response::ALL.len()],
                 budgets,
             })
             .collect::<Vec<_>>()
@@ -289,7 +297,8 @@ fn policies() -> impl Strategy<Value = Policy> {
     (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles()).prop_map(
         |(mode, trees, mut accounts, view, respond, admin)| {
             accounts.sort_by(|a, b| a.name.cmp(&b.name));
-            Policy { mode, trees, accounts, roles: Roles { view, respond, admin } }
+            let ways = known_ways();
+            Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin } }
         },
     )
 }

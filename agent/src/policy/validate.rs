@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use programs::Told;
 
 use super::{
-    Account, Budgets, Hold, Host, Policy, Wanted,
+    Account, Budgets, Hold, Host, Policy, Response, Wanted,
     parse::{AccountDraft, Draft, Settings},
     problem::{At, Located, Problems},
     reader::nearest,
@@ -14,6 +14,7 @@ use super::{
 mod people;
 mod programs;
 mod trees;
+mod ways;
 
 const MAX_ACCOUNTS: usize = 256;
 
@@ -50,9 +51,10 @@ pub(super) fn validate(
         .iter()
         .map(|(name, account)| validator.account(name, account, &draft.default, default_trees.as_deref()))
         .collect();
+    let ways = validator.ways(&draft.ways);
     let roles = validator.roles(&draft.roles);
     let wanted = validator.wanted;
-    (Policy { mode: draft.mode.unwrap_or_default(), trees, accounts, roles }, wanted)
+    (Policy { mode: draft.mode.unwrap_or_default(), trees, accounts, ways, roles }, wanted)
 }
 
 struct Validator<'a, H> {
@@ -132,6 +134,7 @@ impl<H: Host> Validator<'_, H> {
             scripts: self.told(name, scripts, Told::Program),
             trees: own_trees.or_else(|| default_trees.map(<[_]>::to_vec)).unwrap_or_default(),
             response: wanted.response,
+            escapes: settings.escapes.or(default.escapes).unwrap_or(Response::Observe),
             hold: hold(settings, default),
             budgets,
         };

@@ -14,7 +14,7 @@ use agent_common::{
 };
 
 /// Counts up when a row means something else though it is laid out as before.
-const MEANING: usize = 5;
+const MEANING: usize = 6;
 
 /// Folds the layout of rows into a number. A field that is not named here does not compile.
 macro_rules! fold {
@@ -33,7 +33,7 @@ pub(super) const ABI: u32 = {
     hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
     fold!(hash,
         Account {
-            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, alone, refused,
+            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, alone, escapes, reserved, refused,
             budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }

@@ -90,25 +90,30 @@ impl State {
 
     /// The same for one account.
     pub(crate) fn observe_one(&self, index: u32) {
-        self.respond(index, row::response::OBSERVE);
+        self.respond(index, [row::response::OBSERVE; 2]);
     }
 
-    /// Sets what happens when an account exceeds a budget: one of [`row::response`].
-    pub(crate) fn respond(&self, index: u32, response: u32) {
+    /// Sets what happens when an account exceeds a budget, and when it asks somebody else to act: each one of [`row::response`].
+    pub(crate) fn respond(&self, index: u32, [burst, escape]: [u32; 2]) {
         const RESPONSE: u64 = u32::MAX as u64;
-        let Some(word) = self.accounts.word(index, offset_of!(row::Account, response)) else { return };
-        // Its neighbour in the word says what happens without an agent, and only an agent writes either.
-        word.store(word.load(SeqCst) & !RESPONSE | u64::from(response), SeqCst);
+        let fields =
+            [(offset_of!(row::Account, response), burst), (offset_of!(row::Account, escapes), escape)];
+        for (field, response) in fields {
+            let Some(word) = self.accounts.word(index, field) else { return };
+            // Its neighbour in the word is the agent's alone, too.
+            word.store(word.load(SeqCst) & !RESPONSE | u64::from(response), SeqCst);
+        }
     }
 
-    /// What happens when an account exceeds a budget, in the policy's word.
-    pub(crate) fn response(&self, index: u32) -> Result<&'static str, MapError> {
-        Ok(match self.account(index)?.response {
+    /// What happens when an account exceeds a budget, and when it asks somebody else to act, in the policy's words.
+    pub(crate) fn responses(&self, index: u32) -> Result<[&'static str; 2], MapError> {
+        let row::Account { response, escapes, .. } = self.account(index)?;
+        Ok([response, escapes].map(|word| match word {
             row::response::HOLD => "hold",
             row::response::DENY => "deny",
             row::response::FREEZE => "freeze",
             _ => "observe",
-        })
+        }))
     }
 
     /// How much of its budgets an account has used, as of `now`; those it has.

@@ -4,7 +4,7 @@ use agent_common::{
     rules::{BootNs, Kinds},
     wire::{
         Counter,
-        record::{self, what},
+        record::{self, verb, what},
     },
 };
 use thiserror::Error;
@@ -58,6 +58,8 @@ pub(crate) struct Act {
     pub(crate) over: bool,
     /// The index of the approval under which it happened; 0 for none.
     pub(crate) approval: u32,
+    /// By which way somebody else was asked to act, if that is what was done.
+    pub(crate) way: Option<u32>,
     /// The path as the record has it, possibly cut off.
     pub(crate) path: Vec<u8>,
     pub(crate) sizes: Sizes,
@@ -111,6 +113,7 @@ fn act(wire: &record::Record) -> Act {
         kinds: Kinds::from_bits(wire.kinds),
         over: wire.over != 0,
         approval: wire.approval,
+        way: (wire.verb == verb::ASK).then_some(wire.key as u32),
         path: path(&wire.text[..used]),
         sizes: Sizes { before: size(wire.before), after: size(wire.after) },
     }
@@ -150,8 +153,15 @@ mod tests {
         let record = decode(bytemuck::bytes_of(&wire)).expect("a record");
         assert_eq!((record.account, record.comm.as_slice()), (3, b"rm".as_slice()));
         let sizes = Sizes { before: Some(5), after: None };
-        let mut expected =
-            Act { root: None, kinds: Kinds::NONE, over: true, approval: 0, path: b"a/b".to_vec(), sizes };
+        let mut expected = Act {
+            root: None,
+            kinds: Kinds::NONE,
+            over: true,
+            approval: 0,
+            way: None,
+            path: b"a/b".to_vec(),
+            sizes,
+        };
         assert_eq!(record.what, What::Burst(expected.clone()));
         (wire.what, wire.approval, expected.approval) = (what::HELD, 3, 3);
         assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Held(expected.clone()));

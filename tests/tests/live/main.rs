@@ -38,3 +38,4 @@ mod trees;
 mod truncate;
 mod truth;
 mod verify;
+mod ways;

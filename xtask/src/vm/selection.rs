@@ -13,6 +13,7 @@ const LSM: &[&str] = &[
     "verify::",
     "bypass::lsm::",
     "bypass::systems::",
+    "ways::lsm::",
 ];
 
 /// The families that another kernel may change, and what it changes. The others are of the agent's own making, or go through
@@ -29,8 +30,15 @@ const TRACEPOINT: &[(&str, &str)] = &[
 ];
 
 /// Of those that need the tier `lsm`, where the oldest kernel may differ: hooks, helpers, and their arguments.
-const OLDEST: &[&str] =
-    &["verify::", "hold::", "truth::", "directories::", "except::lsm::", "bypass::lsm::as_a_user"];
+const OLDEST: &[&str] = &[
+    "verify::",
+    "hold::",
+    "truth::",
+    "directories::",
+    "except::lsm::",
+    "bypass::lsm::as_a_user",
+    "ways::lsm::",
+];
 
 /// What the other kernels' tests leave out, as the harness is told.
 pub(crate) fn needs_a_guest() -> &'static [&'static str] {

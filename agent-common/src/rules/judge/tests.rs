@@ -52,7 +52,7 @@ impl Case {
 
     /// The one that it is judged by.
     fn judged_by(self) -> Response {
-        if self.is_escape() { self.escape } else { self.response }
+        self.responses().to(self.kinds, self.phase())
     }
 
     fn responses(self) -> Responses {

@@ -52,6 +52,7 @@ impl Scene {
             name: "deployer".to_owned(),
             note: None,
             response,
+            escapes: "observe",
             standing: Standing::ARMED,
             budgets: vec![BudgetUse { kind: Kind::Delete, used: 0, limit: 3, window: 10 * S }],
             processes: 1,
@@ -60,7 +61,7 @@ impl Scene {
             refused: 0,
             hold: Hold::default(),
         };
-        let names = Names::of(["deployer"], ["/srv"]);
+        let names = Names::of(["deployer"], ["/srv"]).knowing(["one, /run/1.sock", "two, /run/2.sock"]);
         let mut scene = Self {
             incidents: Incidents::new(names, 40),
             now: NOW,
@@ -229,13 +230,14 @@ impl Scene {
     }
 }
 
-fn act() -> Act {
+pub(super) fn act() -> Act {
     let sizes = Sizes::default();
     Act {
         root: Some(1),
         kinds: Kinds::of(Kind::Delete),
         over: false,
         approval: 0,
+        way: None,
         path: b"f".to_vec(),
         sizes,
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Response,
         node::{Node, Table, get},
         problem::{At, Located},
         reader::Reader,
@@ -20,9 +19,6 @@ const MAX_APPROVALS: i64 = 9;
 impl Reader<'_> {
     pub(super) fn unused_settings(&mut self, table: &Table) {
         self.each(table, "launch", PEOPLE, text::person);
-        if let Some(node) = get(table, "escapes") {
-            self.word("escapes", node, &Response::ALL, Response::as_str);
-        }
         if let Some(node) = get(table, "warmup") {
             self.duration("warmup", node, SECOND..=MONTH);
         }

@@ -101,6 +101,7 @@ mode = \"observe\"
 version = 1
 
 [account.a]
+escapes = \"observe\"
 response = \"hold\"
 trees = [\"t\"]
 users = [1000]
@@ -118,6 +119,7 @@ on_agent_loss = \"wait\"
 then = \"deny\"
 
 [account.\"x.y\"]
+escapes = \"observe\"
 login = [998]
 response = \"hold\"
 trees = [\"t\"]
@@ -142,8 +144,10 @@ view = [\"uid:0\", \"gid:27\"]
 [tree.t]
 paths = [\"/etc\"]
 ";
-    assert_eq!(output, expected);
-    assert_eq!(load(expected).unwrap().policy, load(&text).unwrap().policy);
+    let (said, ways) = output.split_once("\n[way.containerd]\n").unwrap_or_default();
+    assert_eq!(said, expected);
+    assert!(ways.contains("[way.docker]\nsockets = [\"/run/docker.sock\""), "{ways}");
+    assert_eq!(load(&output).unwrap().policy, load(&text).unwrap().policy);
 }
 
 #[test]

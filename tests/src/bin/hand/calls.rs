@@ -2,9 +2,9 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::ptr::null;
 
 use anyhow::{Context as _, Result, ensure};
@@ -121,6 +121,27 @@ pub(crate) fn fork_unlink(path: &str) -> Result<()> {
     let mut status = 0;
     // SAFETY: the status is ours to write to.
     done(unsafe { libc::waitpid(child, &raw mut status, 0) }.min(0))
+}
+
+/// Asks whoever listens there for anything, and waits until it is done.
+pub(crate) fn ask(socket: &str) -> Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.write_all(b"!")?;
+    ensure!(io::read_to_string(stream)? == "done\n", "nothing was done");
+    Ok(())
+}
+
+/// Does nothing for whoever asks there, and says that it is done; ends with a line to read.
+pub(crate) fn listen(socket: &str) -> Result<()> {
+    let listener = UnixListener::bind(socket)?;
+    println!("listening");
+    std::thread::spawn(move || {
+        for mut asker in listener.incoming().flatten() {
+            let _ = asker.read_exact(&mut [0]).and_then(|()| asker.write_all(b"done\n")); // it may be gone
+        }
+    });
+    io::stdin().read_line(&mut String::new())?;
+    Ok(())
 }
 
 /// Connects, forks, and leaves the asking to the child.

@@ -56,6 +56,8 @@ enum Deed {
     BornIn { directory: String },
     /// As root: change only the effective user, unlink the first COUNT files, change back
     AsEffective { uid: u32, count: usize },
+    /// Listen at a socket until there is a line to read
+    Listen { socket: String },
     /// Connect to a socket and fork; when the one that has connected is gone, the other asks for PATH, and prints the answer
     AskOrphaned { socket: String, path: String },
     /// On one CPU, unlink the first COUNT files of the working directory, and print the ns of an undisturbed unlink
@@ -84,6 +86,7 @@ fn main() -> Result<ExitCode> {
         Deed::Brood { most } => processes::brood(most)?,
         Deed::BornIn { directory } => processes::born_in(&directory)?,
         Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
+        Deed::Listen { socket } => calls::listen(&socket)?,
         Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,
         Deed::TimeRuns { cpu, count } => println!("{}", timing::runs(cpu, count)?),
         Deed::Time { cpu, count } => println!("{}", timing::unlinks(cpu, count)?),

@@ -46,6 +46,8 @@ fn take(step: &str) -> Result<()> {
         ["continue", by, pid] => steer::go_on(by, pid.parse()?)?,
         ["trace", pid] => steer::trace(pid.parse()?)?,
 
+        ["ask", socket] => calls::ask(socket)?,
+
         ["unlink", path] => fs::remove_file(path)?,
         ["unlink-if-there", path] => fs::remove_file(path).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
