@@ -64,9 +64,10 @@ pub static LINEAGE: HashMap<u32, Member> = HashMap::with_max_entries(MAX_MEMBERS
 #[map]
 pub static TAKEN: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// The threads that have a place kept. If it is full, too many make children at once, and the next one fails.
+/// The threads that have a place kept: those in the midst of making a child. If it is full the next one fails; so that no account fills
+/// it for the others, it has room for more threads than a service may have.
 #[map]
-pub static RESERVED: HashMap<u32, u8> = HashMap::with_max_entries(MEMBERS_ROOM, 0);
+pub static RESERVED: HashMap<u32, u8> = HashMap::with_max_entries(MAX_MEMBERS, BPF_F_NO_PREALLOC);
 
 /// The calls that wait, by thread. Preallocated: a call must not be refused for want of memory.
 #[map]

@@ -28,7 +28,8 @@ pub fn remove(tgid: u32) {
 }
 
 /// Keeps a place for the child that this thread of a member is about to make; false if there is none. A thread makes one child at
-/// a time: the place of one that came to nothing is the next one's, or goes with the thread.
+/// a time. The place of one that comes to nothing is given back when the call ends; should the kernel have passed that program over, it
+/// is the next child's, or goes with the thread.
 #[inline(always)]
 pub fn reserve(tid: u32) -> bool {
     if RESERVED.get_ptr(tid).is_some() {
@@ -43,10 +44,10 @@ pub fn reserve(tid: u32) -> bool {
     is_free
 }
 
-/// Gives the place back; whether there was one.
+/// Gives the place back, if there is one; whether there was.
 #[inline(always)]
 pub fn release(tid: u32) -> bool {
-    let was_reserved = RESERVED.remove(tid).is_ok();
+    let was_reserved = RESERVED.get_ptr(tid).is_some() && RESERVED.remove(tid).is_ok();
     if was_reserved {
         change(-1);
     }

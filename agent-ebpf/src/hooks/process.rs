@@ -96,11 +96,11 @@ pub fn exit(_: RawTracePointContext) -> i32 {
     if PENDING.get_ptr(tid).is_some() {
         let _ = PENDING.remove(tid); // it was there a moment ago, and only this thread removes it
     }
+    if HELD.get_ptr(tid).is_some() {
+        let _ = HELD.remove(tid); // as above
+    }
+    members::release(tid);
     if LINEAGE.get_ptr(tgid).is_some() {
-        if HELD.get_ptr(tid).is_some() {
-            let _ = HELD.remove(tid); // as above
-        }
-        let _ = members::release(tid); // of a child that came to nothing
         lineage::leave(tgid);
     }
     0

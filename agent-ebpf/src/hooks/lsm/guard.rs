@@ -8,7 +8,11 @@ use agent_common::{
         row::{Member, node},
     },
 };
-use aya_ebpf::{macros::lsm, programs::LsmContext};
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid,
+    macros::{fexit, lsm},
+    programs::{FExitContext, LsmContext},
+};
 
 use super::{number, object};
 use crate::{
@@ -54,6 +58,13 @@ pub fn task_alloc(ctx: LsmContext) -> i32 {
     }
     count(Counter::LineageFull);
     EAGAIN
+}
+
+/// A call that makes a process or thread is done, or has failed.
+#[fexit(function = "kernel_clone")]
+pub fn kernel_clone(_: FExitContext) -> i32 {
+    let _ = members::release(bpf_get_current_pid_tgid() as u32); // mostly the child has it
+    0
 }
 
 /// The signals that a process has not taken yet, a bit each.

@@ -73,6 +73,7 @@ const OPERATIONS: &[Probe] = &[
     Probe { program: "settle", at: MAKING },
     Probe { program: "inode_free_security", at: &[Hook("inode_free_security")] },
     Probe { program: "unix_stream_connect", at: &[Hook("unix_stream_connect")] },
+    Probe { program: "kernel_clone", at: &[Function("kernel_clone")] },
     Probe { program: "task_alloc", at: &[Hook("task_alloc")] },
     Probe { program: "task_kill", at: &[Hook("task_kill")] },
     Probe { program: "inode_unlink", at: &[Hook("inode_unlink")] },

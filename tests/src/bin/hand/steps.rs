@@ -46,6 +46,7 @@ fn take(step: &str) -> Result<()> {
         ["continue", by, pid] => steer::go_on(by, pid.parse()?)?,
         ["trace", pid] => steer::trace(pid.parse()?)?,
 
+        ["born-in", directory] => drop(calls::fork_into(&File::open(directory)?)?),
         ["ask", socket] => calls::ask(socket)?,
 
         ["unlink", path] => fs::remove_file(path)?,
