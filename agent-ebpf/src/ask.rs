@@ -8,7 +8,7 @@
 mod steps;
 
 use agent_common::{
-    rules::judge::{Phase, Verdict},
+    rules::judge::Verdict,
     wire::{
         Counter,
         record::{verb, what},
@@ -43,7 +43,7 @@ pub fn name(actor: &Actor, call: &Call) -> i32 {
         begin(actor, pending, call);
         return ALLOW;
     }
-    let Some(desk) = Desk::claim() else { return ALLOW };
+    let Some(desk) = Desk::claim() else { return EPERM };
     let room = pending::room(actor.tid(), desk);
     let answer = if let Some((pending, true)) = room {
         begin(actor, pending, call);
@@ -83,13 +83,13 @@ pub fn at_once(actor: &Actor, answer: i32) -> i32 {
     }
 }
 
-/// The kernel is about to do it: whether it may.
+/// The kernel is about to do it: whether it may. Not, if there is no desk: more threads of accounts are in the midst of this on one CPU
+/// than ever come together unless somebody sees to it, and so they would be a way past.
 #[inline(never)]
 pub fn ask(actor: &Actor, pending: &mut Pending) -> i32 {
     let Some(desk) = Desk::claim() else {
         pending.verb = verb::NONE;
-        // Our fault while the account may act; once it may not, its many threads are no way past.
-        return if matches!(actor.standing().phase, Phase::Armed) { ALLOW } else { EPERM };
+        return EPERM;
     };
     let answer =
         if look(actor, pending, desk) { judge(actor, pending, desk) } else { nothing(actor, pending) };
