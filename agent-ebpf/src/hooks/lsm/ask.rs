@@ -21,7 +21,7 @@ const ATTR_SIZE: u32 = 1 << 3;
 
 /// Asks about the call that this thread has named, if it is about these entries.
 ///
-/// If none is under way, a file system does it of its own accord, or to a layer that it is made of: an overlay whose own
+/// If none is under way, or one that was named failed before it was asked about, a file system does it of its own accord, or to a layer that it is made of: an overlay whose own
 /// names are protected by nobody, and whose upper directory lies in a tree. While one is under way that was asked about, it
 /// is the same once more. `after` is how large the file is to be, if that is known.
 #[inline(always)]
@@ -32,8 +32,8 @@ fn about(verb: u32, first: Kernel, second: Option<Kernel>, after: u64) -> i32 {
             pending.sizes[1] = after;
             ALLOW
         }
-        Some(_) => return ALLOW,
-        None => name_inner(&actor, verb, first.0, second.map_or(0, |second| second.0), after),
+        Some(pending) if pending.stage != stage::NAMED => return ALLOW,
+        _ => name_inner(&actor, verb, first.0, second.map_or(0, |second| second.0), after),
     };
     if verb == verb::TRUNCATE {
         alias::turn(&actor);
