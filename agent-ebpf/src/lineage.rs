@@ -2,7 +2,10 @@
 //! seen.
 
 use agent_common::{
-    rules::identity::{self, Login},
+    rules::{
+        identity::{self, Login},
+        judge::{Phase, Response},
+    },
     wire::{
         Counter,
         record::what,
@@ -105,6 +108,9 @@ extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
         return 0;
     }
     let is_new = known.claim == Claim::NONE || known.claim.account() != claim.account();
+    if known.claim != Claim::NONE && is_new && is_refused(known.claim.account()) {
+        return 0;
+    }
     // An approval is of one account.
     let approval = if is_new { 0 } else { known.approval };
     let member = Member { claim, approval, since: emit::now(), origin: tgid, ..known };
@@ -113,6 +119,15 @@ extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
         return 0;
     }
     u32::from(is_new)
+}
+
+/// Whether an account waits for a decision, or is refused what it does: nobody leaves it meanwhile.
+#[inline(always)]
+fn is_refused(account: u32) -> bool {
+    Actor::of(account).is_some_and(|actor| {
+        let observed = matches!(actor.responses().burst, Response::Observe);
+        !observed && actor.standing().at(emit::now()).phase != Phase::Armed
+    })
 }
 
 /// Which credentials mark a process.

@@ -46,6 +46,16 @@ const TOLD: &[(&str, Start, Expected)] = &[
     ("a script's words", |host| Ok(host.shell("exec sh -c \"$READY\" $PWD/run.sh")), None),
     ("a login", |host| logged_in(host, LOGGED_IN, "exec sh -c \"$READY\""), Some((LOGIN, "login"))),
     ("a login, then a user", |host| logged_in(host, LOGGED_IN, BECOME), Some((LOGIN, "login"))),
+    (
+        "a login that a user has given itself",
+        |host| {
+            Ok(host.by_user(
+                "/bin/sh",
+                &format!("echo {LOGGED_IN} > /proc/self/loginuid && exec sh -c \"$READY\""),
+            ))
+        },
+        Some((USER, "user")),
+    ),
     ("a person", |host| logged_in(host, PERSON, "exec sh -c \"$READY\""), None),
     ("a person who becomes a user", |host| logged_in(host, PERSON, BECOME), None),
     (
@@ -261,6 +271,7 @@ const FORGOTTEN: &[&str] = &[
     "runuser",
     "a program that makes who runs it root",
     "a container's shim",
+    "a login that a user has given itself",
     "a daemon whose parents are gone",
     "namespaces of its own",
 ];

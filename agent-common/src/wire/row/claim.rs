@@ -59,11 +59,13 @@ impl Claim {
         self.0 as u32
     }
 
-    /// Whether it takes a process from who has it by the other.
+    /// Whether it takes a process from who has it by the other. A login user id takes it from nobody: whoever has none may give
+    /// himself any.
     #[must_use]
     #[inline(always)]
     pub const fn outranks(self, other: Self) -> bool {
-        self.evidence() > other.evidence()
+        let is_believed = self.evidence() != Evidence::Login as u32 || other.evidence() == 0;
+        is_believed && self.evidence() > other.evidence()
     }
 }
 
