@@ -4,7 +4,7 @@ use agent_common::{
     rules::judge::{Phase, Response},
     wire::{
         Counter,
-        record::{TEXT_LEN, what},
+        record::{TEXT_LEN, verb, what},
         row::{Approval, Held, HeldName},
     },
 };
@@ -255,6 +255,7 @@ fn describe(actor: &Actor, pending: &Pending, desk: Desk) -> Option<&'static mut
     held.account = actor.index;
     held.verb = pending.verb;
     held.kinds = u32::from(pending.kinds().bits());
+    held.after = if pending.verb == verb::TRUNCATE { pending.sizes[1] } else { 0 };
     held.judged = 0;
     held.pass = 0;
     held.text_len = pending.text_len.min(TEXT_LEN as u32);
@@ -298,6 +299,7 @@ fn identify(name: &mut HeldName, dentry: Kernel) -> Result<(), Unread> {
 fn is_same(one: &Held, other: &Held) -> bool {
     one.verb == other.verb
         && one.account == other.account
+        && one.after == other.after
         && is_same_name(&one.names[0], &other.names[0])
         && is_same_name(&one.names[1], &other.names[1])
 }

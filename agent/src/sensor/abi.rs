@@ -39,7 +39,7 @@ pub(super) const ABI: u32 = {
         Budget { base, count, window, not_before, cursor, reserved }
         Member { start, stopped_at, since, claim, origin, stopped_ancestors, approval, reserved }
         Held {
-            at, start, counts_from, tgid, account, verb, kinds, judged, pass, text_len, parent, names, text
+            at, start, counts_from, after, tgid, account, verb, kinds, judged, pass, text_len, parent, names, text
         }
         HeldName { key, directory, parent, inode, generation, device, root, protected }
         Approval { until, allowance, incident, account, reserved }

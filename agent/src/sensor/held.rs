@@ -241,6 +241,7 @@ mod tests {
             at: 5,
             start: 3,
             counts_from: 0,
+            after: 0,
             tgid: 70,
             account: 1,
             verb: 3,

@@ -31,6 +31,7 @@ impl Held {
             at: 1,
             start: started(job.pid())?,
             counts_from: 0,
+            after: 0,
             tgid: job.pid(),
             account: 1,
             verb: 3,

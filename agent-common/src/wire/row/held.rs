@@ -21,6 +21,8 @@ pub struct Held {
     pub start: u64,
     /// The beginning of the second in which `judged` counts (ns).
     pub counts_from: u64,
+    /// Of a call that shortens a file, to how many bytes; else 0.
+    pub after: u64,
     /// The process.
     pub tgid: u32,
     /// The account's index.
@@ -142,7 +144,7 @@ pub struct DirectoryKey {
 }
 
 const _: () = assert!(size_of::<HeldName>() == 48);
-const _: () = assert!(size_of::<Held>() == 56 + 2 * size_of::<HeldName>() + TEXT_LEN);
+const _: () = assert!(size_of::<Held>() == 64 + 2 * size_of::<HeldName>() + TEXT_LEN);
 const _: () = assert!(size_of::<Approval>() == 32);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
 const _: () = assert!(size_of::<Moved>() == 16 + TEXT_LEN);
