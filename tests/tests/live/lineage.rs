@@ -1,7 +1,5 @@
 //! Who acts for an account, and who does not.
 
-mod many;
-
 use std::ffi::CString;
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;

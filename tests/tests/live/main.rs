@@ -20,6 +20,7 @@ mod holding;
 mod identity;
 mod limits;
 mod lineage;
+mod many_processes;
 mod maps;
 mod metrics;
 mod off;
