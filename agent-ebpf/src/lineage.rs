@@ -2,10 +2,7 @@
 //! seen.
 
 use agent_common::{
-    rules::{
-        identity::{self, Login},
-        judge::{Phase, Response},
-    },
+    rules::identity::{self, Login},
     wire::{
         Counter,
         record::what,
@@ -124,10 +121,7 @@ extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
 /// Whether an account waits for a decision, or is refused what it does: nobody leaves it meanwhile.
 #[inline(always)]
 fn is_refused(account: u32) -> bool {
-    Actor::of(account).is_some_and(|actor| {
-        let observed = matches!(actor.responses().burst, Response::Observe);
-        !observed && actor.standing().at(emit::now()).phase != Phase::Armed
-    })
+    Actor::of(account).is_some_and(|actor| actor.responses().refuse(actor.standing().at(emit::now()).phase))
 }
 
 /// Which credentials mark a process.

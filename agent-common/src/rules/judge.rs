@@ -117,7 +117,14 @@ impl Responses {
     #[must_use]
     #[inline(always)]
     pub const fn are_of_escape(self, kinds: Kinds, phase: Phase) -> bool {
-        kinds.is_escape() && (matches!(phase, Phase::Armed) || matches!(self.burst, Response::Observe))
+        kinds.is_escape() && !self.refuse(phase)
+    }
+
+    /// Whether an account that stands so is refused what it destroys, or waits for a decision about it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn refuse(self, phase: Phase) -> bool {
+        !matches!(phase, Phase::Armed) && !matches!(self.burst, Response::Observe)
     }
 }
 

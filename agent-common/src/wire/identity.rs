@@ -1,8 +1,8 @@
 //! What lies in the maps of programs and control groups by which processes act for an account, and of sockets behind which others
 //! act for them.
 //!
-//! A path that is written without a star is found by its key, as a place is. Those with one are up to 64 each of programs
-//! and of groups, a bit each: on the way down from the root each component leaves alive those whose component at that
+//! A path that is written without a star is found by its key, as a place is. Those with one are up to 64 each of programs,
+//! of groups and of sockets, a bit each: on the way down from the root each component leaves alive those whose component at that
 //! depth it is.
 
 use crate::rules::exception::Pattern;
