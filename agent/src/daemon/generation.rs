@@ -36,8 +36,7 @@ pub(crate) struct Generation {
     names: Names,
     /// By what the policy tells processes.
     pub(super) identities: Identities,
-    /// By account index.
-    /// To bursts and to escapes, by account.
+    /// To bursts and to escapes, by account index.
     responses: Vec<[u32; 2]>,
     pub(super) directory: Directory,
     /// Keep it in force when its pins are taken away.

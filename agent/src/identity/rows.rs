@@ -85,7 +85,7 @@ impl Rows {
 
     /// A path, with who may run it: 0 for itself. Through symbolic links too, which a program's path never has in it.
     fn add_program(&mut self, path: &Pattern, run_by: &[u64], claim: Claim) {
-        for path in [Some(path.clone()), without_links(path)].into_iter().flatten() {
+        for path in spellings(path) {
             if let Some(exact) = path.exact() {
                 let key = self.key(&exact);
                 self.programs.extend(run_by.iter().map(|by| (ProgramKey::path(key, *by), claim)));
@@ -99,7 +99,7 @@ impl Rows {
 
     /// A socket is known by the path that it was bound to, which has no link in it.
     fn add_way(&mut self, path: &Pattern, way: Claim) {
-        for path in [Some(path.clone()), without_links(path)].into_iter().flatten() {
+        for path in spellings(path) {
             match path.exact() {
                 Some(exact) => self.programs.push((ProgramKey::socket(self.key(&exact)), way)),
                 None => drop(self.add_pattern(&path, of::WAY, way)),
@@ -145,6 +145,11 @@ impl Rows {
 /// Who may run these starred paths.
 fn interpreter(name: u64) -> NameKey {
     NameKey { name, depth: 0, of: of::INTERPRETER }
+}
+
+/// A path as it is written, and as the kernel has it.
+fn spellings(path: &Pattern) -> impl Iterator<Item = Pattern> {
+    [Some(path.clone()), without_links(path)].into_iter().flatten()
 }
 
 /// The same path where its first names lead through symbolic links.
