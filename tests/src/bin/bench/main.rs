@@ -11,6 +11,7 @@ mod processes;
 mod respond;
 mod row;
 mod start;
+mod timed;
 
 use std::process::ExitCode;
 

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::fs::{Mode, OFlags, openat};
-use tests::{Account, Daemon, Ground, Job, Policy, wait};
+use tests::{Account, Daemon, Ground, Policy, wait};
 
 use crate::memory::Memory;
 use crate::row::Row;
+use crate::timed::{slower, timed};
 
 /// How many patterns of names are excepted in the tree, to see what they cost.
 const PATTERNS: [(usize, &str); 2] =
@@ -89,20 +90,13 @@ impl Bench {
         for number in 0..FILES {
             openat(&handle, format!("f{number:04}"), OFlags::CREATE | OFlags::WRONLY, Mode::RUSR)?;
         }
-        let mut command = user.command(self.ground.hand()?);
-        // Away from CPU 0, which takes most interrupts.
-        let cpu = std::thread::available_parallelism()?.get() - 1;
-        command.args(["time", &cpu.to_string(), &FILES.to_string()]).current_dir(directory);
-        let job = Job::start(command)?;
-        job.until_done()?;
-        let output = job.output()?;
-        output.trim().parse().with_context(|| format!("hand printed {output:?}"))
+        timed(user, &self.ground, "time", FILES, directory)
     }
 }
 
 fn rows(series: Series) -> Vec<Row> {
     let Series { alone, untracked, outside, protected, excepting, lost, memory } = series;
-    let slower = alone.iter().zip(&untracked).map(|(alone, armed)| (armed / alone - 1.0) * 100.0).collect();
+    let slower = slower(&alone, &untracked);
     let more = alone.iter().zip(&protected).map(|(alone, tracked)| (tracked - alone) / 1000.0).collect();
     let alone = Row::new("unlinkat without an agent", "ns", alone);
     let untracked = Row::new("unlinkat by a user that is not watched", "ns", untracked);

@@ -1,10 +1,13 @@
 //! What it costs everybody that processes are told apart: a program that does nothing is run by a user that is not watched, with and
 //! without the agent in turns.
 
-use anyhow::{Context as _, Result};
-use tests::{Account, Daemon, Ground, Job, Policy, wait};
+use std::path::Path;
+
+use anyhow::Result;
+use tests::{Account, Daemon, Ground, Policy, wait};
 
 use crate::row::Row;
+use crate::timed::{slower, timed};
 
 const RUNS: usize = 2000;
 
@@ -23,10 +26,7 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Row>> {
         by_users.push(under(&users, &other, &ground)?);
         by_all.push(under(&all, &other, &ground)?);
     }
-    let slower = |armed: &[f64]| {
-        alone.iter().zip(armed).map(|(alone, armed)| (armed / alone - 1.0) * 100.0).collect::<Vec<_>>()
-    };
-    let (slower_by_users, slower_by_all) = (slower(&by_users), slower(&by_all));
+    let (slower_by_users, slower_by_all) = (slower(&alone, &by_users), slower(&alone, &by_all));
     Ok(vec![
         Row::new("fork, exec, exit without an agent", "us", alone),
         Row::new("… by a user that is not watched", "us", by_users),
@@ -45,12 +45,5 @@ fn under(policy: &Policy, user: &Account, ground: &Ground) -> Result<f64> {
 
 fn run(user: &Account, ground: &Ground) -> Result<f64> {
     wait::go_on()?;
-    let mut command = user.command(ground.hand()?);
-    let cpu = std::thread::available_parallelism()?.get() - 1;
-    command.args(["time-runs", &cpu.to_string(), &RUNS.to_string()]).current_dir("/");
-    let job = Job::start(command)?;
-    job.until_done()?;
-    let output = job.output()?;
-    let ns: f64 = output.trim().parse().with_context(|| format!("hand printed {output:?}"))?;
-    Ok(ns / 1000.0)
+    Ok(timed(user, ground, "time-runs", RUNS, Path::new("/"))? / 1000.0)
 }

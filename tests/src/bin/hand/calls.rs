@@ -2,13 +2,15 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::ptr::null;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use tests::Service;
 
 /// `truncate(2)`; the standard library opens the file first.
 pub(crate) fn truncate(path: &str, length: i64) -> Result<()> {
@@ -133,13 +135,8 @@ pub(crate) fn ask(socket: &str) -> Result<()> {
 
 /// Does nothing for whoever asks there, and says that it is done; ends with a line to read.
 pub(crate) fn listen(socket: &str) -> Result<()> {
-    let listener = UnixListener::bind(socket)?;
+    let _service = Service::at(Path::new(socket))?;
     println!("listening");
-    std::thread::spawn(move || {
-        for mut asker in listener.incoming().flatten() {
-            let _ = asker.read_exact(&mut [0]).and_then(|()| asker.write_all(b"done\n")); // it may be gone
-        }
-    });
     io::stdin().read_line(&mut String::new())?;
     Ok(())
 }
