@@ -3,6 +3,7 @@
 //! The stable toolchain that builds the rest has neither. Each step looks before it installs, so that a second run
 //! only says what it found.
 
+mod backports;
 pub(crate) mod debian;
 mod linker;
 mod toolchain;
@@ -82,9 +83,23 @@ fn sudo() {
     }
 }
 
+/// The emulator, as a package.
+const EMULATOR: &str = "qemu-system-x86";
+
 /// What a virtual machine takes; nothing else needs it, so it is installed when the first one is booted.
-pub(crate) fn virtual_machine() -> Result<()> {
-    debian::install_missing(&["qemu-system-x86", "mmdebstrap", "e2fsprogs"]).context("for a virtual machine")
+pub(crate) fn virtual_machine(workspace: &Workspace) -> Result<()> {
+    debian::install_missing(&["mmdebstrap", "e2fsprogs"]).context("for a virtual machine")?;
+    if debian::is_installed(EMULATOR) {
+        return Ok(());
+    }
+    // A newer one is quicker, and does not run into instructions that are just being exchanged; where other tools of QEMU's are newer
+    // already, the release's own cannot be installed beside them.
+    if rustix::process::geteuid().is_root()
+        && let Err(error) = backports::install(&workspace.target.join("apt"), &[EMULATOR])
+    {
+        say("packages", &format!("{error:#}; taking the release's own"));
+    }
+    debian::install_missing(&[EMULATOR]).context("for a virtual machine")
 }
 
 /// An unchanged note keeps its time, and so does not rebuild the kernel programs.

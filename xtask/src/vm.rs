@@ -168,7 +168,7 @@ impl Guest {
     fn prepare(workspace: &Workspace, series: Series, errand: &guest::Errand) -> Result<Self> {
         // The files on the disk belong to many users, and some only root may read.
         ensure!(rustix::process::geteuid().is_root(), "only root can make a guest's disk: run this as root");
-        setup::virtual_machine()?;
+        setup::virtual_machine(workspace)?;
         let home = Home(workspace.target.join("vm"));
         let kernel = kernel::provide(&home.of(series), series)?;
         run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))?;

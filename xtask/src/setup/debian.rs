@@ -1,8 +1,9 @@
 //! Debian's packages: what is missing, and installing it when that is allowed.
 
+use std::fs;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::run;
 
@@ -10,6 +11,19 @@ use crate::run;
 pub(crate) fn install_missing(wanted: &[&str]) -> Result<()> {
     let missing = missing(wanted);
     if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// The name of the host's release.
+pub(crate) fn release() -> Result<String> {
+    let text = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
+    let name = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let name = name.context("/etc/os-release has no VERSION_CODENAME: this is no release of Debian")?;
+    Ok(name.trim_matches('"').to_owned())
+}
+
+/// Whether it is installed.
+pub(crate) fn is_installed(package: &str) -> bool {
+    missing(&[package]).is_empty()
 }
 
 /// Installs `packages`, or brings them up to date; only root may, everybody else is told what to type.
@@ -39,7 +53,8 @@ pub(crate) fn update() {
     }
 }
 
-fn apt_get() -> Command {
+/// apt, as it suits a log.
+pub(super) fn apt_get() -> Command {
     let mut apt_get = Command::new("apt-get");
     // Into a log, not a terminal of dpkg's own with a line redrawn; and another apt may be busy for a while.
     apt_get.args(["--quiet", "--option", "Dpkg::Use-Pty=0", "--option", "DPkg::Lock::Timeout=300"]);

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::Home;
 use crate::run;
+use crate::setup::debian;
 
 /// Nobody reads them there.
 const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
@@ -70,16 +71,13 @@ impl Image {
 
     /// Installs Debian; of the host's release, so that what the host builds finds its C library.
     fn debootstrap(&self, root: &Path) -> Result<()> {
-        let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
-        let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-        let codename =
-            codename.context("/etc/os-release has no VERSION_CODENAME: this is no release of Debian")?;
+        let codename = debian::release()?;
         println!("vm: installing Debian {codename} into {}, takes a minute or two", root.display());
         let mut mmdebstrap = Command::new("mmdebstrap");
         mmdebstrap.args(["--quiet", "--mode=root", "--format=directory", "--variant=minbase"]);
         mmdebstrap.arg(format!("--include={}", self.packages));
         mmdebstrap.args(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
-        run::to_the_end(mmdebstrap.arg(codename.trim_matches('"')).arg(root))
+        run::to_the_end(mmdebstrap.arg(codename).arg(root))
     }
 
     fn fill_pool(&self, root: &Path) -> Result<()> {
