@@ -19,7 +19,6 @@ use aya::{
     maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf},
     programs::links::FdLink,
 };
-use aya_log::EbpfLogger;
 use rustix::{
     fs::{Mode, mkdirat},
     io::Errno,
@@ -46,25 +45,20 @@ pub(crate) struct Kernel {
     tier: Tier,
     judge: Map,
     state: State,
-    warnings: EbpfLogger<&'static dyn log::Log>,
     records: RingBuf<MapData>,
     /// The same map, for its pin.
     records_again: MapData,
 }
 
 impl Kernel {
-    pub(super) fn new(
-        mut ebpf: Ebpf,
-        tier: Tier,
-        warnings: EbpfLogger<&'static dyn log::Log>,
-    ) -> Result<Self, MapError> {
+    pub(super) fn new(mut ebpf: Ebpf, tier: Tier) -> Result<Self, MapError> {
         let mut take = |name| ebpf.take_map(name).ok_or(MapError::Missing(name));
         let state = State::of(&mut take)?;
         let judge = take(probes::JUDGE)?;
         let Map::RingBuf(records) = take(RECORDS)? else { return Err(MapError::Missing(RECORDS)) };
         let records_again = again(&records).map_err(refused(RECORDS))?;
         let records = RingBuf::try_from(Map::RingBuf(records)).map_err(refused(RECORDS))?;
-        Ok(Self { attached: Vec::new(), ebpf, tier, judge, state, warnings, records, records_again })
+        Ok(Self { attached: Vec::new(), ebpf, tier, judge, state, records, records_again })
     }
 
     /// Attaches every program: from now on what accounts do is judged.
@@ -171,11 +165,6 @@ impl Kernel {
     pub(crate) fn records_fd(&self) -> BorrowedFd<'_> {
         // The map's descriptor lives as long as the map does, which `self` keeps.
         self.records.as_fd()
-    }
-
-    /// Hands the kernel programs' warnings to the log.
-    pub(crate) fn flush_warnings(&mut self) {
-        self.warnings.flush();
     }
 }
 

@@ -10,7 +10,6 @@ use agent_common::{
     },
 };
 use aya::{Ebpf, EbpfError, EbpfLoader, programs::ProgramError};
-use aya_log::EbpfLogger;
 use thiserror::Error;
 
 use super::{
@@ -56,9 +55,6 @@ pub(crate) enum LoadError {
     /// A map is not as expected.
     #[error(transparent)]
     Map(#[from] MapError),
-    /// The channel of the kernel programs' warnings is not there.
-    #[error("cannot listen to the kernel programs' warnings")]
-    Log(#[from] aya_log::Error),
 }
 
 #[cfg(not(kernel_object_missing))]
@@ -91,7 +87,7 @@ pub(crate) fn load(
         )?,
     };
     let cpus = aya::util::nr_cpus().map_err(|(file, source)| LoadError::Cpus { file, source })?;
-    let mut ebpf: Ebpf = EbpfLoader::new()
+    let ebpf: Ebpf = EbpfLoader::new()
         // Nothing in the object is placed by the kernel's types, which it would take long to read in whole.
         .btf(None)
         .override_global("OFFSETS", &offsets, true)
@@ -105,8 +101,7 @@ pub(crate) fn load(
         .map_max_entries("STARRED", room(told.starred.len()))
         .map_max_entries("SCRATCH", DESKS * u32::try_from(cpus).unwrap_or(u32::MAX / DESKS))
         .load(OBJECT)?;
-    let warnings = EbpfLogger::init_with_logger(&mut ebpf, log::logger())?;
-    Ok(Kernel::new(ebpf, tier, warnings)?)
+    Ok(Kernel::new(ebpf, tier)?)
 }
 
 /// For so many rows; the kernel refuses a map that has none.
