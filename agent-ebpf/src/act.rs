@@ -33,11 +33,17 @@ pub enum Ledger {
 /// them there, and so follows the rules once instead of once for every way that leads to them.
 #[inline(always)]
 pub fn outcome(actor: &Actor, pending: &mut Pending, ledger: Ledger) {
+    begin(pending);
+    touch(actor, pending, 0, ledger);
+    touch(actor, pending, 1, ledger);
+}
+
+/// What the call does by itself; what comes of it for each of its names is added by [`touch`], for the first of them first.
+#[inline(always)]
+pub fn begin(pending: &mut Pending) {
     pending.changes = changes(pending);
     pending.kinds = [if pending.verb == verb::ASK { Kinds::ESCAPE.bits() } else { 0 }, 0];
     pending.own = FREE;
-    touch(actor, pending, 0, ledger);
-    touch(actor, pending, 1, ledger);
 }
 
 /// Whether names below one that the call put in place may now lead to what the account did not make. A file of its own is no
@@ -133,12 +139,10 @@ fn name_tag(actor: &Actor, end: &Target) -> u64 {
 
 /// One name's part of an act.
 #[inline(never)]
-fn touch(actor: &Actor, pending: &mut Pending, end: usize, ledger: Ledger) {
+pub fn touch(actor: &Actor, pending: &mut Pending, end: u32, ledger: Ledger) {
     let Pending { ends, changes, kinds: found_kinds, at, own, words, .. } = pending;
-    let (end, code, kinds_of_end, word) = match end {
-        0 => (&ends[0], changes[0], &mut found_kinds[0], &mut words[0]),
-        _ => (&ends[1], changes[1], &mut found_kinds[1], &mut words[1]),
-    };
+    let end = end as usize & 1; // no branch: both ends are followed as one
+    let (end, code, kinds_of_end, word) = (&ends[end], changes[end], &mut found_kinds[end], &mut words[end]);
     let Some(change) = change(code, *at, *own) else { return };
     if end.found != found::PLACE {
         return;

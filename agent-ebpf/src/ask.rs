@@ -31,6 +31,8 @@ use crate::{
 /// What a hook answers.
 pub const ALLOW: i32 = 0;
 pub const EPERM: i32 = -1;
+/// What an attempt answers besides [`held`]'s words: it may.
+const MAY: i32 = 4;
 /// A thread that somebody continues all the time is judged at most so often.
 const ATTEMPTS: u32 = 3;
 /// Calls that are refused are reported again after so long (ns).
@@ -91,8 +93,7 @@ pub fn ask(actor: &Actor, pending: &mut Pending) -> i32 {
         pending.verb = verb::NONE;
         return EPERM;
     };
-    let answer =
-        if look(actor, pending, desk) { judge(actor, pending, desk) } else { nothing(actor, pending) };
+    let answer = if look_at(desk.0) != 0 { judge(actor, pending, desk) } else { nothing(actor, pending) };
     desk.release();
     if answer != ALLOW {
         pending.verb = verb::NONE;
@@ -107,6 +108,15 @@ fn nothing(actor: &Actor, pending: &mut Pending) -> i32 {
     ALLOW
 }
 
+/// Global.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_at(desk: u32) -> u32 {
+    let Some(actor) = lineage::current() else { return 0 };
+    let Some(pending) = pending::of_thread(actor.tid()) else { return 0 };
+    u32::from(look(&actor, pending, Desk(desk)))
+}
+
 /// Where the names of the call lead; whether that is anywhere that matters. The first name comes last, so that its text
 /// stays, unless it is of no matter.
 #[inline(always)]
@@ -115,39 +125,51 @@ fn look(actor: &Actor, pending: &mut Pending, desk: Desk) -> bool {
     pending.held = [Held::NONE; 2];
     pending.ends[1] = Target::NOTHING;
     if pending.paths[1].form != form::ABSENT {
-        let second = place::resolve(desk, pending.paths[1], actor.approval);
+        let second = place::of_found(desk, pending.paths[1], actor.approval);
         pending.ends[1] = known(actor, in_trees(actor, second));
         keep_text(pending, desk);
     }
-    let first = place::resolve(desk, pending.paths[0], actor.approval);
+    let first = place::of_found(desk, pending.paths[0], actor.approval);
     pending.ends[0] = known(actor, in_trees(actor, first));
     if pending.ends[0].found != found::NOTHING {
         keep_text(pending, desk);
     } else if pending.ends[1].found == found::NOTHING {
         return false;
     }
-    directory::look(pending)
+    directory::look(actor)
 }
 
 #[inline(always)]
 fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     steps::weigh(actor);
     if pending.kinds().is_empty() {
-        return allow(actor, pending, 0);
+        let _ = allow(actor, pending, 0);
+        return ALLOW;
     }
     steps::measure(actor);
     for _ in 0..ATTEMPTS {
-        let Some(actor) = lineage::current() else { return ALLOW };
-        let answer = attempt(&actor, pending, desk);
-        if answer != held::JUDGE_AGAIN {
-            return answer;
+        // Spelled out: of a global function the verifier knows no more than that it answers a number.
+        match attempt(desk.0) {
+            held::JUDGE_AGAIN => {}
+            MAY => return ALLOW,
+            held::WAITS => return held::ERESTARTNOINTR,
+            _ => return EPERM,
         }
     }
     EPERM
 }
 
+/// Global: so that the verifier follows one attempt, and not each of them. Under which approval the process acts is looked at anew.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
+extern "C" fn attempt(desk: u32) -> i32 {
+    let Some(actor) = lineage::current() else { return MAY };
+    let Some(pending) = pending::of_thread(actor.tid()) else { return held::REFUSED };
+    try_once(&actor, pending, Desk(desk))
+}
+
+#[inline(always)]
+fn try_once(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     let known = held::compare(actor, desk);
     let admitted = held::admit(actor, pending, known);
     pending.over = match known {
@@ -165,9 +187,8 @@ fn attempt(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
         Verdict::Hold => {
             steps::give_back(actor);
             match held::wait(actor, desk) {
-                held::WAITS => held::ERESTARTNOINTR,
-                held::JUDGE_AGAIN => held::JUDGE_AGAIN,
-                _ => refuse(actor, pending),
+                held::REFUSED => refuse(actor, pending),
+                answer => answer,
             }
         }
         Verdict::Deny => {
@@ -187,7 +208,7 @@ fn allow(actor: &Actor, pending: &mut Pending, approval: u32) -> i32 {
     if matches!(pending.verb, verb::MOUNT | verb::OVERWRITE | verb::ASK) {
         done(actor, 0); // nothing tells how it ends
     }
-    ALLOW
+    MAY
 }
 
 #[inline(always)]
@@ -198,7 +219,7 @@ fn refuse(actor: &Actor, pending: &mut Pending) -> i32 {
         pending.refused_at = pending.at;
         emit::call_of_thread(actor, what::DENIED);
     }
-    EPERM
+    held::REFUSED
 }
 
 /// A name that the call wants to make. Nobody is asked, since without it the host would be left with less; where it leads is
@@ -213,7 +234,7 @@ pub fn announce(actor: &Actor, call: &Call) -> i32 {
     };
     pending.stage = stage::ANNOUNCED;
     pending.approval = 0;
-    if !look(actor, pending, desk) {
+    if look_at(desk.0) == 0 {
         pending.verb = verb::NONE;
     }
     desk.release();

@@ -57,7 +57,7 @@ pub fn begin(actor: &Actor, call: &Call) {
 /// Where a name of the call leads, which stays on the desk: two of them would fill the stack.
 #[inline(always)]
 fn resolve(actor: &Actor, desk: Desk, path: PathArg, end: usize) {
-    let target = known(actor, in_trees(actor, place::resolve(desk, path, actor.approval)));
+    let target = known(actor, in_trees(actor, place::of_argument(desk, path, actor.approval)));
     if let Some(scratch) = desk.scratch() {
         scratch.ends[end] = target;
     }
@@ -190,7 +190,7 @@ fn read_again(actor: &Actor, pending: &mut Pending) {
     for end in 0..2 {
         if pending.ends[end].found == found::UNREAD {
             let Some(desk) = Desk::claim() else { return };
-            pending.ends[end] = in_trees(actor, place::resolve(desk, pending.paths[end], 0));
+            pending.ends[end] = in_trees(actor, place::of_argument(desk, pending.paths[end], 0));
             keep_text(pending, desk);
             desk.release();
             if pending.ends[end].found == found::UNREAD {

@@ -10,12 +10,14 @@ use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_loop};
 use core::ffi::c_void;
 
 use crate::{
+    actor::Actor,
     call::{Pending, flag},
     count::count,
     desk::Desk,
     maps::{MARKS, MOVED},
     offsets::{HOOKS, OFFSETS},
     path::{Target, found},
+    pending,
     read::{Kernel, Unread},
     size::S_IFMT,
 };
@@ -26,7 +28,19 @@ const ENTRIES: u32 = 1024;
 
 /// Takes the call's directories into account; whether it can succeed at all.
 #[inline(always)]
-pub fn look(pending: &mut Pending) -> bool {
+pub fn look(actor: &Actor) -> bool {
+    look_of(actor.index) != 0
+}
+
+/// Global.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_of(account: u32) -> u32 {
+    pending::of_current(account, |_, pending| u32::from(try_look(pending))).unwrap_or(1)
+}
+
+#[inline(always)]
+fn try_look(pending: &mut Pending) -> bool {
     let entries = [Kernel(pending.paths[0].text), Kernel(pending.paths[1].text)];
     let moves = pending.verb == verb::RENAME || pending.verb == verb::EXCHANGE;
     if pending.verb == verb::MOUNT {

@@ -42,7 +42,7 @@ const UNLIMITED: u64 = u64::MAX;
 const TAKERS: u32 = 8;
 
 /// It cannot wait: it is refused.
-const REFUSED: i32 = 2;
+pub const REFUSED: i32 = 2;
 /// It waits.
 pub const WAITS: i32 = 3;
 

@@ -23,28 +23,61 @@ use crate::{
     read::{self, Kernel, Typed, Unread},
 };
 
-/// Resolves a path argument of the running task, at a desk that keeps its text. `approval`: which one is looked for on the way.
+/// Where a path argument of the running task leads, at a desk that keeps its text. `approval`: which one is looked for on the way.
 #[inline(always)]
-pub fn resolve(desk: Desk, path: PathArg, approval: u32) -> Target {
+pub fn of_argument(desk: Desk, path: PathArg, approval: u32) -> Target {
+    look_for(desk, approval);
+    let _ = resolve_argument(desk.0, path.base, path.text, path.form);
+    found_at(desk)
+}
+
+/// The same of what the kernel has found already: a directory entry, or a way to have others act. Apart from the other, because nobody
+/// needs both, and the verifier goes through all that a program could come to.
+#[inline(always)]
+pub fn of_found(desk: Desk, path: PathArg, approval: u32) -> Target {
+    look_for(desk, approval);
+    let _ = resolve_found(desk.0, path.base, path.text, path.form);
+    found_at(desk)
+}
+
+#[inline(always)]
+fn look_for(desk: Desk, approval: u32) {
     if let Some(scratch) = desk.scratch() {
         scratch.approval = approval;
     }
-    let _ = resolve_path(desk.0, path.base, path.text, path.form);
+}
+
+#[inline(always)]
+fn found_at(desk: Desk) -> Target {
     desk.scratch().map_or(Target::NOTHING, |scratch| scratch.target)
 }
 
 /// Global: leaves its answer at the desk.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn resolve_path(desk: u32, base: u64, text: u64, form: u32) -> u32 {
+extern "C" fn resolve_argument(desk: u32, base: u64, text: u64, form: u32) -> u32 {
+    leave(Desk(desk), follow(Desk(desk), &PathArg { text, base, form, reserved: 0 }))
+}
+
+/// Global: leaves its answer at the desk.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn resolve_found(desk: u32, base: u64, text: u64, form: u32) -> u32 {
     let desk = Desk(desk);
-    let target = match try_resolve(desk, &PathArg { text, base, form, reserved: 0 }) {
-        Ok(target) => target,
-        Err(Unread) => {
-            count(Counter::KernelRead);
-            Target::NOTHING
-        }
-    };
+    if let Some(scratch) = desk.scratch() {
+        scratch.text_len = 0;
+    }
+    let upwards_from = |mnt, dentry| stand_at(desk, mnt, dentry, form).and_then(|()| upwards(desk));
+    let is_way = form == form::WAY;
+    leave(desk, if is_way { Ok(Target::way(text)) } else { upwards_from(Kernel(base), Kernel(text)) })
+}
+
+#[inline(always)]
+fn leave(desk: Desk, answer: Result<Target, Unread>) -> u32 {
+    let target = answer.unwrap_or_else(|Unread| {
+        count(Counter::KernelRead);
+        Target::NOTHING
+    });
     match desk.scratch() {
         Some(scratch) => scratch.target = target,
         None => count(Counter::ScratchMissing),
@@ -52,44 +85,48 @@ extern "C" fn resolve_path(desk: u32, base: u64, text: u64, form: u32) -> u32 {
     0
 }
 
+/// Upwards from where the desk stands.
 #[inline(always)]
-fn try_resolve(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
-    if !set_out(desk, path)? {
-        return Ok(desk.scratch().map_or(Target::NOTHING, |scratch| scratch.target));
-    }
+fn upwards(desk: Desk) -> Result<Target, Unread> {
     match walk(desk, climb::step, MAX_DEPTH) {
         state::DONE => climb::fold(desk)?,
         state::FAILED => return Err(Unread),
         _ => return Ok(unresolved(Counter::TooDeep)),
     }
-    // Outside of every tree too: the text may lead back up into one.
-    let is_text = path.form == form::TEXT || path.form == form::TEXT_IN_ROOT;
-    if is_text && walk(desk, descend::step, PATH_MAX as u32) != state::DONE {
-        return Ok(unresolved(Counter::UnresolvedPath));
-    }
     Ok(desk.scratch().map_or(Target::NOTHING, |scratch| target(scratch)))
 }
 
-/// Reads the text and stands at its start. `false`: there is no way from there, and the desk's target says why.
+/// Upwards from where the argument starts, and downwards along its text.
 #[inline(always)]
-fn set_out(desk: Desk, path: &PathArg) -> Result<bool, Unread> {
-    let Some(scratch) = desk.scratch() else { return Ok(false) };
+fn follow(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
+    let is_text = path.form == form::TEXT || path.form == form::TEXT_IN_ROOT;
+    let Some(scratch) = desk.scratch() else { return Ok(Target::NOTHING) };
     scratch.text_len = 0;
-    if path.form == form::WAY {
-        scratch.target = Target::way(path.text);
-        return Ok(false);
-    }
-    if path.form == form::TEXT || path.form == form::TEXT_IN_ROOT {
+    if is_text {
         let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
-            scratch.target = Target { found: found::UNREAD, ..Target::NOTHING };
-            return Ok(false);
+            return Ok(Target { found: found::UNREAD, ..Target::NOTHING });
         };
         scratch.text_len = length;
     }
     let Ok((mnt, dentry)) = start(path, scratch.text[0]) else {
-        scratch.target = Target::NOTHING; // a descriptor that is not open: the call fails
-        return Ok(false);
+        return Ok(Target::NOTHING); // a descriptor that is not open: the call fails
     };
+    stand_at(desk, mnt, dentry, path.form)?;
+    let target = upwards(desk)?;
+    // Outside of every tree too: the text may lead back up into one.
+    if !is_text || target.found == found::UNRESOLVED {
+        return Ok(target);
+    }
+    if walk(desk, descend::step, PATH_MAX as u32) != state::DONE {
+        return Ok(unresolved(Counter::UnresolvedPath));
+    }
+    Ok(desk.scratch().map_or(Target::NOTHING, |scratch| self::target(scratch)))
+}
+
+/// The walk begins at this entry; whatever text is there stays.
+#[inline(always)]
+fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel, form: u32) -> Result<(), Unread> {
+    let Some(scratch) = desk.scratch() else { return Ok(()) };
     scratch.mnt = mnt;
     // What a file system does in its layers is told without a mount.
     scratch.mnt_root = if mnt == Kernel::NULL { mnt } else { mnt.follow(OFFSETS.vfsmount_root())? };
@@ -101,8 +138,8 @@ fn set_out(desk: Desk, path: &PathArg) -> Result<bool, Unread> {
     scratch.approved = 0;
     scratch.node = NO_NODE;
     scratch.position = 0;
-    scratch.form = path.form;
-    Ok(true)
+    scratch.form = form;
+    Ok(())
 }
 
 #[inline(always)]
@@ -133,9 +170,6 @@ fn target(scratch: &Scratch) -> Target {
 /// The mount and the directory from which a path argument starts.
 #[inline(always)]
 fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
-    if path.form == form::ENTRY {
-        return Ok((Kernel(path.base), Kernel(path.text)));
-    }
     let dirfd = path.base as i32;
     let fs = read::current().follow(OFFSETS.task_fs());
     let parts =

@@ -80,7 +80,7 @@ extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, n
     // Not a burst that changes the standing: each is told of.
     let is_told = kinds.is_escape() && granted == 0 && matches!(verdict, Verdict::Report | Verdict::Deny);
     let told = if is_told { BEGINS_BURST } else { 0 };
-    let verdict = to_word(without_agent(verdict, actor.alone(), SETTINGS.tier(), heartbeat(), now));
+    let verdict = without_agent_word(account, to_word(verdict), now);
     if after == before {
         return verdict | told;
     }
@@ -89,6 +89,15 @@ extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, n
     }
     let begins = kinds.is_escape() || before.at(now).phase == Phase::Armed && after.phase != Phase::Armed;
     verdict | if begins { BEGINS_BURST } else { told }
+}
+
+/// Global: what is left of the verdict if no agent is there. Apart, or all of it would be followed once for each verdict there is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn without_agent_word(account: u32, verdict: u32, now: u64) -> u32 {
+    let Some(actor) = Actor::of(account) else { return verdict };
+    let Judged { verdict, .. } = from_word(verdict);
+    to_word(without_agent(verdict, actor.alone(), SETTINGS.tier(), heartbeat(), now))
 }
 
 /// When the agent was last there.

@@ -6,7 +6,7 @@ use agent_common::{
 };
 
 use crate::{
-    act::{self, Ledger, outcome, redirects},
+    act::{self, Ledger, redirects},
     actor::Actor,
     call::{Pending, flag},
     charge, directory, emit, held, pending, size, verdict,
@@ -15,7 +15,14 @@ use crate::{
 /// What it would destroy.
 #[inline(always)]
 pub fn weigh(actor: &Actor) {
-    let _ = step_outcome(actor.index, 0);
+    outcome(actor, 0);
+}
+
+/// [`act::outcome`], a step each.
+#[inline(always)]
+fn outcome(actor: &Actor, tell: u32) {
+    let _ = step_begin(actor.index);
+    let _ = (step_touch(actor.index, 0, tell), step_touch(actor.index, 1, tell));
 }
 
 /// How large what it destroys is.
@@ -38,7 +45,7 @@ pub fn give_back(actor: &Actor) {
 /// The ledger is told.
 #[inline(always)]
 pub fn tell(actor: &Actor) {
-    let _ = step_outcome(actor.index, 1);
+    outcome(actor, 1);
 }
 
 /// The account's standing follows. `granted`: whatever the budgets say, it may.
@@ -64,9 +71,18 @@ fn step(account: u32, step: impl FnOnce(&Actor, &mut Pending) -> u32) -> u32 {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn step_outcome(account: u32, tell: u32) -> u32 {
+extern "C" fn step_begin(account: u32) -> u32 {
+    step(account, |_, pending| {
+        act::begin(pending);
+        0
+    })
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step_touch(account: u32, end: u32, tell: u32) -> u32 {
     step(account, |actor, pending| {
-        outcome(actor, pending, if tell == 0 { Ledger::Ask } else { Ledger::Tell });
+        act::touch(actor, pending, end, if tell == 0 { Ledger::Ask } else { Ledger::Tell });
         0
     })
 }

@@ -22,16 +22,16 @@ use crate::{
 
 /// One level upwards.
 pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
-    super::step(context, go_up)
+    super::step(context, |scratch| go_up(desk(context), scratch))
 }
 
 /// Whether the walk ends here; if not, the scratch stands one level higher.
 #[inline(always)]
-fn go_up(scratch: &mut Scratch) -> Result<bool, Unread> {
+fn go_up(desk: Desk, scratch: &mut Scratch) -> Result<bool, Unread> {
     scratch.dentry.bytes(&mut scratch.entry)?; // all fields in one read: this is the hottest loop there is
     // SAFETY: the value is copied at once, while the entry is alive.
     if let Some(&node) = unsafe { MARKS.get(scratch.entry_u64(OFFSETS.dentry_inode())) }
-        && at_root(scratch, node)?
+        && at_root(desk, scratch, node)?
     {
         return Ok(true);
     }
@@ -69,7 +69,7 @@ pub fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
 
 /// Whether the walk upwards ends at this node.
 #[inline(always)]
-fn at_root(scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
+fn at_root(desk: Desk, scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
     if node & node::MOVED != 0 {
         return Ok(at_moved(scratch));
     }
@@ -84,7 +84,8 @@ fn at_root(scratch: &mut Scratch, node: u64) -> Result<bool, Unread> {
         return Ok(false);
     }
     // The name below this carrier may be that of a root which was removed and made again: its inode is a new one.
-    read_name(scratch, scratch.height - 1)?;
+    read_name(desk, scratch.height - 1)?;
+    let Some(scratch) = desk.scratch() else { return Err(Unread) };
     let key = EdgeKey { name: scratch.last, parent: node::index(node), reserved: 0 };
     // SAFETY: the value is copied at once, while the entry is alive.
     let Some(&edge) = (unsafe { EDGES.get(key) }) else { return Ok(false) };
@@ -137,7 +138,9 @@ extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
     let desk = desk(context);
     let Some(scratch) = desk.scratch() else { return 1 };
     let level = scratch.height.wrapping_sub(1).wrapping_sub(index);
-    if read_name(scratch, level).is_ok() {
+    let is_read = read_name(desk, level).is_ok();
+    let Some(scratch) = desk.scratch() else { return 1 };
+    if is_read {
         scratch.go_below();
         if scratch.form == form::ENTRY {
             write_down(scratch, level);
@@ -179,7 +182,20 @@ fn write_down(scratch: &mut Scratch, level: u32) {
 
 /// A name that was left below is the last component.
 #[inline(always)]
-fn read_name(scratch: &mut Scratch, level: u32) -> Result<(), Unread> {
+fn read_name(desk: Desk, level: u32) -> Result<(), Unread> {
+    if name_at(desk.0, level) == 0 { Err(Unread) } else { Ok(()) }
+}
+
+/// Global: whether it could be read.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn name_at(desk: u32, level: u32) -> u32 {
+    let is_read = Desk(desk).scratch().is_some_and(|scratch| take_name(scratch, level).is_ok());
+    u32::from(is_read)
+}
+
+#[inline(always)]
+fn take_name(scratch: &mut Scratch, level: u32) -> Result<(), Unread> {
     let NameAt { text, length, .. } = scratch.names[level as usize % MAX_DEPTH as usize];
     let length = length.min(NAME_MAX);
     text.bytes(&mut scratch.name[..length as usize])?;
