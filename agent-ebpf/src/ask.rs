@@ -21,10 +21,10 @@ use crate::{
     actor::Actor,
     call::{Call, Held, Pending, stage},
     count::count,
-    decide::{in_trees, keep_text, known},
+    decide::{in_trees, job, keep_text, known},
     desk::Desk,
     directory, emit, held, ledger, lineage,
-    path::{Target, form, found},
+    path::{PathArg, Target, form, found},
     pending, place,
 };
 
@@ -134,9 +134,37 @@ fn look(actor: &Actor, pending: &mut Pending, desk: Desk) -> bool {
     if pending.ends[0].found != found::NOTHING {
         keep_text(pending, desk);
     } else if pending.ends[1].found == found::NOTHING {
-        return false;
+        return turn(pending, desk);
     }
     directory::look(actor)
+}
+
+/// A call that makes a job of a file asks whoever carries those out; whether it is one, or may become one: a file that is made there is
+/// written to by what opens it.
+#[inline(always)]
+fn turn(pending: &mut Pending, desk: Desk) -> bool {
+    let way = job(pending.verb, pending.flags, &pending.ends);
+    if way == 0 {
+        return pending.verb == verb::CREATE && pending.ends[0].job != 0;
+    }
+    pending.verb = verb::ASK;
+    pending.flags = 0;
+    pending.paths = [PathArg::way(way), PathArg::ABSENT];
+    pending.ends = [place::way(desk, u64::from(way)), Target::NOTHING];
+    pending.text_len = 0;
+    true
+}
+
+/// What this thread has just made is opened for writing: that is asked about, if it may be a job.
+#[inline(always)]
+pub fn written(actor: &Actor) -> i32 {
+    match pending::at(stage::ANNOUNCED) {
+        Some(pending) if pending.verb == verb::CREATE && pending.ends[0].job != 0 => {
+            pending.verb = verb::WRITE;
+            ask(actor, pending)
+        }
+        _ => ALLOW,
+    }
 }
 
 #[inline(always)]

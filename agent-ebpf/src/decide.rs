@@ -20,6 +20,7 @@ use crate::{
     count::count,
     desk::Desk,
     emit, enforce,
+    maps::JOBS,
     offsets::OFFSETS,
     path::{PathArg, Scratch, Target, form, found},
     pending, place, read, size, verdict,
@@ -63,21 +64,39 @@ fn resolve(actor: &Actor, desk: Desk, path: PathArg, end: usize) {
     }
 }
 
+/// What of it is the account's concern: a place in one of its trees, or where files are jobs.
 #[inline(always)]
 pub fn in_trees(actor: &Actor, target: Target) -> Target {
     // SAFETY: a live entry of an array map.
     let roots = unsafe { (*actor.account).roots };
     if target.found == found::PLACE && target.whole == 0 && roots >> (target.root & 63) & 1 == 0 {
-        return Target::NOTHING;
+        return Target { job: JOBS.get(target.root).copied().unwrap_or(0), ..Target::NOTHING };
     }
     target
+}
+
+/// The number of the way, if the call makes a job of a file; 0 if not. Whatever it does to a protected name comes first.
+#[inline(always)]
+pub fn job(verb: u32, flags: u32, ends: &[Target; 2]) -> u32 {
+    let [first, second] = ends;
+    if first.found == found::PLACE || second.found == found::PLACE {
+        return 0;
+    }
+    match verb {
+        verb::RENAME => second.job,
+        verb::EXCHANGE => first.job | second.job,
+        verb::OVERWRITE | verb::WRITE => first.job,
+        verb::OPEN if flags & (flag::CREATES | flag::OVERWRITES | flag::EMPTIES) != 0 => first.job,
+        _ => 0,
+    }
 }
 
 #[inline(always)]
 fn park(actor: &Actor, call: &Call, desk: Desk) {
     let Some(&mut Scratch { ends: [ref first, ref second], .. }) = desk.scratch() else { return };
     let found = [first.found, second.found];
-    if found == [found::NOTHING; 2] {
+    let way = job(call.verb, call.flags, &[*first, *second]);
+    if found == [found::NOTHING; 2] && way == 0 {
         return;
     }
     if found.contains(&found::UNREAD) {
@@ -91,8 +110,11 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     if let Some(scratch) = desk.scratch() {
         pending.ends = scratch.ends;
     }
+    if way != 0 {
+        pending.ends = [place::way(desk, u64::from(way)), Target::NOTHING];
+    }
     pending.held = [Held::NONE; 2];
-    pending.verb = call.verb;
+    pending.verb = if way == 0 { call.verb } else { verb::ASK };
     pending.flags = call.flags;
     pending.sizes = call.sizes;
     pending.stage = stage::ANNOUNCED;

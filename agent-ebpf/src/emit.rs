@@ -2,6 +2,7 @@
 
 use agent_common::wire::{
     Counter, Record,
+    identity::UNIT_LEN,
     record::{TEXT_LEN, UNKNOWN, what},
 };
 use aya_ebpf::{
@@ -41,6 +42,16 @@ pub fn blind(actor: &Actor, why: u32) {
     send(actor, what::BLIND, |record| {
         no_call(record);
         record.blind = why;
+    });
+}
+
+/// Reports that a unit of this name, with a NUL behind, is started because the process has asked for it.
+#[inline(never)]
+pub fn launched(actor: &Actor, unit: &[u8; UNIT_LEN]) {
+    send(actor, what::LAUNCHED, |record| {
+        no_call(record);
+        record.text_len = UNIT_LEN as u16;
+        record.text[..UNIT_LEN].copy_from_slice(unit);
     });
 }
 

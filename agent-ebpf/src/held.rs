@@ -272,7 +272,7 @@ fn describe_name(name: &mut HeldName, end: &Target, path: &PathArg) {
         key: end.key,
         directory: if end.whole != 0 { end.key } else { end.directory },
         root: end.root,
-        protected: if end.found == found::PLACE && path.form != form::WAY { 1 + end.whole } else { 0 },
+        protected: if end.found == found::PLACE { 1 + end.whole } else { 0 },
         ..HeldName::default()
     };
     if path.form == form::ENTRY && identify(name, Kernel(path.text)).is_err() {

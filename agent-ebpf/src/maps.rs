@@ -3,7 +3,10 @@
 use agent_common::wire::{
     Counts,
     exception::{ExceptedKey, ExceptedPattern, Exceptions},
-    identity::{MAX_GROUPS, MAX_STARRED, NameKey, ProgramKey, StarredName},
+    identity::{
+        Launch, MAX_ADDRESSES, MAX_GROUPS, MAX_LAUNCHES, MAX_PORTS, MAX_STARRED, NameKey, ProgramKey,
+        StarredName,
+    },
     row::{
         Account, Approval, Claim, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
         MAX_HELD, MAX_MEMBERS, MAX_ROOTS, MEMBERS_ROOM, Mark, Member, Moved, UserKey,
@@ -54,6 +57,27 @@ pub static CLAIMS: Array<Claim> = Array::with_max_entries(3 * MAX_STARRED, 0);
 /// Who claims a control group, by its id. An LRU: what was evicted is judged again.
 #[map]
 pub static GROUPS: LruHashMap<u64, Claim> = LruHashMap::with_max_entries(MAX_GROUPS, 0);
+
+/// TCP ports of this host behind which somebody acts for whoever asks: the number of the way.
+#[map]
+pub static PORTS: HashMap<u32, u32> = HashMap::with_max_entries(MAX_PORTS, BPF_F_NO_PREALLOC);
+
+/// The addresses of this host that are not known by themselves. The agent looks for new ones.
+#[map]
+pub static ADDRESSES: HashMap<[u8; 16], u8> = HashMap::with_max_entries(MAX_ADDRESSES, BPF_F_NO_PREALLOC);
+
+/// Roots whose files are jobs that somebody else carries out: the number of the way, 0 for all others.
+#[map]
+pub static JOBS: Array<u32> = Array::with_max_entries(MAX_ROOTS, 0);
+
+/// Units that accounts had started, by the hash of their name. Not an LRU: what is forgotten lets the unit's processes out. The
+/// agent removes those of units that have ended.
+#[map]
+pub static LAUNCHES: HashMap<u64, Launch> = HashMap::with_max_entries(MAX_LAUNCHES, BPF_F_NO_PREALLOC);
+
+/// Whether there is any of them, or was: 0 or 1. Until then nobody asks which unit a process is of if the policy does not.
+#[map]
+pub static LAUNCHED: Array<u64> = Array::with_max_entries(1, 0);
 
 /// The processes that act for an account. Not an LRU: evicting a live process would let it out. Preallocated, so that a
 /// fork cannot fail for want of memory; about 11 MB of kernel memory.

@@ -8,8 +8,9 @@ use agent_common::{
         place::{NameHash, PathFold, RootId, Step},
     },
     wire::{
+        identity::Launch,
         offsets::DENTRY_HEAD,
-        row::{Held, Moved},
+        row::{Claim, Held, Moved},
     },
 };
 
@@ -128,19 +129,31 @@ pub struct Target {
     pub whole: u32,
     /// Whether it lies where the approval holds under which the process acts. 0 or 1.
     pub approved: u32,
+    /// The number of the way, if it lies outside of the account's trees and where files are jobs that somebody else carries out; else 0.
+    pub job: u32,
+    pub reserved: u32,
     /// What tells it from another name that has the same place: of what lies in a directory that has moved away from there,
     /// or in a file system that is mounted there. Else 0.
     pub apart: u64,
 }
 
 impl Target {
-    pub const NOTHING: Self =
-        Self { key: 0, directory: 0, root: OUTSIDE, found: found::NOTHING, whole: 0, approved: 0, apart: 0 };
+    pub const NOTHING: Self = Self {
+        key: 0,
+        directory: 0,
+        root: OUTSIDE,
+        found: found::NOTHING,
+        whole: 0,
+        approved: 0,
+        job: 0,
+        reserved: 0,
+        apart: 0,
+    };
 
     /// A way to have others act, which lies in no tree.
     #[inline(always)]
-    pub const fn way(number: u64) -> Self {
-        Self { key: number, found: found::PLACE, whole: 1, ..Self::NOTHING }
+    pub const fn way(number: u64, approved: bool) -> Self {
+        Self { key: number, found: found::PLACE, whole: 1, approved: approved as u32, ..Self::NOTHING }
     }
 }
 
@@ -186,6 +199,8 @@ pub struct Scratch {
     pub here: u64,
     pub anywhere: u64,
     pub of: u32,
+    /// Whose the unit is that one of the names is of, if somebody had it started.
+    pub launched: Claim,
     /// The address of the next argument.
     pub argument: u64,
     /// The node that has been reached, downwards.
@@ -207,6 +222,7 @@ pub struct Scratch {
     pub pending: Pending,
     pub held: Held,
     pub moved: Moved,
+    pub launch: Launch,
 }
 
 /// A directory entry's name, where the kernel keeps it.
@@ -259,6 +275,13 @@ impl Scratch {
         self.directory = self.fold.key();
         self.fold = self.fold.below(self.last, Step::of(SETTINGS.seed()));
         self.depth += 1;
+    }
+
+    /// Eight bytes of the text.
+    #[inline(always)]
+    pub fn word(&self, at: usize) -> u64 {
+        // SAFETY: within the buffer, whatever the place; read unaligned because it is one of bytes.
+        unsafe { self.text.as_ptr().add(at & (PATH_MAX / 2 - 1)).cast::<u64>().read_unaligned() }
     }
 
     /// A field of the entry that was read, by its offset in `struct dentry`.

@@ -12,12 +12,13 @@ mod except;
 
 use core::ffi::c_void;
 
-use agent_common::wire::Counter;
+use agent_common::wire::{Counter, row::DirectoryKey};
 use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
     count::count,
     desk::Desk,
+    maps::DIRECTORIES,
     offsets::OFFSETS,
     path::{AT_FDCWD, MAX_DEPTH, NO_NODE, OUTSIDE, PATH_MAX, PathArg, Scratch, Target, form, found, state},
     read::{self, Kernel, Typed, Unread},
@@ -69,7 +70,16 @@ extern "C" fn resolve_found(desk: u32, base: u64, text: u64, form: u32) -> u32 {
     }
     let upwards_from = |mnt, dentry| stand_at(desk, mnt, dentry, form).and_then(|()| upwards(desk));
     let is_way = form == form::WAY;
-    leave(desk, if is_way { Ok(Target::way(text)) } else { upwards_from(Kernel(base), Kernel(text)) })
+    leave(desk, if is_way { Ok(way(desk, text)) } else { upwards_from(Kernel(base), Kernel(text)) })
+}
+
+/// A way of this number. An approval that holds for it names it as it names directories.
+#[inline(always)]
+pub fn way(desk: Desk, number: u64) -> Target {
+    let approval = desk.scratch().map_or(0, |scratch| scratch.approval);
+    let key = DirectoryKey { key: number, root: OUTSIDE, approval };
+    // SAFETY: whether there is an entry, not what it holds.
+    Target::way(number, approval != 0 && unsafe { DIRECTORIES.get(key) }.is_some())
 }
 
 #[inline(always)]
@@ -102,6 +112,9 @@ fn follow(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
     let is_text = path.form == form::TEXT || path.form == form::TEXT_IN_ROOT;
     let Some(scratch) = desk.scratch() else { return Ok(Target::NOTHING) };
     scratch.text_len = 0;
+    if path.form == form::WAY {
+        return Ok(way(desk, path.text));
+    }
     if is_text {
         let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
             return Ok(Target { found: found::UNREAD, ..Target::NOTHING });
@@ -164,6 +177,7 @@ fn target(scratch: &Scratch) -> Target {
         whole: u32::from(whole),
         approved: scratch.approved,
         apart: scratch.apart,
+        ..Target::NOTHING
     }
 }
 

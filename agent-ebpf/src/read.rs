@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use aya_ebpf::{
     EbpfContext,
     helpers::{
-        bpf_probe_read_kernel, bpf_probe_read_kernel_buf, bpf_probe_read_user,
+        bpf_probe_read_kernel, bpf_probe_read_kernel_buf, bpf_probe_read_user, bpf_probe_read_user_buf,
         generated::{bpf_get_current_task_btf, bpf_probe_read_kernel_str, bpf_probe_read_user_str},
     },
 };
@@ -142,7 +142,14 @@ pub fn user_text<const N: usize>(address: u64, buffer: &mut [u8; N]) -> Result<u
     if length <= 0 { Err(Unread) } else { Ok(length as u32) }
 }
 
-/// The same in the kernel's.
+/// Fills the buffer from the current process's memory.
+#[inline(always)]
+pub fn user_bytes(address: u64, buffer: &mut [u8]) -> Result<(), Unread> {
+    // SAFETY: the helper checks the address and fails on one that is not readable.
+    unsafe { bpf_probe_read_user_buf(address as *const u8, buffer) }.map_err(|_| Unread)
+}
+
+/// A string in the kernel's memory, in the same way as [`user_text`].
 #[inline(always)]
 pub fn text<const N: usize>(Kernel(address): Kernel, buffer: &mut [u8; N]) -> Result<u32, Unread> {
     // SAFETY: as above.

@@ -40,13 +40,31 @@ fn of_file(inode: Kernel) -> Option<u64> {
     inode.field(OFFSETS.inode_size()).ok()
 }
 
+// https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L111
+const FMODE_WRITE: u32 = 2;
+// Made by this very open.
+const FMODE_CREATED: u32 = 0x10_0000;
+
+/// Whether an open file is a socket.
+#[inline(always)]
+pub fn is_socket(file: Kernel) -> bool {
+    const S_IFSOCK: u16 = 0o140_000;
+    let dentry = file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry());
+    let inode = dentry.and_then(|dentry| dentry.follow(OFFSETS.dentry_inode()));
+    let mode = inode.and_then(|inode| inode.field::<u16>(OFFSETS.inode_mode()));
+    matches!(mode, Ok(mode) if mode & S_IFMT == S_IFSOCK)
+}
+
+/// Whether a file is open for writing, and was made by that.
+#[inline(always)]
+pub fn is_made_to_write(file: Kernel) -> bool {
+    let wanted = FMODE_WRITE | FMODE_CREATED;
+    matches!(file.field::<u32>(OFFSETS.file_mode()), Ok(mode) if mode & wanted == wanted)
+}
+
 /// Of an open file, if it can be overwritten: one that holds something, and has a name to lose it under.
 #[inline(always)]
 pub fn to_overwrite(file: Kernel) -> Option<u64> {
-    // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L111
-    const FMODE_WRITE: u32 = 2;
-    // Made by this very open.
-    const FMODE_CREATED: u32 = 0x10_0000;
     // The kernel's own: a file system that is made of others opens the one below.
     const FMODE_NOACCOUNT: u32 = 0x2000_0000;
     let mode: u32 = file.field(OFFSETS.file_mode()).ok()?;

@@ -21,6 +21,7 @@ mod self_test;
 mod signals;
 mod tables;
 mod tier;
+mod units;
 mod whois;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};

@@ -22,8 +22,10 @@ pub(crate) struct Identities {
     units: Vec<(Unit, Claim)>,
     executables: Vec<(Pattern, Claim)>,
     scripts: Vec<(Script, Claim)>,
-    /// By which sockets processes have others act, and the number of each.
-    pub(crate) ways: Vec<(Pattern, u32)>,
+    /// By which sockets processes have others act: how, and the number of each, in the form of a claim.
+    pub(crate) ways: Vec<(Pattern, Claim)>,
+    /// By which ports of this host, and the number of each.
+    pub(crate) ports: Vec<(u16, u32)>,
 }
 
 impl Identities {

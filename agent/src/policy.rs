@@ -96,11 +96,17 @@ pub(crate) struct Tree {
 }
 
 /// How a process has another act for it, that does not act for its account.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Way {
     pub(crate) name: String,
     /// Sockets behind which somebody does what is asked, whoever asks.
     pub(crate) sockets: Vec<Pattern>,
+    /// Sockets by which the service manager is asked to start units, among much else.
+    pub(crate) buses: Vec<Pattern>,
+    /// Directories whose files somebody carries out: absolute, without `..`. They need not be there.
+    pub(crate) jobs: Vec<PathBuf>,
+    /// TCP ports of this host, behind which somebody does what is asked.
+    pub(crate) ports: Vec<u16>,
 }
 
 /// An automation account.

@@ -54,6 +54,12 @@ pub(crate) enum Event {
         #[serde(flatten)]
         actor: Actor,
     },
+    /// A unit of this name is started because a process has asked for it; what its processes do is the account's.
+    Launched {
+        #[serde(flatten)]
+        actor: Actor,
+        unit: String,
+    },
     /// Something was destroyed.
     Operation {
         #[serde(flatten)]
@@ -159,6 +165,9 @@ impl fmt::Display for Event {
                 self_test_us / 1000
             ),
             Self::Joined { actor } => write!(f, "{actor} joined {}", Clean(&actor.account)),
+            Self::Launched { actor, unit } => {
+                write!(f, "{actor} of {} has {} started", Clean(&actor.account), Clean(unit))
+            }
             Self::Operation { actor, act, over, approved } => {
                 write!(f, "{actor} {act}{}", if *over { ", over the budget" } else { "" })?;
                 approved.map_or(Ok(()), |incident| write!(f, ", as approved ({incident})"))

@@ -3,12 +3,14 @@
 
 mod abi;
 mod accounts;
+mod addresses;
 mod approvals;
 pub(crate) mod btf;
 mod decode;
 mod error;
 mod held;
 mod kernel;
+mod launches;
 mod ledger;
 mod load;
 mod manifest;

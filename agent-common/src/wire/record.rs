@@ -16,6 +16,8 @@ pub mod what {
     pub const HELD: u32 = 6;
     /// A call was refused. Of many that are refused one after the other only some are reported.
     pub const DENIED: u32 = 7;
+    /// A unit is started because the account has asked for it: what its processes do is the account's. The text is its name.
+    pub const LAUNCHED: u32 = 8;
 }
 
 /// What a call does; the values of [`Record::verb`] and of the row of a call under way.
@@ -42,6 +44,8 @@ pub mod verb {
     pub const OVERWRITE: u32 = 9;
     /// Asks somebody who does not act for the account to act; the key is the number of the way.
     pub const ASK: u32 = 10;
+    /// Opens a file for writing that holds nothing to lose: it may become a job that somebody else carries out.
+    pub const WRITE: u32 = 11;
 }
 
 /// The size of what is no file, or could not be looked at.

@@ -49,7 +49,10 @@ extern "C" fn claim_group(desk: u32, node: u64) -> u64 {
     if walk(desk, up, MAX_DEPTH) != state::DONE || !names::down(desk, of::GROUP) {
         return UNREAD;
     }
-    desk.scratch().map_or(UNREAD, |scratch| names::claim(of::GROUP, scratch.met).to_word())
+    let Some(scratch) = desk.scratch() else { return UNREAD };
+    let claim =
+        if scratch.launched == Claim::NONE { names::claim(of::GROUP, scratch.met) } else { scratch.launched };
+    claim.to_word()
 }
 
 /// One group upwards; the top has no name.

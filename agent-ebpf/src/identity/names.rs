@@ -12,7 +12,7 @@ use agent_common::{
 
 use crate::{
     desk::Desk,
-    maps::{CLAIMS, NAMES, STARRED},
+    maps::{CLAIMS, LAUNCHES, NAMES, STARRED},
     offsets::SETTINGS,
     path::{MAX_DEPTH, NAME_MAX, OUTSIDE, Scratch, state},
     place::{desk, read_ends, repeat, walk},
@@ -27,6 +27,7 @@ pub fn down(desk: Desk, of: u32) -> bool {
     scratch.of = of;
     scratch.alive = u64::MAX;
     scratch.met = 0;
+    scratch.launched = Claim::NONE;
     let height = scratch.height;
     height == 0 || walk(desk, step, height) != state::FAILED
 }
@@ -50,6 +51,12 @@ extern "C" fn step(index: u32, context: *mut c_void) -> i64 {
 pub fn enter(desk: Desk) {
     let Some(scratch) = desk.scratch() else { return };
     scratch.go_below();
+    if scratch.of == of::GROUP && super::anything_launched() {
+        // SAFETY: what is taken of it is, at once, while the entry is alive.
+        if let Some(launch) = unsafe { LAUNCHES.get(scratch.last) } {
+            scratch.launched = launch.claim;
+        }
+    }
     if scratch.of == of::WAY || SETTINGS.told_by() & told_by::PATTERNS != 0 {
         let _ = narrow(desk.0);
     }

@@ -193,6 +193,9 @@ impl Agent {
                 _ = self.facts.tick(), if !self.reloading => {
                     self.keep_pinned();
                     self.in_force.generation.keep_tops()?;
+                    if let Err(error) = self.in_force.generation.keep_ways() {
+                        log::warn!("ways to have others act are told as they were: {error:#}");
+                    }
                     let facts = self.gather_facts()?;
                     // First what led to these facts: an incident is opened by its burst, not by a standing that is found.
                     self.take_all();

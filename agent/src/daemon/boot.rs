@@ -4,7 +4,10 @@ use std::{io, os::fd::AsFd as _, path::Path};
 
 use agent_common::{
     rules::judge::Tier,
-    wire::row::{Mark, Settings, tier},
+    wire::{
+        identity::told_by,
+        row::{Mark, Settings, tier},
+    },
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::{
@@ -91,7 +94,7 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
             Tier::Tracepoint => tier::TRACEPOINT,
             Tier::Lsm => tier::LSM,
         },
-        told_by: told.told_by,
+        told_by: told.told_by | if tables.jobs.is_empty() { 0 } else { told_by::JOBS },
         starred: told.starred.len().try_into().context("too many patterns of programs")?,
         reserved: 0,
     };
@@ -100,6 +103,7 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
     let mut kernel = load(settings, tables.slots, &excepted, &told)?;
     kernel.except(&excepted)?;
     kernel.tell_by(&told)?;
+    kernel.tell_ways(&tables.identities.ports, &tables.jobs)?;
     let programs = told.files.iter().map(|(file, claim)| (file.as_fd(), Mark::program(*claim)));
     kernel.mark(trees.nodes().chain(programs))?;
     let mut tops = None;

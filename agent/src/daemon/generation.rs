@@ -18,6 +18,7 @@ use super::{
     self_test::{self, Proof},
     tables::Tables,
     tier::{self, Chosen, Wanted},
+    units,
 };
 use crate::{
     clock::boot_now,
@@ -101,6 +102,12 @@ impl Generation {
             Some(tops) if tops.may_have_changed() => boot::mark_tops(&mut self.kernel, tops),
             _ => Ok(()),
         }
+    }
+
+    /// Makes known which addresses this host has now, and forgets units that have ended.
+    pub(super) fn keep_ways(&mut self) -> Result<()> {
+        self.kernel.know_addresses()?;
+        Ok(self.kernel.launches.forget(boot_now(), units::is_there)?)
     }
 
     /// What names are hashed with.

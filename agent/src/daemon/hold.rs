@@ -87,10 +87,11 @@ fn directories(
     calls: &[HeldCall],
     others: &[Within],
 ) -> BTreeSet<ApprovedDirectory> {
-    let of_calls = calls
-        .iter()
-        .flat_map(|call| &call.names)
-        .filter_map(|name| Some(ApprovedDirectory { root: name.root?, key: name.directory }));
+    // A way to have others act is told as a directory above every root is, by its number.
+    let above = |call: &HeldCall| call.kinds.is_escape().then_some(u32::MAX);
+    let of_calls = calls.iter().flat_map(|call| call.names.iter().map(move |name| (call, name))).filter_map(
+        |(call, name)| Some(ApprovedDirectory { root: name.root.or(above(call))?, key: name.directory }),
+    );
     let others = others.iter().filter_map(|within| {
         Some(ApprovedDirectory { root: names.root(&within.tree)?, key: key(seed, &within.path) })
     });

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Names {
     pub(super) accounts: Vec<String>,
     pub(super) roots: Vec<PathBuf>,
+    /// How many of them, at the end, are in no tree: directories of jobs.
+    pub(super) jobs: usize,
     /// By what processes are members, in words.
     pub(super) entries: Vec<String>,
 }
@@ -21,6 +23,7 @@ impl Names {
         Self {
             accounts: accounts.into_iter().map(Into::into).collect(),
             roots: roots.into_iter().map(Into::into).collect(),
+            jobs: 0,
             entries: Vec::new(),
         }
     }
@@ -68,8 +71,8 @@ impl Names {
         self.accounts.iter().map(String::as_str)
     }
 
-    /// Every root.
+    /// Every protected root.
     pub(crate) fn trees(&self) -> impl Iterator<Item = &Path> {
-        self.roots.iter().map(PathBuf::as_path)
+        self.roots.iter().take(self.roots.len() - self.jobs).map(PathBuf::as_path)
     }
 }

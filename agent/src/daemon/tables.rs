@@ -7,7 +7,10 @@ use std::{
 
 use agent_common::{
     rules::Kind,
-    wire::row::{self, MAX_ROOTS, SELF_TEST, alone, response},
+    wire::{
+        identity::{LAUNCHED, asked_by},
+        row::{self, Claim, MAX_ROOTS, SELF_TEST, alone, response},
+    },
 };
 use anyhow::{Result, ensure};
 
@@ -33,6 +36,8 @@ pub(crate) struct Tables {
     trees: Vec<Tree>,
     /// How many slots all budgets have together.
     pub(crate) slots: u32,
+    /// Roots whose files are jobs, and the number of the way that each is.
+    pub(crate) jobs: Vec<(u32, u32)>,
     pub(crate) names: Names,
 }
 
@@ -51,11 +56,15 @@ impl Tables {
             roots: vec![self_test.to_owned()],
             trees: Vec::new(),
             slots: 0,
+            jobs: Vec::new(),
             names: Names::default(),
         };
+        let launched = tables.names.add_entry("a unit that the account had started".to_owned());
+        ensure!(launched == LAUNCHED, "the entry of launched units must be the first");
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
         tables.add_account(1, [Response::Hold, Response::Observe], OnAgentLoss::Wait, &budgets);
         tables.add_trees(policy)?;
+        tables.add_ways(policy);
         let real: Vec<PathBuf> =
             tables.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
         let masks: Vec<u64> = tables.trees.iter().map(|tree| tree.mask(&tables.roots, &real)).collect();
@@ -69,13 +78,40 @@ impl Tables {
             let names = &mut tables.names;
             tables.identities.add(index, account, |words| names.add_entry(words));
         }
-        for Way { name, sockets } in &policy.ways {
-            for socket in sockets {
-                let number = tables.names.add_entry(format!("{name}, {socket}"));
-                tables.identities.ways.push((socket.clone(), number));
+        Ok(tables)
+    }
+
+    /// Adds every way to have others act. A directory of jobs is known as a root is; one that is not there, or for which there is no
+    /// room beside the trees, is passed over.
+    fn add_ways(&mut self, policy: &Policy) {
+        for Way { name, sockets, buses, jobs, ports } in &policy.ways {
+            for (paths, asked_by) in [(sockets, asked_by::CONNECTION), (buses, asked_by::MESSAGE)] {
+                for path in paths {
+                    let number = self.names.add_entry(format!("{name}, {path}"));
+                    self.identities.ways.push((path.clone(), Claim::NONE.renumbered(asked_by, number)));
+                }
+            }
+            for port in ports {
+                let number = self.names.add_entry(format!("{name}, port {port} of this host"));
+                self.identities.ports.push((*port, number));
+            }
+            for path in jobs {
+                let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_dir());
+                let Some(found) = real(path) else { continue };
+                if self.roots.iter().any(|root| real(root).as_ref() == Some(&found)) {
+                    continue; // a tree, or the directory by another of its names
+                }
+                if self.roots.len() >= MAX_ROOTS as usize {
+                    log::warn!("{}: no room to see the jobs in it: too many trees", path.display());
+                    continue;
+                }
+                let number = self.names.add_entry(format!("{name}, a job in {}", path.display()));
+                self.jobs.push((u32::try_from(self.roots.len()).unwrap_or(u32::MAX), number));
+                self.roots.push(found.clone());
+                self.names.roots.push(found);
+                self.names.jobs += 1;
             }
         }
-        Ok(tables)
     }
 
     /// Adds every tree and its roots.
@@ -114,7 +150,7 @@ impl Tables {
 
     /// What the indices stand for, for the generation that comes after.
     pub(crate) fn manifest(&self, seed: u64) -> Manifest {
-        let Names { accounts, roots, entries } = &self.names;
+        let Names { accounts, roots, entries, jobs: _ } = &self.names;
         Manifest {
             seed,
             accounts: std::iter::once(None).chain(accounts.iter().cloned().map(Some)).collect(),

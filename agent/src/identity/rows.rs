@@ -66,8 +66,8 @@ impl Identities {
             rows.add_pattern(&unit.0, of::GROUP, *claim);
         }
         let has_patterns = rows.bits != [0; 3];
-        for (path, number) in &self.ways {
-            rows.add_way(path, Claim::NONE.renumbered(0, *number));
+        for (path, way) in &self.ways {
+            rows.add_way(path, *way);
         }
         let is = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
         rows.told_by = is(self.knows_programs(), told_by::PROGRAMS)

@@ -25,6 +25,9 @@ impl Incidents {
         let actor = actor(record, &account);
         let event = match &record.what {
             What::Joined => Event::Joined { actor },
+            What::Launched(unit) => {
+                Event::Launched { actor, unit: String::from_utf8_lossy(unit).into_owned() }
+            }
             What::Blind(reason) => Event::Blind { actor, reason: reason.label(), help: reason.help() },
             What::Operation(act) => {
                 let approved = self.on_operation(&account, record, act);

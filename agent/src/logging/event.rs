@@ -54,6 +54,7 @@ fn level(event: &Event) -> Level {
         | Event::On => Level::WARN,
         Event::Armed { .. }
         | Event::Blind { .. }
+        | Event::Launched { .. }
         | Event::Counter { .. }
         | Event::Reloaded { .. }
         | Event::Released { .. }
@@ -82,6 +83,7 @@ impl<'a> Fields<'a> {
         match event {
             Event::Armed { .. } => named("armed"),
             Event::Joined { actor } => Self { actor: Some(actor), ..named("joined") },
+            Event::Launched { actor, .. } => Self { actor: Some(actor), ..named("launched") },
             Event::Operation { actor, act, .. } => {
                 Self { actor: Some(actor), act: Some(act), ..named("operation") }
             }

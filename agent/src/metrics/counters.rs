@@ -30,6 +30,7 @@ pub(super) struct Counters {
     bursts: IntCounterVec,
     escapes: IntCounterVec,
     joined: IntCounterVec,
+    launched: IntCounterVec,
     stopped: IntCounterVec,
     held: IntCounterVec,
     approved: IntCounterVec,
@@ -68,6 +69,11 @@ impl Counters {
             joined: make.counters(
                 "processes_joined_total",
                 "Processes that began to act for an account, without their children.",
+                &["account"],
+            )?,
+            launched: make.counters(
+                "units_launched_total",
+                "Units that were started because a process of the account asked for it.",
                 &["account"],
             )?,
             stopped: make.counters(
@@ -152,6 +158,9 @@ impl Counters {
             Event::Joined { actor } if known(actor).is_some() => {
                 self.joined.with_label_values(&[&actor.account]).inc();
             }
+            Event::Launched { actor, .. } if known(actor).is_some() => {
+                self.launched.with_label_values(&[&actor.account]).inc();
+            }
             Event::Stopped { actor, .. } if known(actor).is_some() => {
                 self.stopped.with_label_values(&[&actor.account]).inc();
             }
@@ -177,6 +186,7 @@ impl Counters {
         self.bursts.with_label_values(&[name, &account.response]);
         self.escapes.with_label_values(&[name]);
         self.joined.with_label_values(&[name]);
+        self.launched.with_label_values(&[name]);
         self.stopped.with_label_values(&[name]);
         self.held.with_label_values(&[name]);
         self.approved.with_label_values(&[name]);
@@ -190,6 +200,7 @@ impl Counters {
             &self.bursts,
             &self.escapes,
             &self.joined,
+            &self.launched,
             &self.stopped,
             &self.held,
             &self.approved,

@@ -86,6 +86,7 @@ fn all_events(account: &str) -> Vec<Event> {
     let actor = actor(account);
     vec![
         Event::Joined { actor: actor.clone() },
+        Event::Launched { actor: actor.clone(), unit: "run-1.service".to_owned() },
         Event::Operation { actor: actor.clone(), act: act(), over: true, approved: Some(1) },
         Event::Held { incident: Some(1), actor: actor.clone(), act: act() },
         Event::Denied { incident: Some(1), actor: actor.clone(), act: act() },

@@ -1,7 +1,9 @@
 //! The keys of a policy: TOML becomes a draft, whose names and values are not yet held against each other or against a
 //! host.
 
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use super::{
     Budget, Exception, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
@@ -21,8 +23,7 @@ pub(super) struct Draft {
     pub(super) trees: BTreeMap<String, TreeDraft>,
     pub(super) default: Settings,
     pub(super) accounts: BTreeMap<String, AccountDraft>,
-    /// Their sockets.
-    pub(super) ways: BTreeMap<String, Vec<Located<Pattern>>>,
+    pub(super) ways: BTreeMap<String, WayDraft>,
     pub(super) roles: RolesDraft,
     /// Commands that say no program.
     pub(super) commands: Vec<Located<String>>,
@@ -33,6 +34,14 @@ pub(super) struct TreeDraft {
     pub(super) at: At,
     pub(super) paths: Option<Vec<Located<String>>>,
     pub(super) except: Vec<Located<Exception>>,
+}
+
+/// See [`super::Way`].
+pub(super) struct WayDraft {
+    pub(super) sockets: Vec<Located<Pattern>>,
+    pub(super) buses: Vec<Located<Pattern>>,
+    pub(super) jobs: Vec<Located<PathBuf>>,
+    pub(super) ports: Vec<Located<u16>>,
 }
 
 pub(super) struct AccountDraft {
@@ -92,6 +101,8 @@ const SETTINGS: [&str; 7] = ["trees", "response", "budget", "hold", "launch", "e
 /// Each tells processes of an account.
 const WHO: [&str; 5] = ["users", "login", "units", "executables", "scripts"];
 const PEOPLE: &str = "\"uid:N\", \"user:NAME\", \"gid:N\" or \"group:NAME\"";
+const DIRECTORIES: &str = "absolute paths without \"..\"";
+const PORTS: &str = "numbers from 1 to 65535";
 const MAX_NAME: usize = 64;
 const MAX_NOTE: usize = 1024;
 /// How long a call may wait.
@@ -164,9 +175,16 @@ impl Reader<'_> {
         }
     }
 
-    fn way(&mut self, table: &Table, _name: &str, _at: &At) -> Vec<Located<Pattern>> {
-        self.refuse_unknown(table, "", &["sockets"]);
-        self.given("sockets", table)
+    fn way(&mut self, table: &Table, _name: &str, _at: &At) -> WayDraft {
+        self.refuse_unknown(table, "", &["sockets", "buses", "jobs", "ports"]);
+        let jobs = get(table, "jobs").map(|node| self.list("jobs", node, DIRECTORIES, text::directory));
+        let ports = get(table, "ports").map(|node| self.list("ports", node, PORTS, text::port));
+        WayDraft {
+            sockets: self.given("sockets", table),
+            buses: self.given("buses", table),
+            jobs: jobs.unwrap_or_default(),
+            ports: ports.unwrap_or_default(),
+        }
     }
 
     fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {

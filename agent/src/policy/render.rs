@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Account, Policy, Role, Roles, Tree, duration};
+use super::{Account, Policy, Role, Roles, Tree, Way, duration};
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
@@ -23,9 +23,22 @@ pub(super) fn effective(policy: &Policy) -> Value {
         "mode": mode.as_str(),
         "tree": trees.iter().map(named).collect::<Map<_, _>>(),
         "account": accounts.iter().map(|one| (one.name.clone(), account(one, trees))).collect::<Map<_, _>>(),
-        "way": ways.iter().map(|way| (way.name.clone(), json!({ "sockets": texts(&way.sockets) }))).collect::<Map<_, _>>(),
+        "way": ways.iter().map(way).collect::<Map<_, _>>(),
         "roles": { "view": people(view), "respond": people(respond), "admin": people(admin) },
     })
+}
+
+fn way(way: &Way) -> (String, Value) {
+    let Way { name, sockets, buses, jobs, ports } = way;
+    let jobs: Vec<_> = jobs.iter().map(|path| path.to_string_lossy()).collect();
+    let said = [
+        ("sockets", json!(texts(sockets))),
+        ("buses", json!(texts(buses))),
+        ("jobs", json!(jobs)),
+        ("ports", json!(ports)),
+    ];
+    let said = said.into_iter().filter(|(_, list)| list.as_array().is_some_and(|list| !list.is_empty()));
+    (name.clone(), Value::Object(said.map(|(key, list)| (key.to_owned(), list)).collect()))
 }
 
 fn account(account: &Account, trees: &[Tree]) -> Value {

@@ -7,6 +7,7 @@ use agent_common::{
     rules::Kind,
     wire::{
         Record,
+        identity::Launch,
         row::{
             Account, Approval, Budget, DirectoryKey, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member, Moved,
         },
@@ -14,7 +15,7 @@ use agent_common::{
 };
 
 /// Counts up when a row means something else though it is laid out as before.
-const MEANING: usize = 6;
+const MEANING: usize = 7;
 
 /// Folds the layout of rows into a number. A field that is not named here does not compile.
 macro_rules! fold {
@@ -45,6 +46,7 @@ pub(super) const ABI: u32 = {
         Approval { until, allowance, incident, account, reserved }
         DirectoryKey { key, root, approval }
         Moved { key, root, text_len, text }
+        Launch { claim, at, name }
         Record {
             at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
         }

@@ -41,6 +41,8 @@ pub(crate) enum What {
     Held(Act),
     /// Its call was refused.
     Denied(Act),
+    /// It had a unit of this name started, whose processes are the account's.
+    Launched(Vec<u8>),
     /// It did what the tier cannot judge.
     Blind(Counter),
 }
@@ -90,6 +92,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         what::STOPPED => What::Stopped,
         what::HELD => What::Held(act(&wire)),
         what::DENIED => What::Denied(act(&wire)),
+        what::LAUNCHED => What::Launched(until_nul(&wire.text)),
         what::BLIND => {
             What::Blind(*Counter::ALL.get(wire.blind as usize).ok_or(DecodeError::Reason(wire.blind))?)
         }
@@ -129,7 +132,7 @@ pub(super) fn path(text: &[u8]) -> Vec<u8> {
     if path.is_empty() { b".".to_vec() } else { path }
 }
 
-fn until_nul(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn until_nul(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().take_while(|byte| *byte != 0).collect()
 }
 

@@ -25,6 +25,7 @@ use rustix::{
 };
 
 use super::{
+    addresses::own_addresses,
     decode::{DecodeError, Record, decode},
     error::{MapError, refused, unpinned},
     load::LoadError,
@@ -132,6 +133,25 @@ impl Kernel {
         names.iter().try_for_each(|(key, bits)| map.insert(key, bits, 0).map_err(refused("NAMES")))?;
         fill(&mut self.ebpf, "STARRED", (0..).zip(starred.iter().copied()))?;
         fill(&mut self.ebpf, "CLAIMS", claims.iter().copied())
+    }
+
+    /// Makes the numbers of ways known: of ports, and of roots whose files are jobs.
+    pub(crate) fn tell_ways(&mut self, ports: &[(u16, u32)], jobs: &[(u32, u32)]) -> Result<(), MapError> {
+        let mut map: HashMap<_, u32, u32> = hash(&mut self.ebpf, "PORTS")?;
+        ports
+            .iter()
+            .try_for_each(|(port, way)| map.insert(u32::from(*port), way, 0).map_err(refused("PORTS")))?;
+        fill(&mut self.ebpf, "JOBS", jobs.iter().copied())?;
+        self.know_addresses()
+    }
+
+    /// Makes the addresses known that this host has now. One that it had before stays: whoever has it now is asked about as well.
+    ///
+    /// # Errors
+    /// The map is full, or refused.
+    pub(crate) fn know_addresses(&mut self) -> Result<(), MapError> {
+        let mut map: HashMap<_, [u8; 16], u8> = hash(&mut self.ebpf, "ADDRESSES")?;
+        own_addresses().try_for_each(|address| map.insert(address, 0, 0).map_err(refused("ADDRESSES")))
     }
 
     /// Makes users known by which processes join an account.

@@ -9,6 +9,7 @@ use super::{
     approvals::{APPROVALS, Approvals, DIRECTORIES},
     error::{MapError, refused, unpinned},
     held::{HELD, HeldCalls},
+    launches::{LAUNCHED, LAUNCHES, Launches},
     ledger::{LEDGER, Ledger},
     moved::{MARKS, MOVED, MovedDirectories},
     shared::Shared,
@@ -43,6 +44,8 @@ pub(crate) struct State {
     pub(crate) approvals: Approvals,
     /// Directories that were moved out of their trees.
     pub(super) moved: MovedDirectories,
+    /// Units that accounts had started.
+    pub(crate) launches: Launches,
     heartbeat: Shared,
 }
 
@@ -62,6 +65,7 @@ impl State {
             held: HeldCalls::new(take(HELD)?)?,
             approvals: Approvals::new(take(APPROVALS)?, take(DIRECTORIES)?)?,
             moved: MovedDirectories::new(take(MARKS)?, take(MOVED)?)?,
+            launches: Launches::new(take(LAUNCHES)?, take(LAUNCHED)?)?,
             heartbeat: Shared::new(HEARTBEAT, take(HEARTBEAT)?)?,
         })
     }
@@ -83,6 +87,7 @@ impl State {
             held,
             approvals,
             moved,
+            launches,
             heartbeat,
             rows: _,
         } = self;
@@ -99,6 +104,7 @@ impl State {
         .into_iter()
         .chain(approvals.maps())
         .chain(moved.maps())
+        .chain(launches.maps())
         .try_for_each(|(name, data)| data.pin(directory.join(name)).map_err(unpinned(name)))
     }
 

@@ -136,6 +136,7 @@ impl TakenOver {
             |root| heirs.root(root),
         )?;
         new.moved.carry_from(&old.moved, |root| heirs.root(root))?;
+        new.launches.carry_from(&old.launches, |claim| heirs.claim(claim))?;
         let begun = boot_now();
         carry_names(old, new, &heirs, 0)?;
         carry_members(old, new, &heirs, spared)?;

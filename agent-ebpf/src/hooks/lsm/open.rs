@@ -1,7 +1,7 @@
 //! Descriptors that may write over what is there: one that is opened so, and one for appending that becomes so. What is
 //! written by it nobody is asked for; so becoming so counts, once.
 
-use agent_common::wire::{Counter, record::verb};
+use agent_common::wire::{Counter, identity::told_by, record::verb};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{entry_at, number, object};
@@ -13,15 +13,21 @@ use crate::{
     count::count,
     hooks::{O_APPEND, O_TRUNC},
     lineage,
-    offsets::{HOOKS, OFFSETS},
+    offsets::{HOOKS, OFFSETS, SETTINGS},
     read::{Kernel, Unread},
     size,
 };
 
-/// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself.
+/// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself; one that has
+/// made it may have made a job.
 #[lsm(hook = "file_open")]
 pub fn file_open(ctx: LsmContext) -> i32 {
-    of(object(&ctx, 0), |flags| flags & (O_TRUNC | O_APPEND) == 0)
+    let file = object(&ctx, 0);
+    if SETTINGS.told_by() & told_by::JOBS != 0 && size::is_made_to_write(file) {
+        let Some(actor) = lineage::current() else { return ALLOW };
+        return ask::written(&actor);
+    }
+    of(file, |flags| flags & (O_TRUNC | O_APPEND) == 0)
 }
 
 /// A descriptor for appending is one no more.

@@ -1,5 +1,7 @@
 //! What a single value means. Each function takes a value and says whether it is one.
 
+use std::path::{Component, PathBuf};
+
 use super::{super::node::Node, Person};
 
 /// The id that means "none", as the login uid of every service does.
@@ -7,6 +9,16 @@ const NO_ID: u32 = u32::MAX;
 
 pub(super) fn any(node: &Node) -> Option<String> {
     node.as_str().map(str::to_owned)
+}
+
+pub(super) fn directory(node: &Node) -> Option<PathBuf> {
+    let path = PathBuf::from(node.as_str()?);
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    (path.is_absolute() && path.components().all(is_plain)).then_some(path)
+}
+
+pub(super) fn port(node: &Node) -> Option<u16> {
+    u16::try_from(node.as_integer()?).ok().filter(|port| *port != 0)
 }
 
 pub(super) fn id(number: i64) -> Option<u32> {

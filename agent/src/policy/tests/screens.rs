@@ -144,8 +144,9 @@ view = [\"uid:0\", \"gid:27\"]
 [tree.t]
 paths = [\"/etc\"]
 ";
-    let (said, ways) = output.split_once("\n[way.containerd]\n").unwrap_or_default();
+    let (said, ways) = output.split_once("\n[way.at]\n").unwrap_or_default();
     assert_eq!(said, expected);
+    assert!(ways.contains("[way.ssh]\nports = [22]\n"), "{ways}");
     assert!(ways.contains("[way.docker]\nsockets = [\"/run/docker.sock\""), "{ways}");
     assert_eq!(load(&output).unwrap().policy, load(&text).unwrap().policy);
 }
