@@ -106,6 +106,11 @@ fn incident_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Incide
 pub enum Event {
     /// The agent is ready.
     Armed(Armed),
+    /// A unit is started because an account has asked for it.
+    Launched {
+        /// Its name.
+        unit: String,
+    },
     /// A process begins to act for an account.
     Joined {
         /// The process.

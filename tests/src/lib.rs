@@ -50,6 +50,6 @@ pub use party::{Crowd, Party, policy_of};
 pub use policy::{Policy, Tier};
 pub use program::{agent, hand};
 pub use scene::Scene;
-pub use service::Service;
+pub use service::{Bus, Service};
 pub use socket::{SOCKET, Socket};
 pub use sudo::SudoRule;

@@ -163,10 +163,10 @@ impl Policy {
         self
     }
 
-    /// One more way to have others act: by this socket.
+    /// One more way to have others act, told by this line of the policy.
     #[must_use]
-    pub fn way(mut self, name: &'static str, socket: &str) -> Self {
-        self.ways.push((name, socket.to_owned()));
+    pub fn way(mut self, name: &'static str, by: &str) -> Self {
+        self.ways.push((name, by.to_owned()));
         self
     }
 
@@ -200,7 +200,7 @@ impl fmt::Display for Policy {
             writeln!(f, "[roles]")?;
             roles.iter().try_for_each(|(role, holders)| writeln!(f, "{role} = {holders:?}"))?;
         }
-        ways.iter().try_for_each(|(name, socket)| writeln!(f, "[way.{name}]\nsockets = [{socket:?}]"))?;
+        ways.iter().try_for_each(|(name, by)| writeln!(f, "[way.{name}]\n{by}"))?;
         for (number, Watched { name, who, tree }) in accounts.iter().enumerate() {
             // Debug writes a list of quoted strings as TOML does, as long as no name of ours needs an escape.
             writeln!(f, "[tree.t{number}]\npaths = {tree:?}")?;

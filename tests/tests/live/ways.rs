@@ -1,7 +1,10 @@
-//! Ways to have others act: a connection to a socket of the policy's, behind which somebody listens who does not act for the account.
+//! Ways to have others act: a connection to a socket of the policy's, behind which somebody listens who does not act for the account
+//! (`lsm`, `tracepoint`); a port of this host and a file that is a job (`elsewhere`); a unit that is started (`units`).
 
+mod elsewhere;
 mod lsm;
 mod tracepoint;
+mod units;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
@@ -23,8 +26,8 @@ impl Stage {
         let home = party.ground.home();
         let service = Service::at(&home.join("way.sock"))?;
         let other = Service::at(&home.join("other.sock"))?;
-        let socket = format!("{}/w*.sock", home.display());
-        let policy = |policy| change(holds(policy)).escapes(escapes).way("test", &socket);
+        let by = format!("sockets = ['{}/w*.sock']", home.display());
+        let policy = |policy| change(holds(policy)).escapes(escapes).way("test", &by);
         Ok(Self { crowd: Crowd::watched(vec![party], policy)?, service, other })
     }
 

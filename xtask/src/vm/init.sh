@@ -12,6 +12,7 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=755 run /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 hostname guest
+ip link set lo up # some tests connect to this host by it
 echo '127.0.0.1 guest localhost' >/etc/hosts # sudo asks for it
 
 # The first line is the kernel's. The errand has the second, which the host reads as it comes.

@@ -125,9 +125,8 @@ pub(crate) fn fork_unlink(path: &str) -> Result<()> {
     done(unsafe { libc::waitpid(child, &raw mut status, 0) }.min(0))
 }
 
-/// Asks whoever listens there for anything, and waits until it is done.
-pub(crate) fn ask(socket: &str) -> Result<()> {
-    let mut stream = UnixStream::connect(socket)?;
+/// Asks whoever has been connected to for anything, and waits until it is done.
+pub(crate) fn ask(mut stream: impl io::Read + io::Write) -> Result<()> {
     stream.write_all(b"!")?;
     ensure!(io::read_to_string(stream)? == "done\n", "nothing was done");
     Ok(())

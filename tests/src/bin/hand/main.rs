@@ -3,6 +3,7 @@
 //! A step is a word for a system call and its arguments, see `steps`. In a step `{}` is the name of a file that the
 //! harness made, `f0000` and on. A step that fails ends the program with an error; one that begins with `!` has to fail.
 
+mod bus;
 mod calls;
 mod company;
 mod contents;

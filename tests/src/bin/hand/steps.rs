@@ -2,6 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use rustix::event::Timespec;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with, unlinkat};
 use rustix::mount::MountFlags;
 
-use crate::{calls, contents, processes, ring, steer};
+use crate::{bus, calls, contents, processes, ring, steer};
 
 /// Takes the steps for each of the first `count` files.
 pub(crate) fn each(count: usize, steps: &[String]) -> Result<()> {
@@ -47,7 +49,10 @@ fn take(step: &str) -> Result<()> {
         ["trace", pid] => steer::trace(pid.parse()?)?,
 
         ["born-in", directory] => drop(calls::fork_into(&File::open(directory)?)?),
-        ["ask", socket] => calls::ask(socket)?,
+        ["ask", socket] => calls::ask(UnixStream::connect(socket)?)?,
+        ["ask-port", address] => calls::ask(TcpStream::connect(address)?)?,
+        ["start-unit", socket, unit, how] => bus::start_unit(socket, "StartTransientUnit", unit, how)?,
+        ["stop-unit", socket, unit, how] => bus::start_unit(socket, "StopUnit", unit, how)?,
 
         ["unlink", path] => fs::remove_file(path)?,
         ["unlink-if-there", path] => fs::remove_file(path).or_else(|error| match error.kind() {

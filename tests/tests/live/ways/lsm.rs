@@ -1,5 +1,8 @@
 //! In the tier lsm: before there is a connection.
 
+mod elsewhere;
+mod units;
+
 use anyhow::Result;
 use tests::{Outcome, wait};
 
