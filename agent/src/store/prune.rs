@@ -1,0 +1,74 @@
+//! How much of the record is kept.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::book::{signed, size};
+
+/// How long, and how large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) keep: Duration,
+    /// In bytes, of the file; SQLite's log beside it is a mebibyte more.
+    pub(crate) size: u64,
+}
+
+/// Which entries go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// All up to this one.
+    pub(super) through: u64,
+    pub(super) why: &'static str,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { keep: Duration::from_hours(90 * 24), size: 64 << 20 }
+    }
+}
+
+impl Bounds {
+    /// None if nothing is past them. The last entry stays in any case: the chain goes on from it.
+    pub(super) fn plan(self, db: &Connection, last: u64, now: Timestamp) -> rusqlite::Result<Option<Plan>> {
+        let old = self.too_old(db, last, now)?.map(|through| Plan { through, why: "age" });
+        let large = self.too_large(db, last)?.map(|through| Plan { through, why: "size" });
+        let plan = [old, large].into_iter().flatten().max_by_key(|plan| plan.through);
+        Ok(plan
+            .map(|plan| Plan { through: plan.through.min(last.saturating_sub(1)), ..plan })
+            .filter(|plan| plan.through > 0))
+    }
+
+    /// Up to the first entry that is young enough: a clock that was set back and forth leaves old ones among young ones.
+    fn too_old(self, db: &Connection, last: u64, now: Timestamp) -> rusqlite::Result<Option<u64>> {
+        let since = now.checked_sub(self.keep).unwrap_or(Timestamp::MIN).as_microsecond();
+        let first = |sql, values: &[i64]| {
+            db.query_row(sql, rusqlite::params_from_iter(values), |row| row.get::<_, Option<i64>>(0))
+        };
+        let Some(oldest) = first("SELECT min(seq) FROM entry", &[])? else { return Ok(None) };
+        let young = first("SELECT seq FROM entry WHERE wall_us >= ?1 ORDER BY seq LIMIT 1", &[since]);
+        let young = match young {
+            Err(rusqlite::Error::QueryReturnedNoRows) => Some(signed(last)),
+            young => young?,
+        };
+        Ok(young.filter(|young| *young > oldest).and_then(|young| u64::try_from(young - 1).ok()))
+    }
+
+    /// So many of the oldest that an eighth is free again, or each entry would prune.
+    fn too_large(self, db: &Connection, last: u64) -> rusqlite::Result<Option<u64>> {
+        let is = size(db)?;
+        if is <= self.size {
+            return Ok(None);
+        }
+        let free = is - self.size / 8 * 7;
+        let mut rows = db.prepare("SELECT seq, length(body) FROM entry WHERE seq < ?1 ORDER BY seq")?;
+        let mut rows = rows.query([signed(last)])?;
+        let (mut freed, mut through) = (0, None);
+        while let Some(row) = rows.next()?.filter(|_| freed < free) {
+            through = u64::try_from(row.get::<_, i64>(0)?).ok();
+            freed += u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+        }
+        Ok(through)
+    }
+}
