@@ -12,8 +12,8 @@ mod tests;
 
 pub(crate) use answer::{
     Above, AccountView, Act, Answer, BudgetView, By, Evidence, HeldView, IncidentDetail, IncidentSummary,
-    LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing, State, Status, Tested,
-    Whereabouts, Whois, Why,
+    LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing, State, Status, StoreView,
+    Tested, Told, Whereabouts, Whois, Why,
 };
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};

@@ -8,6 +8,7 @@ use crate::{
     client::{self, bundle},
     daemon::Wanted,
     logging, metrics,
+    store::verify,
 };
 
 /// Stops an automation account that deletes and recreates its environment at machine speed, until a person has looked.
@@ -45,6 +46,9 @@ pub(crate) enum Command {
         /// What to arm; status says what it is and why.
         #[arg(long, value_name = "TIER", default_value = "auto")]
         tier: Wanted,
+        /// Where the record of incidents is kept [default: STATE_DIRECTORY as systemd sets it, else /var/lib/burstguard].
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
         #[command(flatten)]
         log: logging::Arguments,
         #[command(flatten)]
@@ -57,6 +61,13 @@ pub(crate) enum Command {
     /// Works without the daemon: then it needs root, and the kernel programs are detached. A daemon that runs is asked to
     /// let go; it enforces again after `burstguard on`, or when it is started anew.
     Release(client::Release),
+    /// Prove that nothing was changed in the record of incidents, nor removed from it, since the last anchor.
+    ///
+    /// Each entry of the record is hashed with all before it; the hash of the last one, an anchor, goes to the journal when
+    /// somebody has decided, and now and then. Needs no daemon, and no root where the record can be read.
+    ///
+    /// Exit status: 0 whole, 1 not what it was, or it cannot be read, 5 there is no record.
+    Verify(verify::Arguments),
     /// Check a policy file and the drop-ins beside it. Needs neither the daemon nor root, and changes nothing.
     ///
     /// Exit status: 0 good, perhaps with warnings, 7 invalid.

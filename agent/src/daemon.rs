@@ -14,6 +14,7 @@ mod keep_pinned;
 mod let_go;
 mod memory;
 mod names;
+mod record;
 mod refuse_accounts;
 mod retirement;
 mod runtime_dir;
@@ -24,7 +25,11 @@ mod tier;
 mod units;
 mod whois;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use tokio::sync::broadcast;
@@ -33,6 +38,7 @@ use agent::Parts;
 use boot::HostReady;
 use in_force::Come;
 use memory::Memory;
+use record::Record;
 use runtime_dir::RuntimeDir;
 use signals::ToldToEnd;
 
@@ -47,6 +53,7 @@ use crate::{
     output::{Form, Output},
     report::Event,
     sensor,
+    store::{self, Store},
 };
 pub(crate) use effect::{Effect, Leave, Within};
 #[cfg(test)]
@@ -66,6 +73,9 @@ pub(crate) use tier::{Wanted, obstacle};
 /// How many events may wait for somebody who watches slowly.
 const WATCHED: usize = 1024;
 
+/// How long a start waits for the record, once all else is there.
+const OPENING: Duration = Duration::from_secs(2);
+
 /// How to run.
 pub(crate) struct Options {
     /// The policy file.
@@ -78,12 +88,14 @@ pub(crate) struct Options {
     /// Where to listen for requests.
     pub(crate) socket: PathBuf,
     pub(crate) tier: Wanted,
+    /// The directory of the record; none for the usual one.
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Watches until it is told to end.
 pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
-    let Options { policy, form, release_on_exit, metrics: arguments, socket, tier } = options;
+    let Options { policy, form, release_on_exit, metrics: arguments, socket, tier, state } = options;
     let loaded = in_force::read(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
@@ -91,6 +103,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
     sensor::restore();
     let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
     let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
+    let directory = store::directory(state);
+    // It is opened while the kernel verifies the programs.
+    let (store, opening) = Store::open(directory.clone(), loaded.policy.record.bounds);
     let (events, _) = broadcast::channel(WATCHED);
     let control = Control::open(&socket, events.clone())?;
     let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path(), tier)?;
@@ -101,6 +116,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         in_force,
         freezer: adopt_freezes(&memory),
         memory,
+        last_incident: opening.last_incident(OPENING),
+        record: Record::new(store, directory),
         control,
         events,
         metrics,

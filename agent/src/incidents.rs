@@ -9,6 +9,7 @@ mod freeze;
 mod incident;
 mod outcome;
 mod recent;
+mod record;
 mod records;
 mod rights;
 mod stage;
@@ -30,10 +31,11 @@ use agent_common::{
 };
 
 use crate::{
-    api::{Responder, Verb},
-    daemon::{Effect, Ending, Facts, Frozen, Input, Names},
+    api::{Decision, Responder, Verb},
+    daemon::{CallId, Effect, Ending, Facts, Frozen, Input, Names},
     report::Event,
 };
+pub(crate) use about::told_by;
 use incident::{Cause, Decided, Incident};
 use recent::Recent;
 use stage::Stage;
@@ -44,7 +46,7 @@ const REMEMBERED: usize = 1000;
 /// The longest that a decision may last: nobody means more than a year.
 const LONGEST: BootNs = 365 * 86_400 * 1_000_000_000;
 
-/// Every burst, freeze and attempt since the start, and who waits for what.
+/// Every burst, freeze and attempt since the start, and who waits for what. Those before are in the record.
 #[derive(Debug)]
 pub(crate) struct Incidents {
     names: Names,
@@ -61,6 +63,10 @@ pub(crate) struct Incidents {
     off: Option<Off>,
     facts: Arc<Facts>,
     counters: Vec<(Counter, u64)>,
+    /// What was decided about no incident, and is to be written down.
+    orders: Vec<Decision>,
+    /// The same, while it is not known what came of it, by the call that asked for it.
+    ordered: HashMap<Option<CallId>, Decision>,
 }
 
 /// Nothing is enforced.
@@ -82,11 +88,18 @@ impl Incidents {
             off: None,
             facts: Arc::new(Facts::default()),
             counters: Vec::new(),
+            orders: Vec::new(),
+            ordered: HashMap::new(),
         }
     }
 
     /// What follows from an input.
     pub(crate) fn on(&mut self, input: Input, now: BootNs) -> Vec<Effect> {
+        let effects = self.follow(input, now);
+        self.recorded(effects, now)
+    }
+
+    fn follow(&mut self, input: Input, now: BootNs) -> Vec<Effect> {
         match input {
             Input::Records(records) => records.iter().flat_map(|record| self.on_record(record)).collect(),
             Input::Found { freezes, facts } => {

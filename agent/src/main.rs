@@ -22,6 +22,7 @@ mod policy;
 mod processes;
 mod report;
 mod sensor;
+mod store;
 mod trees;
 mod writer;
 
@@ -40,7 +41,7 @@ use policy::{
 fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let done = match command {
-        Command::Run { policy, release_on_exit, tier, log, metrics } => {
+        Command::Run { policy, release_on_exit, tier, state, log, metrics } => {
             let log = logging::start(&log);
             let form = match (log.in_journal, common.json) {
                 (_, true) => Form::Json,
@@ -48,7 +49,8 @@ fn main() -> ExitCode {
                 (false, false) => Form::Text,
             };
             let socket = common.socket;
-            let done = daemon::run(daemon::Options { policy, form, release_on_exit, metrics, socket, tier });
+            let options = daemon::Options { policy, form, release_on_exit, metrics, socket, tier, state };
+            let done = daemon::run(options);
             log.finish();
             done
         }
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
             }
         }
         Command::Check { file, effective } => return check(&file, effective, common.json),
+        Command::Verify(arguments) => return store::verify::run(arguments, common.json),
         Command::Debug(Debug::Bundle(arguments)) => client::bundle::run(&arguments),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };

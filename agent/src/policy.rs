@@ -13,6 +13,7 @@ use std::{
 pub(crate) use budget::{Budget, Budgets};
 pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
+pub(crate) use keeping::Keeping;
 pub(crate) use pattern::{Pattern, Script, Unit};
 use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
@@ -25,6 +26,7 @@ mod discover;
 pub(crate) mod duration;
 mod exception;
 mod host;
+mod keeping;
 mod later;
 mod node;
 mod parse;
@@ -73,6 +75,7 @@ pub(crate) struct Policy {
     /// By what they have others act, sorted by name.
     pub(crate) ways: Vec<Way>,
     pub(crate) roles: Roles,
+    pub(crate) record: Keeping,
 }
 
 /// Whether the responses of the accounts are carried out.

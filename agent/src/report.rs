@@ -147,6 +147,14 @@ pub(crate) enum Event {
     PinsLost { error: Option<String> },
     /// Pinned again, some time after the pins were lost.
     PinnedAgain,
+    /// The last entry of the record, by which it can be proven later that nothing up to it was changed or removed.
+    Anchor { seq: u64, hash: String, file: String },
+    /// Incidents cannot be written down; what is watched and decided does not depend on it.
+    StoreDegraded { error: String },
+    /// They can again; so many entries are lost since the start.
+    StoreHealed { missed: u64 },
+    /// What was decided about these is carried out before it is on the disk.
+    Unrecorded { incidents: Vec<u64>, error: String },
     /// Stopped processes go on.
     Released { pids: Vec<u32> },
     /// Watching has ended.
@@ -241,6 +249,18 @@ impl fmt::Display for Event {
                 write!(f, "PINS LOST, and cannot pin again: without this daemon enforcement ends: {error}")
             }
             Self::PinnedAgain => write!(f, "pinned again: enforcement stays without the daemon"),
+            Self::Anchor { seq, hash, file } => write!(f, "anchor {seq}:{hash} of {}", Clean(file)),
+            Self::StoreDegraded { error } => {
+                write!(f, "RECORD DEGRADED, incidents are not written down: {}", Clean(error))
+            }
+            Self::StoreHealed { missed: 0 } => write!(f, "the record is written again; nothing is lost"),
+            Self::StoreHealed { missed } => {
+                write!(f, "the record is written again; {missed} entries are lost")
+            }
+            Self::Unrecorded { incidents, error } => {
+                let of: Vec<String> = incidents.iter().map(u64::to_string).collect();
+                write!(f, "UNRECORDED {}: decided before it is on the disk: {}", of.join(", "), Clean(error))
+            }
             Self::Released { pids } if pids.is_empty() => write!(f, "detached; nothing was stopped"),
             Self::Released { pids } => write!(f, "detached; continued {pids:?}"),
             Self::Ended { counters } => {

@@ -51,6 +51,25 @@ pub(crate) struct Status {
     #[serde(default)]
     pub(crate) would_have_stopped: u64,
     pub(crate) open_incidents: u64,
+    /// How the record of incidents stands.
+    #[serde(default)]
+    pub(crate) store: StoreView,
+}
+
+/// How the record of incidents stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct StoreView {
+    /// Why nothing can be written, if so. What is watched and decided does not depend on it.
+    pub(crate) degraded: Option<String>,
+    /// The number of the last entry, and its hash.
+    pub(crate) last: Option<u64>,
+    pub(crate) hash: Option<String>,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Entries that are lost since the daemon started.
+    pub(crate) missed: u64,
+    /// Decisions that were carried out since then before they were on the disk.
+    pub(crate) unrecorded: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -172,6 +191,8 @@ pub(crate) enum State {
     Killed,
     /// Nothing waits any more, and nobody had to decide.
     Gone,
+    /// Its daemon ended before it was over; what waits still is another incident.
+    Left,
 }
 
 /// One incident with all that is known.
@@ -186,6 +207,9 @@ pub(crate) struct IncidentDetail {
     /// How many of each kind.
     pub(crate) kinds: Vec<(String, u64)>,
     pub(crate) processes: Vec<ProcessView>,
+    /// By what those that acted were told as the account's, as far as they were there to be looked at.
+    #[serde(default)]
+    pub(crate) told: Vec<Told>,
     pub(crate) decisions: Vec<Decision>,
     /// What a responder can type now.
     pub(crate) next: Vec<String>,
@@ -319,6 +343,14 @@ pub(crate) struct By {
     pub(crate) since: Timestamp,
     /// Of which process: itself, or an ancestor.
     pub(crate) origin: Named,
+}
+
+/// By what a process that acted was told as the account's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Told {
+    #[serde(flatten)]
+    pub(crate) process: Named,
+    pub(crate) by: By,
 }
 
 /// The weakest first.

@@ -10,8 +10,8 @@ use super::{
     term::{Screen, bad, clean, count, head},
 };
 use crate::api::{
-    Above, Act, Bytes, Decision, HeldView, IncidentDetail, IncidentSummary, ProcessView, State, Verb,
-    Whereabouts,
+    Above, Act, By, Bytes, Decision, HeldView, IncidentDetail, IncidentSummary, ProcessView, State, Told,
+    Verb, Whereabouts,
 };
 
 /// How many acts, and how many processes, fit a screen.
@@ -46,6 +46,7 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     let kinds = if kinds.len() < 2 { String::new() } else { format!("   {}", kinds.join(", ")) };
     part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
     part(&mut text, "who", processes(&incident.processes));
+    part(&mut text, "by", incident.told.iter().map(told));
     part(&mut text, "when", acts(incident).into_iter().chain(waiting(incident)));
     part(&mut text, "but", not_waited_for(incident));
     part(&mut text, "also", also(summary));
@@ -107,6 +108,18 @@ fn not_waited_for(incident: &IncidentDetail) -> BTreeSet<String> {
         })
     };
     incident.held.iter().filter_map(one).collect()
+}
+
+/// By what a process was told as the account's.
+fn told(told: &Told) -> String {
+    let By { entry, origin, .. } = &told.by;
+    let entry = entry.as_deref().map_or_else(|| "an entry that the policy had then".to_owned(), clean);
+    let process = named(&told.process.comm, told.process.pid);
+    let from = match origin.pid == told.process.pid {
+        true => String::new(),
+        false => format!(", from {}", named(&origin.comm, origin.pid).trim()),
+    };
+    format!("{process}: {entry}{from}")
 }
 
 fn named(comm: &Bytes, pid: u32) -> String {

@@ -80,5 +80,6 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
         State::Thawed => "thawed".to_owned(),
         State::Killed => "killed".to_owned(),
         State::Gone => "gone".to_owned(),
+        State::Left => "left by its daemon".to_owned(),
     }
 }

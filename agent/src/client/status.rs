@@ -49,6 +49,10 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
             "observed {operations} past the budgets, which would have been stopped: burstguard incidents\n"
         );
     }
+    if let Some(why) = &status.store.degraded {
+        let lost = count(status.store.missed, "entry", "entries");
+        text += &format!("record   {}: {}; {lost} lost\n", bad("DEGRADED"), clean(why));
+    }
     text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
     if !status.accounts.is_empty() {
         text += &accounts::text(screen, &status.accounts);

@@ -18,10 +18,11 @@ use tokio::{
 };
 
 use super::{
-    CallId, Ending, Input, Outcome,
+    CallId, Effect, Ending, Input, Outcome,
     apply::Finished,
     in_force::InForce,
     memory::{Memory, Remembered},
+    record::Record,
     signals::ToldToEnd,
     tier::Wanted,
 };
@@ -33,7 +34,8 @@ use crate::{
     incidents::Incidents,
     metrics::Metrics,
     output::Output,
-    sensor::{HeldNow, Kernel, Record},
+    sensor::{self, HeldNow, Kernel},
+    store::Past,
 };
 
 /// How many records are taken at once, so that a storm of them cannot keep calls, signals and timers waiting.
@@ -52,6 +54,9 @@ pub(super) struct Parts {
     pub(super) in_force: InForce,
     pub(super) freezer: Freezer,
     pub(super) memory: Memory,
+    pub(super) record: Record,
+    /// The highest number of an incident in the record.
+    pub(super) last_incident: u64,
     pub(super) control: Control,
     /// Lines for whoever watches.
     pub(super) events: broadcast::Sender<Arc<str>>,
@@ -71,6 +76,7 @@ pub(super) struct Agent {
     pub(super) in_force: InForce,
     pub(super) freezer: Freezer,
     pub(super) memory: Memory,
+    pub(super) record: Record,
     pub(super) events: broadcast::Sender<Arc<str>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) output: Output,
@@ -108,11 +114,13 @@ pub(super) struct Agent {
 }
 
 /// Runs until it is told to end. `first` are records that were taken already.
-pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
+pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> {
     let Parts {
         in_force,
         freezer,
         memory,
+        record,
+        last_incident,
         control,
         events,
         metrics,
@@ -124,12 +132,13 @@ pub(super) async fn run(parts: Parts, first: Vec<Record>) -> Result<()> {
     } = parts;
     let records = listen(&in_force.generation.kernel).context("cannot listen to the kernel's records")?;
     let held = HeldNow::new(&in_force.generation.kernel.held)?;
-    let last = freezer.ids().max().unwrap_or(0).max(memory.remembered().last);
+    let last = freezer.ids().max().unwrap_or(0).max(memory.remembered().last).max(last_incident);
     let incidents = Incidents::new(in_force.generation.names().clone(), last);
     let agent = Agent {
         in_force,
         freezer,
         memory,
+        record,
         events,
         metrics,
         output,
@@ -167,14 +176,30 @@ fn every(period: Duration) -> Interval {
 impl Agent {
     async fn next_input(&mut self) -> Result<Input> {
         loop {
+            while !self.reloading
+                && let Some(effects) = self.record.ready()
+            {
+                self.carry_out(effects);
+            }
             if let Some(asked) = self.take_postponed()? {
                 return Ok(asked);
             }
             let due = self.incidents.next_due();
+            let patience = self.record.deadline();
             tokio::select! {
                 // In this order: an end, a call and a time that has come must not wait for a storm of records to pass.
                 biased;
                 () = self.told_to_end.recv() => return Ok(Input::End(self.ending)),
+                news = self.record.store.news() => {
+                    if let Some(asked) = self.take_news(news)? {
+                        return Ok(asked);
+                    }
+                }
+                () = at(patience) => {
+                    if let Some(asked) = self.past_patience()? {
+                        return Ok(asked);
+                    }
+                }
                 Some(finished) = self.finished.1.recv() => {
                     if let Some(outcome) = self.take_finished(finished) {
                         return Ok(Input::Outcome(outcome));
@@ -186,12 +211,15 @@ impl Agent {
                 Some(call) = self.control.next() => {
                     if self.reloading && call.request.decides() {
                         self.postponed.push_back(call);
-                    } else if let Some(asked) = self.take_call(call)? {
+                    } else if let Some(call) = self.look_back(call)
+                        && let Some(asked) = self.take_call(call, Past::default())?
+                    {
                         return Ok(asked);
                     }
                 }
                 _ = self.facts.tick(), if !self.reloading => {
                     self.keep_pinned();
+                    self.anchor_now_and_then();
                     self.in_force.generation.keep_tops()?;
                     if let Err(error) = self.in_force.generation.keep_ways() {
                         log::warn!("ways to have others act are told as they were: {error:#}");
@@ -251,10 +279,10 @@ impl Agent {
         }
     }
 
-    /// A call as an input; none if the asker has gone.
-    fn take_call(&mut self, call: Call) -> Result<Option<Input>> {
+    /// A call as an input, with what the record has for it; none if the asker has gone.
+    pub(super) fn take_call(&mut self, call: Call, past: Past) -> Result<Option<Input>> {
         self.last_call += 1;
-        let Some(asked) = self.gather_asked(self.last_call, &call)? else { return Ok(None) };
+        let Some(asked) = self.gather_asked(self.last_call, &call, past)? else { return Ok(None) };
         self.replies.insert(self.last_call, call.reply);
         Ok(Some(Input::Asked(Box::new(asked))))
     }
@@ -266,7 +294,7 @@ impl Agent {
             && let Some(call) = self.postponed.pop_front()
         {
             if !call.reply.is_closed()
-                && let Some(asked) = self.take_call(call)?
+                && let Some(asked) = self.take_call(call, Past::default())?
             {
                 return Ok(Some(asked));
             }
@@ -279,9 +307,14 @@ impl Agent {
         if let Input::Facts(facts) | Input::Found { facts, .. } = &input {
             self.metrics.facts(self.measured(facts));
         }
-        for effect in self.incidents.on(input, boot_now()) {
-            self.apply(effect);
-        }
+        let effects = self.incidents.on(input, boot_now());
+        self.carry_out(effects);
+        self.metrics.loop_turn(began.elapsed());
+    }
+
+    /// Does what follows from an input.
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
+        effects.into_iter().for_each(|effect| self.apply(effect));
         if std::mem::take(&mut self.stale)
             && let Ok(facts) = self.gather_standings()
         {
@@ -291,25 +324,29 @@ impl Agent {
         if let Err(error) = self.memory.keep(now) {
             log::error!("a daemon that is started next will not know all of what this one did: {error:#}");
         }
-        self.metrics.loop_turn(began.elapsed());
     }
 
-    fn take(&mut self, most: usize) -> Vec<Record> {
+    fn take(&mut self, most: usize) -> Vec<sensor::Record> {
         take(&mut self.in_force.generation.kernel, most)
     }
 
-    async fn until_end(mut self, first: Vec<Record>) -> Result<()> {
+    async fn until_end(mut self, first: Vec<sensor::Record>) -> Result<()> {
         let facts = self.gather_facts()?;
         let found = self.gather_found();
         self.handle(Input::Found { freezes: found, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
         let ending = loop {
             match self.next_input().await {
-                Ok(Input::End(ending)) => break self.ending(ending),
+                Ok(Input::End(ending)) => {
+                    self.settle_record();
+                    break self.ending(ending);
+                }
                 Ok(input) => self.handle(input),
                 // Nothing can be seen any more: whatever is stopped must not stay so.
                 Err(error) => {
+                    self.settle_record();
                     self.handle(Input::End(Ending::LetGo));
+                    self.settle_record();
                     return Err(error);
                 }
             }
@@ -326,6 +363,7 @@ impl Agent {
             Err(error) => log::error!("cannot look a last time how things stand: {error:#}"),
         }
         self.handle(Input::End(ending));
+        self.settle_record();
         self.output.finish();
         Ok(())
     }
@@ -346,6 +384,14 @@ async fn until(due: Option<u64>) {
     }
 }
 
+/// Until then; for ever if it is never.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn listen(kernel: &Kernel) -> io::Result<AsyncFd<OwnedFd>> {
     let own = kernel.records_fd().try_clone_to_owned()?;
     // SAFETY: an OwnedFd is the same open descriptor for as long as the AsyncFd holds it.
@@ -353,7 +399,7 @@ fn listen(kernel: &Kernel) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// The next records. One that cannot be read is a fault of ours, said and passed by.
-fn take(kernel: &mut Kernel, most: usize) -> Vec<Record> {
+fn take(kernel: &mut Kernel, most: usize) -> Vec<sensor::Record> {
     kernel
         .take(most)
         .into_iter()

@@ -26,6 +26,7 @@ use crate::{
 impl Agent {
     pub(super) fn apply(&mut self, effect: Effect) {
         match effect {
+            Effect::Record { entries, then } => self.write_down(entries, then),
             Effect::Report(event) => self.report(&event),
             Effect::Reply(call, answer) => {
                 if let Some(reply) = self.replies.remove(&call) {
@@ -171,6 +172,7 @@ impl Agent {
         if let Err(error) = self.look_at_counters() {
             log::error!("what is counted is shown as before the reload: {error:#}");
         }
+        self.record.store.bound(self.in_force.bounds);
         let names = self.in_force.generation.names().clone();
         let about = &self.in_force.about;
         let done = Reload {

@@ -9,6 +9,7 @@ use crate::{
     api::{Answer, Problem, Responder, Target, Verb},
     processes::proc::ProcessId,
     report::Event,
+    store::Entry,
 };
 
 /// Leave to finish what waits.
@@ -35,6 +36,9 @@ pub(crate) struct Within {
 /// One thing to do. What has an outcome comes back as [`super::Outcome`].
 #[derive(Debug, PartialEq)]
 pub(crate) enum Effect {
+    /// Write down what has come of incidents; and when that is on the disk, or the disk has had its time, do what follows. What
+    /// was decided is so never done before it is written, if it can be.
+    Record { entries: Vec<Entry>, then: Vec<Effect> },
     /// Say what happened.
     Report(Event),
     /// Answer a call.

@@ -13,7 +13,7 @@ use agent_common::{
 use jiff::{Timestamp, ToSpan as _};
 
 use super::tier::Chosen;
-use crate::api::{Above, Bytes, ProcessView};
+use crate::api::{Above, Bytes, ProcessView, StoreView};
 use crate::policy::Hold;
 use crate::processes::proc::ProcessId;
 use crate::sensor::{Approval, BudgetUse, HeldCall};
@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) counters: Vec<(Counter, u64)>,
     /// Whether the policy's files say something else than what is in force.
     pub(crate) policy_changed: bool,
+    /// How the record stands.
+    pub(crate) store: StoreView,
 }
 
 /// What changes only with a reload or a self-test.

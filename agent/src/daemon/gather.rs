@@ -27,6 +27,7 @@ use crate::{
         view::view,
     },
     sensor::{HeldCall, Member},
+    store::Past,
 };
 
 /// How many ancestors are shown.
@@ -64,6 +65,7 @@ impl Agent {
             approvals,
             counters: self.counters.clone(),
             policy_changed: self.policy_changed,
+            store: self.record.store.standing().view(),
         })
     }
 
@@ -81,9 +83,9 @@ impl Agent {
 
     /// A call, with what it takes to answer it. None if the asker has ended: whoever has its pid now must not ask in its
     /// name.
-    pub(super) fn gather_asked(&mut self, number: CallId, call: &Call) -> Result<Option<Asked>> {
+    pub(super) fn gather_asked(&mut self, number: CallId, call: &Call, past: Past) -> Result<Option<Asked>> {
         let Call { caller, request, .. } = call;
-        let rights = rights(&self.in_force.roles, caller);
+        let rights = self.rights_of(caller);
         let acts_for = self.acts_for(caller);
         // Whoever may not ask costs nothing more.
         let about = match request {
@@ -109,8 +111,8 @@ impl Agent {
         let about = about.iter().map(|process| {
             let known = self.process_facts(process, held.contains_key(&process.id()), &never_touch);
             let call = held.get(&process.id()).filter(|_| matches!(request, Request::Incident(_)));
-            let identity =
-                matches!(request, Request::Whois(_)).then(|| self.in_force.generation.identity(process));
+            let identity = matches!(request, Request::Whois(_) | Request::Incident(_))
+                .then(|| self.in_force.generation.identity(process));
             ProcessFacts { above: call.and_then(|call| self.above(process, call)), identity, ..known }
         });
         let about = about.collect();
@@ -124,8 +126,14 @@ impl Agent {
             about,
             facts: Arc::new(facts),
             askers: proc::stats_above(caller.pid).map(|(pid, _)| pid).chain([caller.pid]).collect(),
+            past,
         };
         Ok(caller.is_there().then_some(asked))
+    }
+
+    /// Which rights the policy in force gives to a caller.
+    pub(super) fn rights_of(&self, caller: &Caller) -> Rights {
+        rights(&self.in_force.roles, caller)
     }
 
     /// Whose lineage a caller is of: by the kernel's own list, so that no change of user or session hides it.

@@ -19,12 +19,13 @@ use super::{
 };
 use crate::{
     api::Target,
-    policy::{Account, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
+    policy::{Account, Keeping, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
     processes::{
         proc::{Process, ProcessId},
         target,
     },
     sensor::Member,
+    store::{Bounds, Redact},
 };
 
 /// The policy in force.
@@ -32,6 +33,9 @@ pub(crate) struct InForce {
     pub(super) generation: Generation,
     pub(super) about: Arc<About>,
     pub(super) roles: Roles,
+    /// How much of the record is kept, and what is never put into it.
+    pub(super) bounds: Bounds,
+    pub(super) redact: Redact,
     /// What only the policy knows of each account.
     accounts: HashMap<String, Account>,
     /// Where it was read from.
@@ -79,7 +83,16 @@ pub(super) fn bring(
         policy_warnings: warnings.iter().map(ToString::to_string).collect(),
     };
     let accounts = policy.accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
-    let in_force = InForce { generation, about: Arc::new(about), roles: policy.roles, accounts, file };
+    let Keeping { bounds, redact } = policy.record;
+    let in_force = InForce {
+        generation,
+        about: Arc::new(about),
+        roles: policy.roles,
+        bounds,
+        redact: Redact { patterns: redact },
+        accounts,
+        file,
+    };
     Ok(Come { in_force, proof, carried, retirement })
 }
 

@@ -10,6 +10,7 @@ use crate::{
     api::{LeftAlone, Problem, ProcessView, Request, Responder, Right, Target},
     enforcer::freezer::FreezeState,
     sensor::Record,
+    store::Past,
 };
 
 /// One reason to wake up.
@@ -70,6 +71,8 @@ pub(crate) struct Asked {
     pub(crate) askers: Vec<u32>,
     /// The processes that the request is about.
     pub(crate) about: Vec<ProcessFacts>,
+    /// What the record has of earlier daemons, if the request is about that.
+    pub(crate) past: Past,
 }
 
 /// Which rights the policy gives to a user.

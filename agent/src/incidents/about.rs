@@ -4,7 +4,7 @@ use agent_common::rules::identity;
 
 use super::{Incidents, stage::Stage, views::phase, words::what};
 use crate::{
-    api::{Answer, By, Bytes, Code, Evidence, Named, Problem, Whois, Why},
+    api::{Answer, By, Bytes, Code, Evidence, Named, Problem, Told, Whois, Why},
     daemon::{Facts, Identity, ProcessFacts},
 };
 
@@ -78,9 +78,18 @@ fn evidence(process: &ProcessFacts) -> Vec<String> {
 }
 
 fn by(process: &ProcessFacts, facts: &Facts) -> Option<By> {
-    let Some(Identity::Member { evidence, entry, since, origin, comm }) = &process.identity else {
-        return None;
-    };
+    told_by(process.identity.as_ref()?, facts)
+}
+
+/// By what a process was told as its account's, if that was looked at.
+pub(super) fn told(process: &ProcessFacts, facts: &Facts) -> Option<Told> {
+    let named = Named { pid: process.view.pid, comm: process.view.comm.clone() };
+    Some(Told { process: named, by: by(process, facts)? })
+}
+
+/// The same of what the kernel programs have written down.
+pub(crate) fn told_by(identity: &Identity, facts: &Facts) -> Option<By> {
+    let Identity::Member { evidence, entry, since, origin, comm } = identity else { return None };
     let empty = || Bytes::Text(String::new());
     Some(By {
         kind: match evidence {

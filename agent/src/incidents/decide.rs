@@ -32,13 +32,13 @@ impl Incidents {
     }
 
     fn carry_out(&mut self, asked: Asked, now: BootNs) -> Result<Vec<Effect>, Problem> {
-        let Asked { call, by, request, facts, about, askers, .. } = asked;
+        let Asked { call, by, request, facts, about, askers, past, .. } = asked;
         let answer = match request {
             Request::Status => Answer::Status(Box::new(self.status(&facts))),
             Request::Watch => Answer::Watching,
             Request::Accounts => Answer::Accounts(self.accounts(&facts)),
-            Request::Incidents(filter) => self.list(&filter, &facts),
-            Request::Incident(id) => self.detail(id, &facts, about)?,
+            Request::Incidents(filter) => self.list(&filter, &facts, past),
+            Request::Incident(id) => self.detail(id, &facts, about, past)?,
             Request::Whois(pid) => Self::whois(pid, &facts, about)?,
             Request::Why(pid) => self.why(pid, &facts, about)?,
             Request::Freeze { target, until, reason } => {
@@ -75,7 +75,10 @@ impl Incidents {
                 let account = self.account_of(incident);
                 return Ok(vec![Effect::Kill { incident, account, processes }]);
             }
-            Request::Reload { .. } => return Ok(vec![Effect::Reload { call }]),
+            Request::Reload { reason } => {
+                self.order(Some(call), Verb::Reload, by, reason.as_str(), now);
+                return Ok(vec![Effect::Reload { call }]);
+            }
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
             Request::Off { until, reason } => {
                 self.off = Some(Off { until: until.map(|span| now.saturating_add(nanoseconds(span))) });
@@ -83,15 +86,19 @@ impl Incidents {
                 for id in &open {
                     self.decide(*id, Verb::Off, &by, reason.as_str(), now)?;
                 }
+                self.order(Some(call), Verb::Off, by.clone(), reason.as_str(), now);
                 self.wait(call, Verb::Off, &open, by, now);
                 return Ok(vec![Effect::Off { call }]);
             }
-            Request::On { .. } => {
+            Request::On { reason } => {
                 let off = self.off.take();
-                self.wait(call, Verb::On, &[], by, now);
+                self.wait(call, Verb::On, &[], by.clone(), now);
                 // Nobody who was stopped is let go by switching on what is on.
                 return Ok(match off {
-                    Some(_) => vec![Effect::On { call: Some(call) }],
+                    Some(_) => {
+                        self.order(Some(call), Verb::On, by, reason.as_str(), now);
+                        vec![Effect::On { call: Some(call) }]
+                    }
                     None => self.answer_those(|waiting| waiting.call == call),
                 });
             }
@@ -183,6 +190,7 @@ impl Incidents {
         }
         if self.off.and_then(|off| off.until).is_some_and(|until| until <= now) {
             self.off = None;
+            self.order(None, Verb::On, Responder::Deadline, "its time is over", now);
             effects.push(Effect::On { call: None });
         }
         effects

@@ -9,6 +9,7 @@ use agent_common::rules::{
 
 use super::{
     nanoseconds,
+    record::Mark,
     stage::{Closed, Open, Stage},
 };
 use crate::{
@@ -53,6 +54,8 @@ pub(crate) struct Incident {
     /// What is decided then, where calls wait for it; else it is thawed.
     pub(crate) then: Option<Then>,
     pub(crate) decisions: Vec<Decided>,
+    /// What of it is in the record.
+    pub(super) mark: Option<Mark>,
 }
 
 /// What opened an incident.
@@ -116,6 +119,7 @@ impl Incident {
             until: None,
             then: None,
             decisions: Vec::new(),
+            mark: None,
         }
     }
 

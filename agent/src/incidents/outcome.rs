@@ -25,6 +25,7 @@ impl Incidents {
             Outcome::Killed { incident, done } => self.on_ended(incident, Verb::Kill, done, now),
             Outcome::Off { call, done } => self.on_off(call, done, now),
             Outcome::On { call } => {
+                self.order_done(call, "enforced again");
                 let mut effects = vec![Effect::Report(Event::On)];
                 effects.extend(self.answer_those(|waiting| Some(waiting.call) == call));
                 effects
@@ -159,6 +160,7 @@ impl Incidents {
         let until = self.off.and_then(|off| off.until).map(|until| self.facts.wall(until));
         let until = until.map(|until| until.strftime("%FT%TZ").to_string());
         let pids = touched.processes.iter().map(|process| process.pid).collect();
+        self.order_done(Some(call), format!("{} processes go on", touched.processes.len()));
         let mut effects = vec![Effect::Report(Event::Off { until, pids })];
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.call == call) {
             waiting.moved.processes = touched.processes;
@@ -211,10 +213,12 @@ impl Incidents {
         match done {
             Err(NotReloaded { before, problem }) => {
                 let error = problem.message.clone();
+                self.order_done(Some(call), format!("not reloaded, {before} stays"));
                 vec![Effect::Report(Event::NotReloaded { kept: before, error }), reply(call, Err(problem))]
             }
             Ok(Reload { names, before, after, accounts, warnings, freed, records }) => {
                 self.names = names;
+                self.order_done(Some(call), format!("{before} is now {after}"));
                 let freed_accounts = freed.clone();
                 let event = Event::Reloaded { before: before.clone(), after: after.clone(), freed };
                 let mut effects = vec![Effect::Report(event)];

@@ -3,6 +3,7 @@
 mod approve;
 mod escape;
 mod hold;
+mod record;
 mod scene;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Incidents and accounts as a responder sees them.
 
+use std::time::Duration;
+
 use agent_common::{
     rules::{BootNs, Kind, NEVER, judge::Phase},
     wire::Counter,
@@ -7,6 +9,7 @@ use agent_common::{
 
 use super::{
     Incidents,
+    about::told,
     decide::no_incident,
     incident::{Decided, Incident},
     kinds,
@@ -20,6 +23,7 @@ use crate::{
     },
     daemon::{AccountFacts, Facts, HeldFacts, ProcessFacts},
     policy::Then,
+    store::Past,
 };
 
 impl Incidents {
@@ -57,6 +61,7 @@ impl Incidents {
             kernel_errors: total(&Counter::is_fault),
             would_have_stopped: self.incidents.values().map(|one| would_have_stopped(one, facts)).sum(),
             open_incidents: self.incidents.values().filter(|incident| incident.is_open()).count() as u64,
+            store: facts.store.clone(),
         }
     }
 
@@ -111,7 +116,8 @@ impl Incidents {
         Some((last.incident, last.until))
     }
 
-    pub(super) fn list(&self, filter: &Filter, facts: &Facts) -> Answer {
+    /// Newest first, those of earlier daemons behind those of this one.
+    pub(super) fn list(&self, filter: &Filter, facts: &Facts, past: Past) -> Answer {
         let since =
             filter.since_s.map_or(0, |back| facts.now.saturating_sub(back.saturating_mul(1_000_000_000)));
         let wanted = self.incidents.values().rev().filter(|incident| {
@@ -119,12 +125,21 @@ impl Incidents {
                 && filter.account.as_deref().is_none_or(|account| incident.names() == Some(account))
                 && incident.last >= since
         });
-        Answer::Incidents(
-            wanted
-                .take(filter.limit.unwrap_or(usize::MAX))
-                .map(|incident| Self::summary(incident, facts))
-                .collect(),
-        )
+        let since = filter.since_s.and_then(|back| {
+            let back = Duration::from_secs(back);
+            facts.wall.checked_sub(back).ok()
+        });
+        let before = past.listed.into_iter().filter(|one| {
+            !filter.open
+                && !self.incidents.contains_key(&one.id)
+                && filter.account.as_deref().is_none_or(|account| one.account.as_deref() == Some(account))
+                && since.is_none_or(|since| one.closed_at.unwrap_or(one.opened_at) >= since)
+        });
+        let mut listed: Vec<IncidentSummary> =
+            wanted.map(|incident| Self::summary(incident, facts)).chain(before).collect();
+        listed.sort_by_key(|one| std::cmp::Reverse(one.id));
+        listed.truncate(filter.limit.unwrap_or(usize::MAX));
+        Answer::Incidents(listed)
     }
 
     pub(super) fn summary(incident: &Incident, facts: &Facts) -> IncidentSummary {
@@ -163,8 +178,22 @@ impl Incidents {
         }
     }
 
-    pub(super) fn detail(&self, id: u64, facts: &Facts, about: Vec<ProcessFacts>) -> Result<Answer, Problem> {
-        let incident = self.incidents.get(&id).ok_or_else(|| no_incident(id))?;
+    /// One incident; of an earlier daemon as the record has it.
+    pub(super) fn detail(
+        &self,
+        id: u64,
+        facts: &Facts,
+        about: Vec<ProcessFacts>,
+        past: Past,
+    ) -> Result<Answer, Problem> {
+        let detail = match self.incidents.get(&id) {
+            Some(incident) => Box::new(Self::whole(incident, facts, about)),
+            None => past.shown.ok_or_else(|| no_incident(id))?,
+        };
+        Ok(Answer::Incident(detail))
+    }
+
+    pub(super) fn whole(incident: &Incident, facts: &Facts, about: Vec<ProcessFacts>) -> IncidentDetail {
         let acts = incident.acts.iter().map(|act| api::Act {
             at: facts.wall(act.at),
             kinds: kinds(act.kinds).into_iter().map(str::to_owned).collect(),
@@ -175,15 +204,16 @@ impl Incidents {
             over: act.over,
             sizes: act.sizes,
         });
-        Ok(Answer::Incident(Box::new(IncidentDetail {
+        IncidentDetail {
             summary: Self::summary(incident, facts),
             acts: acts.collect(),
             held: held(incident, facts, &about),
             kinds: counted(incident).map(|(kind, count)| (kind.word().to_owned(), count)).collect(),
+            told: about.iter().filter_map(|process| told(process, facts)).collect(),
             processes: about.into_iter().map(|process| process.view).collect(),
             decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
             next: next(incident),
-        })))
+        }
     }
 }
 

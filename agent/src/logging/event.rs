@@ -9,7 +9,7 @@ pub(crate) fn event(event: &Event) {
     // tracing knows the level of a place in the program when it is compiled.
     macro_rules! log_at {
         ($level:expr) => {{
-            let Fields { name, incident, account, pid, actor, act } = Fields::of(event);
+            let Fields { name, incident, account, pid, actor, act, anchor } = Fields::of(event);
             tracing::event!(
                 $level,
                 event = name,
@@ -21,6 +21,9 @@ pub(crate) fn event(event: &Event) {
                 kinds = act.map(|act| act.kinds.join("+")),
                 tree = act.and_then(|act| act.tree.as_deref()),
                 path = act.map(|act| act.path.as_str()),
+                seq = anchor.map(|(seq, ..)| seq),
+                hash = anchor.map(|(_, hash, _)| hash),
+                file = anchor.map(|(.., file)| file),
                 "{event}"
             )
         }};
@@ -36,9 +39,11 @@ pub(crate) fn event(event: &Event) {
 /// What a person should look at warns; what comes by the thousand is for whoever asks for it.
 fn level(event: &Event) -> Level {
     match event {
-        Event::Counter { fault: true, .. } | Event::EffectFailed { .. } | Event::PinsLost { .. } => {
-            Level::ERROR
-        }
+        Event::Counter { fault: true, .. }
+        | Event::EffectFailed { .. }
+        | Event::StoreDegraded { .. }
+        | Event::Unrecorded { .. }
+        | Event::PinsLost { .. } => Level::ERROR,
         Event::Burst { .. }
         | Event::Escape { .. }
         | Event::Stopped { .. }
@@ -51,8 +56,10 @@ fn level(event: &Event) -> Level {
         | Event::Off { .. }
         | Event::NotReloaded { .. }
         | Event::PinnedAgain
+        | Event::StoreHealed { .. }
         | Event::On => Level::WARN,
         Event::Armed { .. }
+        | Event::Anchor { .. }
         | Event::Blind { .. }
         | Event::Launched { .. }
         | Event::Counter { .. }
@@ -74,6 +81,8 @@ struct Fields<'a> {
     pid: Option<u32>,
     actor: Option<&'a Actor>,
     act: Option<&'a Destruction>,
+    /// An entry of the record: its number, its hash, the file.
+    anchor: Option<(u64, &'a str, &'a str)>,
 }
 
 impl<'a> Fields<'a> {
@@ -115,6 +124,10 @@ impl<'a> Fields<'a> {
             Event::NotReloaded { .. } => named("not_reloaded"),
             Event::PinsLost { .. } => named("pins_lost"),
             Event::PinnedAgain => named("pinned_again"),
+            Event::Anchor { seq, hash, file } => Self { anchor: Some((*seq, hash, file)), ..named("anchor") },
+            Event::StoreDegraded { .. } => named("store_degraded"),
+            Event::StoreHealed { .. } => named("store_healed"),
+            Event::Unrecorded { incidents, .. } => about("unrecorded", incidents.first().copied()),
             Event::Released { .. } => named("released"),
             Event::Ended { .. } => named("ended"),
         }

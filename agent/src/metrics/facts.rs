@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prometheus::proto::MetricFamily;
 
 use super::family::Family;
-use crate::api::{AccountView, Mode, Standing, Status};
+use crate::api::{AccountView, Mode, Standing, Status, StoreView};
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +88,28 @@ impl Facts {
                 self.unpinned.is_none().into(),
             ),
             one("incidents_open", "Incidents that wait for a decision.", status.open_incidents),
+        ]
+        .into_iter()
+        .chain(self.store())
+        .collect()
+    }
+
+    fn store(&self) -> [MetricFamily; 4] {
+        let StoreView { degraded, last: _, hash: _, size, missed, unrecorded } = &self.status.store;
+        let counter = |name, help, value| {
+            let mut family = Family::counters(name, help);
+            family.add(&[], value);
+            family.done()
+        };
+        [
+            one("store_degraded", "Whether incidents cannot be written down.", degraded.is_some().into()),
+            one("store_size_bytes", "How large the record of incidents is.", *size),
+            counter("store_missed_total", "Entries that are lost for the record of incidents.", *missed),
+            counter(
+                "store_unrecorded_total",
+                "Decisions that were carried out before they were on the disk.",
+                *unrecorded,
+            ),
         ]
     }
 

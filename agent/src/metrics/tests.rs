@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    api::{AccountView, BudgetView, Mode, PolicyView, Sizes, Standing, Status},
+    api::{AccountView, BudgetView, Mode, PolicyView, Sizes, Standing, Status, StoreView},
     report::{Actor, Destruction},
 };
 use agent_common::{rules::Kind, wire::Counter};
@@ -58,6 +58,14 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
         kernel_errors: 5,
         would_have_stopped: 0,
         open_incidents: 1,
+        store: StoreView {
+            degraded: Some("the disk is full".to_owned()),
+            last: Some(9),
+            hash: None,
+            size: 4096,
+            missed: 2,
+            unrecorded: 3,
+        },
     };
     Facts {
         status,
@@ -179,6 +187,10 @@ fn how_things_stand_is_shown() {
         ("policy_warnings", 1.),
         ("policy_loaded_timestamp_seconds", 1_700_000_000.),
         ("self_test_passed", 1.),
+        ("store_degraded", 1.),
+        ("store_size_bytes", 4096.),
+        ("store_missed_total", 2.),
+        ("store_unrecorded_total", 3.),
     ] {
         assert_eq!(value(&metrics, series), Some(expected), "{series}");
     }

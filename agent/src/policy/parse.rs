@@ -8,10 +8,12 @@ use std::{
 use super::{
     Budget, Exception, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
     budget::{Budgets, Slot},
+    keeping::{Days, Size},
     node::{Node, Table, get},
     problem::{At, Located, Problems},
     reader::Reader,
 };
+use crate::store;
 
 mod text;
 mod unused;
@@ -25,6 +27,7 @@ pub(super) struct Draft {
     pub(super) accounts: BTreeMap<String, AccountDraft>,
     pub(super) ways: BTreeMap<String, WayDraft>,
     pub(super) roles: RolesDraft,
+    pub(super) record: RecordDraft,
     /// Commands that say no program.
     pub(super) commands: Vec<Located<String>>,
 }
@@ -84,6 +87,14 @@ pub(super) struct RolesDraft {
     pub(super) admin: Option<Vec<Located<Person>>>,
 }
 
+/// What is not said is as usual.
+#[derive(Default)]
+pub(super) struct RecordDraft {
+    pub(super) keep: Option<Days>,
+    pub(super) size: Option<Size>,
+    pub(super) redact: Vec<store::Pattern>,
+}
+
 pub(super) enum User {
     Name(String),
     Uid(u32),
@@ -128,7 +139,10 @@ impl Reader<'_> {
         self.refuse_unknown(
             table,
             "",
-            &["version", "mode", "tree", "default", "account", "way", "roles", "governor", "command"],
+            &[
+                "version", "mode", "tree", "default", "account", "way", "roles", "record", "governor",
+                "command",
+            ],
         );
         let default = get(table, "default").and_then(|node| self.table("default", node));
         if let Some(default) = default {
@@ -142,6 +156,7 @@ impl Reader<'_> {
             accounts: self.by_name(table, "account", Self::account),
             ways: self.by_name(table, "way", Self::way),
             roles: self.roles(table),
+            record: self.record(table),
             commands: self.by_name(table, "command", Self::command).into_values().flatten().collect(),
         }
     }
@@ -276,6 +291,19 @@ impl Reader<'_> {
         let [view, respond, admin] = ["view", "respond", "admin"]
             .map(|key| get(table, key).map(|node| self.some(key, node, PEOPLE, text::person)));
         RolesDraft { view, respond, admin }
+    }
+
+    fn record(&mut self, table: &Table) -> RecordDraft {
+        let Some(table) = get(table, "record").and_then(|node| self.table("record", node)) else {
+            return RecordDraft::default();
+        };
+        self.refuse_unknown(table, "", &["keep", "size", "redact"]);
+        let redact = self.given("redact", table);
+        RecordDraft {
+            keep: get(table, "keep").and_then(|node| self.text("keep", node)),
+            size: get(table, "size").and_then(|node| self.text("size", node)),
+            redact: redact.into_iter().map(|pattern| pattern.value).collect(),
+        }
     }
 }
 

@@ -137,6 +137,17 @@ impl<'p> Reader<'p> {
         found
     }
 
+    /// A text that says itself what it should be.
+    pub(super) fn text<T: FromStr<Err: Display>>(&mut self, key: &str, node: &Node) -> Option<T> {
+        match node.as_str().unwrap_or_default().parse() {
+            Ok(value) => Some(value),
+            Err(wanted) => {
+                self.want(&format!("{key} ="), node, &wanted.to_string());
+                None
+            }
+        }
+    }
+
     /// Notes each key that is not among the known ones; `prefix` is what stands before a key in the file.
     pub(super) fn refuse_unknown(&mut self, table: &Table, prefix: &str, known: &[&str]) {
         for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {

@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Account, Policy, Role, Roles, Tree, Way, duration};
+use super::{
+    Account, Policy, Role, Roles, Tree, Way, duration,
+    keeping::{Days, Size},
+};
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin } } = policy;
+    let Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin }, record } = policy;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
         let paths: Vec<_> =
@@ -24,6 +27,11 @@ pub(super) fn effective(policy: &Policy) -> Value {
         "tree": trees.iter().map(named).collect::<Map<_, _>>(),
         "account": accounts.iter().map(|one| (one.name.clone(), account(one, trees))).collect::<Map<_, _>>(),
         "way": ways.iter().map(way).collect::<Map<_, _>>(),
+        "record": {
+            "keep": Days::of(record.bounds.keep).to_string(),
+            "size": Size::of(record.bounds.size).to_string(),
+            "redact": texts(&record.redact),
+        },
         "roles": { "view": people(view), "respond": people(respond), "admin": people(admin) },
     })
 }

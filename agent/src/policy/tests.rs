@@ -4,6 +4,7 @@ use problem::Source;
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Bounds;
 
 mod discover;
 mod drop_ins;
@@ -134,6 +135,10 @@ fn a_whole_policy() {
         deletes = "0/500ms"
         [roles]
         admin = ["uid:0"]
+        [record]
+        keep = "7d"
+        size = "2GiB"
+        redact = ["--pin ([0-9]+)"]
         "#,
     )
     .unwrap()
@@ -182,6 +187,10 @@ fn a_whole_policy() {
             respond: vec![Role::Uid(0), Role::Gid(27)],
             admin: vec![Role::Uid(0)],
         },
+        record: Keeping {
+            bounds: Bounds { keep: Duration::from_hours(7 * 24), size: 2 << 30 },
+            redact: vec!["--pin ([0-9]+)".parse().unwrap()],
+        },
     };
     assert_eq!(policy, expected);
 }
@@ -196,6 +205,7 @@ fn what_is_not_said() {
     assert_eq!(policy.mode, Mode::Observe);
     let account = &policy.accounts[0];
     assert_eq!(account.response, Response::Hold);
+    assert_eq!(policy.record, Keeping::default());
     let Budgets { deletes, replaces, truncates, overwrites, recreates } = &account.budgets;
     let shown = [deletes, replaces, truncates, overwrites, recreates].map(Budget::to_string);
     assert_eq!(shown, ["20/10s", "50/10s", "10/10s", "200/10s", "20/1m"]);
@@ -204,7 +214,7 @@ fn what_is_not_said() {
 
 /// Lines that are TOML more often than not, so that what follows the syntax is reached too.
 fn lines() -> impl Strategy<Value = String> {
-    let key = "(version|mode|tree|default|account|roles|command|governor|paths|except|users|login|units|trees|response|budget|hold|deletes|view|destroy|x)";
+    let key = "(version|mode|tree|default|account|roles|record|keep|size|redact|command|governor|paths|except|users|login|units|trees|response|budget|hold|deletes|view|destroy|x)";
     let value = "(1|0|-1|4294967296|true|1\\.5|''|'t'|'/etc'|'/*'|'uid:1'|'ci'|'root'|'hold'|'1/1s'|\\[\\]|\\['t', 1\\]|\\{\\}|\\{ t = \\[3\\] \\})";
     let line = format!(
         "({key}(\\.{key}){{0,3}} = {value}|\\[{key}(\\.{key}){{0,2}}\\]|\\[\\[{key}(\\.{key}){{0,2}}\\]\\])"
@@ -294,11 +304,15 @@ fn policies() -> impl Strategy<Value = Policy> {
             })
             .collect::<Vec<_>>()
     });
-    (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles()).prop_map(
-        |(mode, trees, mut accounts, view, respond, admin)| {
+    let record = (1_u64..=3650, 1_u64..=65536).prop_map(|(days, size)| Keeping {
+        bounds: Bounds { keep: Duration::from_hours(24 * days), size: size << 20 },
+        redact: ["--pin ([0-9]+)", "\\bK\"-x"].map(|text| text.parse().unwrap()).into(),
+    });
+    (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles(), record).prop_map(
+        |(mode, trees, mut accounts, view, respond, admin, record)| {
             accounts.sort_by(|a, b| a.name.cmp(&b.name));
             let ways = known_ways();
-            Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin } }
+            Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin }, record }
         },
     )
 }

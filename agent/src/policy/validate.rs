@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use programs::Told;
 
 use super::{
-    Account, Budgets, Hold, Host, Policy, Response, Wanted,
-    parse::{AccountDraft, Draft, Settings},
+    Account, Budgets, Hold, Host, Keeping, Policy, Response, Wanted,
+    keeping::{Days, Size},
+    parse::{AccountDraft, Draft, RecordDraft, Settings},
     problem::{At, Located, Problems},
     reader::nearest,
 };
+use crate::store::Bounds;
 
 mod people;
 mod programs;
@@ -54,7 +56,8 @@ pub(super) fn validate(
     let ways = validator.ways(&draft.ways);
     let roles = validator.roles(&draft.roles);
     let wanted = validator.wanted;
-    (Policy { mode: draft.mode.unwrap_or_default(), trees, accounts, ways, roles }, wanted)
+    let record = keeping(&draft.record);
+    (Policy { mode: draft.mode.unwrap_or_default(), trees, accounts, ways, roles, record }, wanted)
 }
 
 struct Validator<'a, H> {
@@ -162,6 +165,15 @@ impl<H: Host> Validator<'_, H> {
         }
         indices
     }
+}
+
+fn keeping(draft: &RecordDraft) -> Keeping {
+    let usual = Bounds::default();
+    let bounds = Bounds {
+        keep: draft.keep.map_or(usual.keep, Days::duration),
+        size: draft.size.map_or(usual.size, Size::bytes),
+    };
+    Keeping { bounds, redact: draft.redact.clone() }
 }
 
 /// Key by key: what the account does not say, `[default]` may.

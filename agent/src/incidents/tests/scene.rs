@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::{
     api::{
         Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Sizes, Status,
-        Target,
+        StoreView, Target,
     },
     daemon::{
         About, AccountFacts, ApprovalFacts, Asked, Chosen, Effect, Facts, Frozen, HeldFacts, Input, Names,
@@ -22,6 +22,7 @@ use crate::{
     policy::Hold,
     processes::proc::ProcessId,
     sensor::{Act, Approval, BudgetUse, HeldCall, HeldName, Record, What},
+    store::{Entry, Past},
 };
 
 pub(super) const S: BootNs = 1_000_000_000;
@@ -39,6 +40,10 @@ pub(super) struct Scene {
     pub(super) last_call: u64,
     pub(super) account: AccountFacts,
     pub(super) approvals: Vec<ApprovalFacts>,
+    /// What was to be written down, and whether before anything was done.
+    pub(super) written: Vec<(Entry, bool)>,
+    /// What the record has of earlier daemons.
+    pub(super) past: Past,
     tier: Chosen,
 }
 
@@ -72,6 +77,8 @@ impl Scene {
             last_call: 0,
             account,
             approvals: Vec::new(),
+            written: Vec::new(),
+            past: Past::default(),
             tier: Chosen::tracepoint(""),
         };
         scene.look();
@@ -95,11 +102,22 @@ impl Scene {
             approvals: self.approvals.clone(),
             counters: Vec::new(),
             policy_changed: false,
+            store: StoreView::default(),
         })
     }
 
+    /// The effects, once what is to be written is.
     pub(super) fn on(&mut self, input: Input) -> Vec<Effect> {
-        self.incidents.on(input, self.now)
+        let mut effects = self.incidents.on(input, self.now);
+        if matches!(effects.first(), Some(Effect::Record { .. }))
+            && let Effect::Record { entries, then } = effects.remove(0)
+        {
+            let first = !then.is_empty();
+            assert!(!first || effects.is_empty(), "done before it is written: {effects:?}");
+            self.written.extend(entries.into_iter().map(|entry| (entry, first)));
+            effects.extend(then);
+        }
+        effects
     }
 
     /// A second has passed.
@@ -184,6 +202,7 @@ impl Scene {
             facts: self.facts(),
             about: self.about.clone(),
             askers: vec![self.asking],
+            past: self.past.clone(),
         };
         self.on(Input::Asked(Box::new(asked)))
     }

@@ -259,6 +259,8 @@ fn keys() -> impl Strategy<Value = BTreeMap<&'static str, &'static str>> {
         ("account.b.login", ["[9]", "[10]"]),
         ("account.b.trees", ["['t']", "['u']"]),
         ("roles.view", ["['uid:1']", "['group:adm']"]),
+        ("record.keep", ["'7d'", "'8d'"]),
+        ("record.redact", ["['a+']", "[]"]),
         ("governor.accounts", ["'3/60s'", "'4/60s'"]),
     ];
     let count = all.len();

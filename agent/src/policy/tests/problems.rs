@@ -50,7 +50,7 @@ fn unknown_keys() {
         &format!("{GOOD}moed = 'enforce'\nwatch = {{}}"),
         &[
             "4:1 unknown key \"moed\": did you mean mode?",
-            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, way, roles, governor, command",
+            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, way, roles, record, governor, command",
         ],
     );
     check(
@@ -75,7 +75,33 @@ fn unknown_keys() {
     check(
         &format!("{GOOD}\"\\u001b[31m\" = 1"),
         &[
-            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, way, roles, governor, command",
+            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, way, roles, record, governor, command",
+        ],
+    );
+}
+
+#[test]
+fn the_record() {
+    let record = |keys: &str| format!("{GOOD}[record]\n{keys}");
+    check(&record("keep = '1d'\nsize = '1MiB'\nredact = []"), &[]);
+    check(&record("keep = '3650d'\nsize = '64GiB'\nredact = ['x+']"), &[]);
+    check(
+        &record("keep = '0d'\nsize = '64MB'\nsizes = 1"),
+        &[
+            "5:8 keep = \"0d\": want a number of days from 1d to 3650d such as \"90d\"",
+            "6:8 size = \"64MB\": want a size from 1MiB to 64GiB such as \"64MiB\"",
+            "7:1 unknown key \"sizes\": did you mean size?",
+        ],
+    );
+    check(
+        &record("keep = '24h'\nsize = 64\nredact = ['(', 'x*']"),
+        &[
+            "5:8 keep = \"24h\": want a number of days from 1d to 3650d such as \"90d\"",
+            "6:8 size = 64: want a size from 1MiB to 64GiB such as \"64MiB\"",
+            "7:11 redact holds \"(\": want a regular expression that matches a secret, or whose groups do (error: unclosed \
+             group)",
+            "7:16 redact holds \"x*\": want a regular expression that matches a secret, or whose groups do; this one matches \
+             an empty text",
         ],
     );
 }

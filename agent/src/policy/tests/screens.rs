@@ -136,6 +136,11 @@ deadline = \"1m\"
 on_agent_loss = \"wait\"
 then = \"deny\"
 
+[record]
+keep = \"90d\"
+redact = []
+size = \"64MiB\"
+
 [roles]
 admin = [\"uid:0\", \"gid:27\"]
 respond = [\"uid:0\", \"gid:27\"]

@@ -1,0 +1,294 @@
+//! The record, as the loop keeps it: what waits until it is on the disk, who acted while they could be looked at, and the
+//! anchors.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Result;
+use tokio::time::Instant;
+
+use super::{Effect, Input, agent::Agent, facts::Facts};
+use crate::{
+    api::{Bytes, Named, ProcessView, Request, Right, Told},
+    control::Call,
+    incidents::told_by,
+    processes::{
+        proc::{self, Process, ProcessId},
+        view::view,
+    },
+    report::Event,
+    store::{Entry, FILE, Head, News, Past, Says, Step, Store, Ticket, Wanted},
+};
+
+/// How long the disk is given, before what was decided is carried out all the same: a broken disk must keep nobody from acting.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often the head goes to the log if nobody decides.
+const ANCHOR: Duration = Duration::from_secs(60);
+/// How many processes of an incident are written down, and how many ancestors of the first of them.
+const PROCESSES: usize = 16;
+const ANCESTORS: usize = 8;
+/// What of /proc is read of a command line at most, in bytes.
+const CMDLINE: &str = "cmdline";
+
+/// The record, and what waits for it.
+pub(super) struct Record {
+    pub(super) store: Store,
+    file: PathBuf,
+    last: Ticket,
+    waits: BTreeMap<Ticket, Waits>,
+    /// What may be done now, and is when no other generation comes.
+    ready: VecDeque<Vec<Effect>>,
+    /// By incident that is not over: who acted, as far as they were there to be looked at.
+    seen: HashMap<u64, Seen>,
+    /// The last entry that is on the disk and not in the log.
+    head: Option<Head>,
+    anchored: Option<Instant>,
+}
+
+/// Something that waits for the disk.
+struct Waits {
+    until: Instant,
+    then: Then,
+}
+
+enum Then {
+    /// What was decided about these.
+    Do {
+        incidents: Vec<u64>,
+        effects: Vec<Effect>,
+    },
+    Answer(Call),
+}
+
+#[derive(Default)]
+struct Seen {
+    processes: Vec<ProcessView>,
+    told: Vec<Told>,
+}
+
+impl Record {
+    pub(super) fn new(store: Store, directory: PathBuf) -> Self {
+        // As whoever verifies it finds it.
+        let directory = directory.canonicalize().unwrap_or(directory);
+        Self {
+            store,
+            file: directory.join(FILE),
+            last: 0,
+            waits: BTreeMap::new(),
+            ready: VecDeque::new(),
+            seen: HashMap::new(),
+            head: None,
+            anchored: None,
+        }
+    }
+
+    /// When the disk has had its time; never if nothing waits.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.waits.values().map(|waits| waits.until).min()
+    }
+
+    /// What may be done now.
+    pub(super) fn ready(&mut self) -> Option<Vec<Effect>> {
+        self.ready.pop_front()
+    }
+
+    fn wait(&mut self, then: Then) {
+        self.waits.insert(self.last, Waits { until: Instant::now() + PATIENCE, then });
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.last += 1;
+        self.last
+    }
+}
+
+impl Agent {
+    /// Writes down; what follows waits for that, if there is any.
+    pub(super) fn write_down(&mut self, mut entries: Vec<Entry>, then: Vec<Effect>) {
+        entries.iter_mut().for_each(|entry| self.add_who_acted(entry));
+        if then.is_empty() {
+            let _ = self.record.store.write(entries, None); // counted by the store if it cannot take them
+            return;
+        }
+        let incidents = entries.iter().filter_map(Entry::incident).collect();
+        let ticket = self.record.ticket();
+        if self.record.store.write(entries, Some(ticket)) {
+            self.record.wait(Then::Do { incidents, effects: then });
+        } else {
+            self.unrecorded(incidents, "too much waits for the disk already");
+            self.record.ready.push_back(then);
+        }
+    }
+
+    /// Looks in the record for what a call asks about, if that is of an earlier daemon; the call again if it need not wait.
+    pub(super) fn look_back(&mut self, call: Call) -> Option<Call> {
+        let wanted = match &call.request {
+            Request::Incidents(filter) if !filter.open => Wanted::List,
+            Request::Incident(id) if self.incidents.get(*id).is_none() => Wanted::One(*id),
+            _ => return Some(call),
+        };
+        // Whoever may not ask costs nothing more.
+        if !self.rights_of(&call.caller).allow(Right::View, false) {
+            return Some(call);
+        }
+        let ticket = self.record.ticket();
+        if !self.record.store.look(wanted, ticket) {
+            return Some(call);
+        }
+        self.record.wait(Then::Answer(call));
+        None
+    }
+
+    /// What the recorder says. A call that it has looked for is an input.
+    pub(super) fn take_news(&mut self, news: News) -> Result<Option<Input>> {
+        match news {
+            News::Written { tickets, head } => {
+                self.record.head = Some(head);
+                if !tickets.is_empty() || self.record.anchored.is_none() {
+                    self.anchor();
+                }
+                tickets.into_iter().for_each(|ticket| self.go_ahead(ticket, None));
+            }
+            News::NotWritten { tickets, why } => {
+                tickets.into_iter().for_each(|ticket| self.go_ahead(ticket, Some(&why)));
+            }
+            News::Degraded { why } => self.report(&Event::StoreDegraded { error: why }),
+            News::Healed { missed } => self.report(&Event::StoreHealed { missed }),
+            News::Found { ticket, past } => {
+                if let Some(Waits { then: Then::Answer(call), .. }) = self.record.waits.remove(&ticket) {
+                    return self.take_call(call, past);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The disk has had its time.
+    pub(super) fn past_patience(&mut self) -> Result<Option<Input>> {
+        let now = Instant::now();
+        let due = self.record.waits.iter().find(|(_, waits)| waits.until <= now).map(|(ticket, _)| *ticket);
+        let Some(ticket) = due else { return Ok(None) };
+        let why = format!("the disk has not answered within {} ms", PATIENCE.as_millis());
+        if self.record.store.standing().degraded.is_none() {
+            self.record.store.does_not_answer(&why);
+            self.report(&Event::StoreDegraded { error: why.clone() });
+        }
+        match self.record.waits.remove(&ticket) {
+            Some(Waits { then: Then::Answer(call), .. }) => self.take_call(call, Past::default()),
+            Some(waits) => {
+                self.record.waits.insert(ticket, waits);
+                self.go_ahead(ticket, Some(&why));
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// What waited may be done; `unwritten` is why it is done without being on the disk, if so.
+    fn go_ahead(&mut self, ticket: Ticket, unwritten: Option<&str>) {
+        match self.record.waits.remove(&ticket) {
+            Some(Waits { then: Then::Do { incidents, effects }, .. }) => {
+                if let Some(why) = unwritten {
+                    self.unrecorded(incidents, why);
+                }
+                self.record.ready.push_back(effects);
+            }
+            // The disk was late.
+            Some(Waits { then: Then::Answer(_), .. }) | None => {}
+        }
+    }
+
+    fn unrecorded(&mut self, incidents: Vec<u64>, why: &str) {
+        self.record.store.unrecorded();
+        self.report(&Event::Unrecorded { incidents, error: why.to_owned() });
+    }
+
+    /// Says what the last entry is, so that it can be proven later that nothing up to it was removed.
+    fn anchor(&mut self) {
+        let Some(Head { seq, hash }) = self.record.head.take() else { return };
+        self.record.anchored = Some(Instant::now());
+        let file = self.record.file.display().to_string();
+        self.report(&Event::Anchor { seq, hash: hash.to_string(), file });
+    }
+
+    /// The same if it is time to.
+    pub(super) fn anchor_now_and_then(&mut self) {
+        if self.record.anchored.is_none_or(|last| last.elapsed() >= ANCHOR) {
+            self.anchor();
+        }
+    }
+
+    /// At the end nothing waits any more: what was decided is carried out.
+    pub(super) fn settle_record(&mut self) {
+        let written = self.record.store.finish();
+        while let Some(news) = self.record.store.news_now() {
+            if let Err(error) = self.take_news(news) {
+                log::error!("{error:#}");
+            }
+        }
+        let rest: Vec<Ticket> = self.record.waits.keys().copied().collect();
+        rest.into_iter()
+            .for_each(|ticket| self.go_ahead(ticket, Some("the disk has not answered before the end")));
+        while let Some(effects) = self.record.ready() {
+            self.carry_out(effects);
+        }
+        if !written {
+            log::error!("the last entries of the record are not written");
+        }
+        self.anchor();
+    }
+
+    /// Adds the processes that acted, and by what they were told, to what is written of an incident.
+    fn add_who_acted(&mut self, entry: &mut Entry) {
+        let Says::Incident(step, detail) = &mut entry.says else { return };
+        let id = detail.summary.id;
+        let mut seen = self.record.seen.remove(&id).unwrap_or_default();
+        if *step != Step::Counted {
+            let pids = detail.acts.iter().map(|act| act.pid).chain(detail.held.iter().map(|held| held.pid));
+            let mut pids: Vec<u32> = pids.collect();
+            pids.dedup();
+            self.see(id, &pids, &mut seen);
+        }
+        detail.processes.clone_from(&seen.processes);
+        detail.told.clone_from(&seen.told);
+        if !matches!(step, Step::Closed | Step::Left) {
+            self.record.seen.insert(id, seen);
+        }
+    }
+
+    fn see(&self, incident: u64, pids: &[u32], seen: &mut Seen) {
+        let acted = pids.iter().filter_map(|pid| {
+            let member = self.in_force.generation.kernel.member(*pid)?;
+            Some(member.id())
+        });
+        let frozen = self.freezer.processes(incident).into_iter().take(PROCESSES);
+        let ids: Vec<ProcessId> = acted.chain(frozen).collect();
+        let facts = Facts { now: crate::clock::boot_now(), wall: jiff::Timestamp::now(), ..Facts::default() };
+        for id in ids {
+            let known = seen.processes.iter().any(|known| known.pid == id.pid);
+            if known || seen.processes.len() >= PROCESSES + ANCESTORS {
+                continue;
+            }
+            let Some(process) = proc::process(id.pid).filter(|now| now.start == id.start) else { continue };
+            let is_first = seen.processes.is_empty();
+            seen.processes.push(self.redacted(&process));
+            let by = told_by(&self.in_force.generation.identity(&process), &facts);
+            let comm = crate::processes::view::comm(process.pid);
+            seen.told.extend(by.map(|by| Told { process: Named { pid: process.pid, comm }, by }));
+            if is_first {
+                let above = proc::ancestors(process.pid).take(ANCESTORS);
+                seen.processes.extend(above.map(|process| self.redacted(&process)));
+            }
+        }
+    }
+
+    /// A process without the secrets of its command line.
+    fn redacted(&self, process: &Process) -> ProcessView {
+        let line = proc::bytes(format!("/proc/{}/{CMDLINE}", process.pid)).unwrap_or_default();
+        let command = Bytes::from(&self.in_force.redact.line(&line)[..]);
+        ProcessView { command, ..view(process, false) }
+    }
+}
