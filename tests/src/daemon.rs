@@ -22,6 +22,9 @@ use crate::{Account, Burst, Counters, Event, Incident, Job, Manager, Policy, ask
 
 pub use refused::Refusal;
 
+/// The directory of an agent's record, beside its policy.
+const STATE: &str = "state";
+
 /// An agent that runs and is armed.
 pub struct Daemon {
     child: Child,
@@ -50,8 +53,9 @@ impl Daemon {
     }
 
     /// As [`Self::start`], with the policy of this file and its drop-ins; the built-in one if there is none at its usual place.
+    /// Its record is where it usually is.
     pub fn start_by_file(policy_file: &Path, tier: Tier) -> Result<Self> {
-        let mut command = command(policy_file, "off", tier)?;
+        let mut command = called(Command::new(program::agent()?), policy_file, "off", tier);
         command.arg("--release-on-exit");
         Self::begin(command, tier)
     }
@@ -322,7 +326,14 @@ fn command(policy_file: &Path, metrics: &str, tier: Tier) -> Result<Command> {
     Ok(as_agent(Command::new(program::agent()?), policy_file, metrics, tier))
 }
 
-fn as_agent(mut command: Command, policy_file: &Path, metrics: &str, tier: Tier) -> Command {
+/// With a record of its own, beside its policy.
+fn as_agent(command: Command, policy_file: &Path, metrics: &str, tier: Tier) -> Command {
+    let mut command = called(command, policy_file, metrics, tier);
+    command.arg("--state").arg(policy_file.with_file_name(STATE));
+    command
+}
+
+fn called(mut command: Command, policy_file: &Path, metrics: &str, tier: Tier) -> Command {
     command.args(["run", "--json", "--tier", tier.name(), "--metrics", metrics, "--policy"]).arg(policy_file);
     // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
     command.process_group(0).stdin(Stdio::null());

@@ -236,6 +236,28 @@ pub enum Event {
     },
     /// It is there again.
     PinnedAgain,
+    /// The last entry of the record.
+    Anchor {
+        /// Its number.
+        seq: u64,
+        /// Its hash.
+        hash: String,
+    },
+    /// Incidents are not written down.
+    StoreDegraded {
+        /// Why.
+        error: String,
+    },
+    /// They are again.
+    StoreHealed {
+        /// How many entries are lost.
+        missed: u64,
+    },
+    /// A decision is carried out before it is on the disk.
+    Unrecorded {
+        /// About which incidents.
+        incidents: Vec<u64>,
+    },
     /// The agent has continued what it had stopped.
     Released {
         /// The processes.

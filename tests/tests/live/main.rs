@@ -34,6 +34,7 @@ mod rights;
 mod scratch;
 mod starting;
 mod stop;
+mod store;
 mod survival;
 mod trees;
 mod truncate;
