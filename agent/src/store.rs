@@ -136,6 +136,14 @@ impl Store {
         (Self { jobs, news, shared }, Opening(opening))
     }
 
+    /// One whose disk never answers.
+    #[cfg(test)]
+    pub(crate) fn stuck() -> Self {
+        let (jobs, waiting) = sync_channel(WAITING);
+        std::mem::forget(waiting); // nobody takes a job, and nobody says that none will be taken
+        Self { jobs, news: unbounded_channel().1, shared: Arc::default() }
+    }
+
     /// Writes entries. With a ticket, whoever has it hears of it; not if this is false: then they will not be written.
     #[must_use]
     pub(crate) fn write(&self, entries: Vec<Entry>, ticket: Option<Ticket>) -> bool {

@@ -2,7 +2,7 @@
 //! anchors.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     time::Duration,
 };
@@ -30,8 +30,8 @@ const ANCHOR: Duration = Duration::from_secs(60);
 /// How many processes of an incident are written down, and how many ancestors of the first of them.
 const PROCESSES: usize = 16;
 const ANCESTORS: usize = 8;
-/// What of /proc is read of a command line at most, in bytes.
-const CMDLINE: &str = "cmdline";
+/// Of how many incidents that is remembered while they go on.
+const INCIDENTS: usize = 256;
 
 /// The record, and what waits for it.
 pub(super) struct Record {
@@ -42,7 +42,7 @@ pub(super) struct Record {
     /// What may be done now, and is when no other generation comes.
     ready: VecDeque<Vec<Effect>>,
     /// By incident that is not over: who acted, as far as they were there to be looked at.
-    seen: HashMap<u64, Seen>,
+    seen: BTreeMap<u64, Seen>,
     /// The last entry that is on the disk and not in the log.
     head: Option<Head>,
     anchored: Option<Instant>,
@@ -79,7 +79,7 @@ impl Record {
             last: 0,
             waits: BTreeMap::new(),
             ready: VecDeque::new(),
-            seen: HashMap::new(),
+            seen: BTreeMap::new(),
             head: None,
             anchored: None,
         }
@@ -93,6 +93,17 @@ impl Record {
     /// What may be done now.
     pub(super) fn ready(&mut self) -> Option<Vec<Effect>> {
         self.ready.pop_front()
+    }
+
+    /// What waits by this ticket, if it still does.
+    fn take(&mut self, ticket: Ticket) -> Option<Then> {
+        self.waits.remove(&ticket).map(|waits| waits.then)
+    }
+
+    /// What has waited long enough.
+    fn overdue(&mut self, now: Instant) -> Option<Then> {
+        let ticket = *self.waits.iter().find(|(_, waits)| waits.until <= now)?.0;
+        self.take(ticket)
     }
 
     fn wait(&mut self, then: Then) {
@@ -118,8 +129,7 @@ impl Agent {
         if self.record.store.write(entries, Some(ticket)) {
             self.record.wait(Then::Do { incidents, effects: then });
         } else {
-            self.unrecorded(incidents, "too much waits for the disk already");
-            self.record.ready.push_back(then);
+            self.go_ahead(incidents, then, Some("too much waits for the disk already"));
         }
     }
 
@@ -150,15 +160,13 @@ impl Agent {
                 if !tickets.is_empty() || self.record.anchored.is_none() {
                     self.anchor();
                 }
-                tickets.into_iter().for_each(|ticket| self.go_ahead(ticket, None));
+                self.all_go_ahead(tickets, None);
             }
-            News::NotWritten { tickets, why } => {
-                tickets.into_iter().for_each(|ticket| self.go_ahead(ticket, Some(&why)));
-            }
+            News::NotWritten { tickets, why } => self.all_go_ahead(tickets, Some(&why)),
             News::Degraded { why } => self.report(&Event::StoreDegraded { error: why }),
             News::Healed { missed } => self.report(&Event::StoreHealed { missed }),
             News::Found { ticket, past } => {
-                if let Some(Waits { then: Then::Answer(call), .. }) = self.record.waits.remove(&ticket) {
+                if let Some(Then::Answer(call)) = self.record.take(ticket) {
                     return self.take_call(call, past);
                 }
             }
@@ -168,36 +176,33 @@ impl Agent {
 
     /// The disk has had its time.
     pub(super) fn past_patience(&mut self) -> Result<Option<Input>> {
-        let now = Instant::now();
-        let due = self.record.waits.iter().find(|(_, waits)| waits.until <= now).map(|(ticket, _)| *ticket);
-        let Some(ticket) = due else { return Ok(None) };
+        let Some(then) = self.record.overdue(Instant::now()) else { return Ok(None) };
         let why = format!("the disk has not answered within {} ms", PATIENCE.as_millis());
         if self.record.store.standing().degraded.is_none() {
             self.record.store.does_not_answer(&why);
             self.report(&Event::StoreDegraded { error: why.clone() });
         }
-        match self.record.waits.remove(&ticket) {
-            Some(Waits { then: Then::Answer(call), .. }) => self.take_call(call, Past::default()),
-            Some(waits) => {
-                self.record.waits.insert(ticket, waits);
-                self.go_ahead(ticket, Some(&why));
-                Ok(None)
-            }
-            None => Ok(None),
+        match then {
+            Then::Answer(call) => return self.take_call(call, Past::default()),
+            Then::Do { incidents, effects } => self.go_ahead(incidents, effects, Some(&why)),
         }
+        Ok(None)
     }
 
-    /// What waited may be done; `unwritten` is why it is done without being on the disk, if so.
-    fn go_ahead(&mut self, ticket: Ticket, unwritten: Option<&str>) {
-        match self.record.waits.remove(&ticket) {
-            Some(Waits { then: Then::Do { incidents, effects }, .. }) => {
-                if let Some(why) = unwritten {
-                    self.unrecorded(incidents, why);
-                }
-                self.record.ready.push_back(effects);
+    /// What was decided may be done; `unwritten` is why it is without being on the disk, if so.
+    fn go_ahead(&mut self, incidents: Vec<u64>, effects: Vec<Effect>, unwritten: Option<&str>) {
+        if let Some(why) = unwritten {
+            self.unrecorded(incidents, why);
+        }
+        self.record.ready.push_back(effects);
+    }
+
+    /// The same for all of these that have not gone ahead already, because the disk was late.
+    fn all_go_ahead(&mut self, tickets: Vec<Ticket>, unwritten: Option<&str>) {
+        for ticket in tickets {
+            if let Some(Then::Do { incidents, effects }) = self.record.take(ticket) {
+                self.go_ahead(incidents, effects, unwritten);
             }
-            // The disk was late.
-            Some(Waits { then: Then::Answer(_), .. }) | None => {}
         }
     }
 
@@ -230,8 +235,7 @@ impl Agent {
             }
         }
         let rest: Vec<Ticket> = self.record.waits.keys().copied().collect();
-        rest.into_iter()
-            .for_each(|ticket| self.go_ahead(ticket, Some("the disk has not answered before the end")));
+        self.all_go_ahead(rest, Some("the disk has not answered before the end"));
         while let Some(effects) = self.record.ready() {
             self.carry_out(effects);
         }
@@ -256,6 +260,10 @@ impl Agent {
         detail.told.clone_from(&seen.told);
         if !matches!(step, Step::Closed | Step::Left) {
             self.record.seen.insert(id, seen);
+            // An observed one is never over.
+            if self.record.seen.len() > INCIDENTS {
+                self.record.seen.pop_first();
+            }
         }
     }
 
@@ -287,8 +295,40 @@ impl Agent {
 
     /// A process without the secrets of its command line.
     fn redacted(&self, process: &Process) -> ProcessView {
-        let line = proc::bytes(format!("/proc/{}/{CMDLINE}", process.pid)).unwrap_or_default();
+        let line = proc::bytes(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         let command = Bytes::from(&self.in_force.redact.line(&line)[..]);
         ProcessView { command, ..view(process, false) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_does_not_answer_is_waited_for_no_longer_than_that() {
+        let mut record = Record::new(Store::stuck(), "/nowhere".into());
+        assert_eq!(record.deadline(), None);
+        let began = Instant::now();
+        let ticket = record.ticket();
+        assert!(record.store.write(Vec::new(), Some(ticket)));
+        record.wait(Then::Do { incidents: vec![7], effects: vec![Effect::Observe] });
+        let deadline = record.deadline().expect("a deadline");
+        assert!(deadline >= began + PATIENCE && deadline <= Instant::now() + PATIENCE);
+        assert!(record.overdue(began).is_none());
+        let then = record.overdue(deadline).expect("what waited");
+        assert!(
+            matches!(then, Then::Do { incidents, effects } if incidents == [7] && effects == [Effect::Observe])
+        );
+        // Once: what the disk says later is too late.
+        assert!(record.take(ticket).is_none() && record.deadline().is_none());
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_more_is_not_waited_for() {
+        let record = Record::new(Store::stuck(), "/nowhere".into());
+        let taken = (0..5000).take_while(|_| record.store.write(Vec::new(), None)).count();
+        assert!((1..5000).contains(&taken), "{taken}");
+        assert!(!record.store.look(Wanted::List, 1));
     }
 }
