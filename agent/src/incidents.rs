@@ -134,6 +134,11 @@ impl Incidents {
         self.last
     }
 
+    /// Numbers up to this one are taken: the record was not open when this began.
+    pub(crate) fn number_from(&mut self, last: u64) {
+        self.last = self.last.max(last);
+    }
+
     /// A freeze that is older than this daemon: nobody knows any more who decided it, or why, or until when.
     fn on_found(&mut self, frozen: Frozen, now: BootNs) -> Effect {
         let Frozen { id, target, processes } = frozen;

@@ -28,7 +28,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, SyncSender, sync_channel},
+        mpsc::{self, SyncSender, TrySendError, sync_channel},
     },
     time::Duration,
 };
@@ -65,6 +65,8 @@ pub(crate) struct Store {
 /// What the recorder says.
 #[derive(Debug)]
 pub(crate) enum News {
+    /// The record is open; the highest number that an incident in it has.
+    Opened { last_incident: u64 },
     /// Entries are on the disk, this one last.
     Written { tickets: Vec<Ticket>, head: Head },
     /// What these wait for is not on the disk, and may never be.
@@ -148,11 +150,15 @@ impl Store {
     #[must_use]
     pub(crate) fn write(&self, entries: Vec<Entry>, ticket: Option<Ticket>) -> bool {
         let count = entries.len() as u64;
-        let taken = self.jobs.try_send(Job::Write { entries, ticket }).is_ok();
-        if !taken {
-            self.shared.standing().missed += count;
-        }
-        taken
+        let why = match self.jobs.try_send(Job::Write { entries, ticket }) {
+            Ok(()) => return true,
+            Err(TrySendError::Full(_)) => "too much waits for the disk",
+            Err(TrySendError::Disconnected(_)) => "its thread has ended: restart burstguard",
+        };
+        let mut standing = self.shared.standing();
+        standing.missed += count;
+        standing.degraded.get_or_insert_with(|| why.to_owned());
+        false
     }
 
     /// Looks for incidents. False if nobody will answer.

@@ -30,7 +30,7 @@ const ANCHOR: Duration = Duration::from_secs(60);
 /// How many processes of an incident are written down, and how many ancestors of the first of them.
 const PROCESSES: usize = 16;
 const ANCESTORS: usize = 8;
-/// Of how many incidents that is remembered while they go on.
+/// Of how many incidents that is remembered, the newest.
 const INCIDENTS: usize = 256;
 
 /// The record, and what waits for it.
@@ -41,7 +41,7 @@ pub(super) struct Record {
     waits: BTreeMap<Ticket, Waits>,
     /// What may be done now, and is when no other generation comes.
     ready: VecDeque<Vec<Effect>>,
-    /// By incident that is not over: who acted, as far as they were there to be looked at.
+    /// By incident: who acted, as far as they were there to be looked at.
     seen: BTreeMap<u64, Seen>,
     /// The last entry that is on the disk and not in the log.
     head: Option<Head>,
@@ -155,6 +155,7 @@ impl Agent {
     /// What the recorder says. A call that it has looked for is an input.
     pub(super) fn take_news(&mut self, news: News) -> Result<Option<Input>> {
         match news {
+            News::Opened { last_incident } => self.incidents.number_from(last_incident),
             News::Written { tickets, head } => {
                 self.record.head = Some(head);
                 if !tickets.is_empty() || self.record.anchored.is_none() {
@@ -258,12 +259,10 @@ impl Agent {
         }
         detail.processes.clone_from(&seen.processes);
         detail.told.clone_from(&seen.told);
-        if !matches!(step, Step::Closed | Step::Left) {
-            self.record.seen.insert(id, seen);
-            // An observed one is never over.
-            if self.record.seen.len() > INCIDENTS {
-                self.record.seen.pop_first();
-            }
+        self.record.seen.insert(id, seen);
+        // More may come of one that is over, and an observed one never is.
+        if self.record.seen.len() > INCIDENTS {
+            self.record.seen.pop_first();
         }
     }
 

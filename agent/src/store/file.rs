@@ -1,7 +1,7 @@
 //! The file and its directory: made, opened, held to be whole, or moved aside.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -121,7 +121,10 @@ fn open_file(file: &Path) -> Result<(Connection, bool), Fault> {
     )
     .map_err(fault)?;
     match made {
-        Made::New => schema::migrate(&mut db, 0, LATEST).map_err(fault)?,
+        Made::New => {
+            schema::migrate(&mut db, 0, LATEST).map_err(fault)?;
+            sync_name(file)?;
+        }
         Made::Before(version) => {
             whole(&db, file)?;
             schema::migrate(&mut db, version, LATEST).map_err(fault)?;
@@ -133,6 +136,14 @@ fn open_file(file: &Path) -> Result<(Connection, bool), Fault> {
         }
     }
     Ok((db, made == Made::New))
+}
+
+/// That there is such a file is on the disk too.
+fn sync_name(file: &Path) -> Result<(), Fault> {
+    let directory = file.parent().unwrap_or(file);
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| Fault::io("write", directory, &error))
 }
 
 /// What SQLite finds wrong with a file.

@@ -1,7 +1,7 @@
 //! The thread that writes. What it cannot write waits for a while, in memory; then the disk is tried again, less and less often.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{
         Arc,
@@ -41,6 +41,8 @@ pub(super) enum Job {
 const BATCH: usize = 128;
 /// How many entries wait for a disk that does not take them. The oldest are lost first: each says all of its incident.
 const BACKLOG: usize = 512;
+/// Of how many incidents it is remembered what an earlier daemon knew.
+const CARRIED: usize = 256;
 /// How long a disk is left alone that has failed, at first and at most.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -57,8 +59,8 @@ pub(super) struct Recorder {
     /// Whether the incidents of earlier daemons are settled.
     settled: bool,
     waiting: VecDeque<Entry>,
-    /// Lost since the last entry that was written.
-    missed: u64,
+    /// How many of the lost entries the record says of.
+    said: u64,
     /// Why nothing is written, if so.
     why: Option<String>,
     /// When the disk is tried again, and after how long the next time.
@@ -66,7 +68,7 @@ pub(super) struct Recorder {
     pause: Duration,
     pruned: Instant,
     /// Of incidents that another daemon has opened: what it knew.
-    carried: HashMap<u64, IncidentDetail>,
+    carried: BTreeMap<u64, IncidentDetail>,
 }
 
 impl Recorder {
@@ -85,12 +87,12 @@ impl Recorder {
             book: None,
             settled: false,
             waiting: VecDeque::new(),
-            missed: 0,
+            said: 0,
             why: None,
             again: now,
             pause: FIRST,
             pruned: now,
-            carried: HashMap::new(),
+            carried: BTreeMap::new(),
         }
     }
 
@@ -158,14 +160,9 @@ impl Recorder {
         self.carry(&mut entry);
         if self.waiting.len() == BACKLOG {
             self.waiting.pop_front();
-            self.lose(1);
+            self.shared.standing().missed += 1;
         }
         self.waiting.push_back(entry);
-    }
-
-    fn lose(&mut self, entries: u64) {
-        self.missed += entries;
-        self.shared.standing().missed += entries;
     }
 
     /// Writes what waits, if the disk is to be tried; tells those who wait for it.
@@ -201,6 +198,7 @@ impl Recorder {
         let mut count = 0;
         if self.book.is_none() {
             let book = Book::open(&self.directory, now, boot_now())?;
+            self.say(News::Opened { last_incident: book.last_incident()? });
             count += 1;
             self.book = Some(book);
         }
@@ -217,12 +215,13 @@ impl Recorder {
             count += left.len() as u64;
             self.settled = true;
         }
-        if self.missed > 0 {
+        let missed = self.shared.standing().missed;
+        if missed > self.said {
             let why = self.why.clone().unwrap_or_else(|| "the disk was too slow".to_owned());
-            let says = Says::Missed { entries: self.missed, why };
+            let says = Says::Missed { entries: missed - self.said, why };
             book.append(&[Entry { at: boot_now(), wall: now, says }])?;
             count += 1;
-            self.missed = 0;
+            self.said = missed;
         }
         if !self.waiting.is_empty() {
             let entries = self.waiting.make_contiguous();
@@ -309,8 +308,9 @@ impl Recorder {
         if let Some(before) = self.carried.get(&id) {
             left::carry(before, detail);
         }
-        if *step == Step::Closed {
-            self.carried.remove(&id);
+        // More may come of one that is over, but not for long.
+        if self.carried.len() > CARRIED {
+            self.carried.pop_first();
         }
     }
 

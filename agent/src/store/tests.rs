@@ -210,6 +210,28 @@ fn a_decision_that_was_not_carried_out_says_so_to_the_next() {
     assert_eq!(ground.book().head(), before);
 }
 
+/// A freeze keeps its number, but the daemon that finds it knows neither who decided it nor why.
+#[test]
+fn an_incident_that_goes_on_keeps_what_an_earlier_daemon_knew() {
+    let ground = Ground::new();
+    let mut first = ground.start();
+    first.write(opened(1)).expect("written");
+    first.write(decided(1, "")).expect("written");
+    first.end();
+    let mut next = ground.start();
+    let mut found = detail(1, State::Frozen);
+    (found.acts, found.kinds, found.summary.done) = (Vec::new(), Vec::new(), 0);
+    next.write(entry(Step::Opened, found.clone())).expect("written");
+    found.summary.state = State::Thawed;
+    for step in [Step::Closed, Step::Counted] {
+        next.write(entry(step, found.clone())).expect("written");
+        let shown = next.shown(1);
+        assert_eq!((shown.summary.done, shown.acts.len(), shown.decisions.len()), (2, 1, 1), "{step:?}");
+        assert_eq!(shown.decisions[0].outcome, UNKNOWN);
+    }
+    next.end();
+}
+
 #[test]
 fn a_corrupt_file_is_moved_aside_and_said() {
     let ground = Ground::new();

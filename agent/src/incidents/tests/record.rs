@@ -91,6 +91,15 @@ fn more_of_the_same_is_written_now_and_then() {
 }
 
 #[test]
+fn numbers_of_a_record_that_is_opened_late_are_not_given_out_again() {
+    let mut scene = Scene::new();
+    scene.incidents.number_from(70);
+    scene.incidents.number_from(50);
+    scene.burst(NOW);
+    assert_eq!(scene.detail(71).summary.id, 71);
+}
+
+#[test]
 fn an_attempt_is_written_and_nobody_waits_for_it() {
     let mut scene = Scene::new();
     scene.acts_for = Some("deployer".to_owned());
