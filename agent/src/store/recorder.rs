@@ -174,10 +174,11 @@ impl Recorder {
             Ok(count) => {
                 self.heal();
                 let Some(book) = &self.book else { return };
-                let head = book.head();
+                // The disk first: whoever looks how the record stands must not wait for it.
+                let (head, size) = (book.head(), book.size());
                 let mut standing = self.shared.standing();
                 standing.head = Some(head);
-                standing.size = book.size().unwrap_or(standing.size);
+                standing.size = size.unwrap_or(standing.size);
                 standing.written += count;
                 drop(standing);
                 if count > 0 || !tickets.is_empty() {
