@@ -4,6 +4,7 @@ mod agent;
 mod apply;
 mod boot;
 mod effect;
+mod evidence;
 mod facts;
 mod gather;
 mod generation;

@@ -14,6 +14,7 @@ mod chain;
 mod entry;
 mod fault;
 mod file;
+mod journal;
 mod left;
 mod proof;
 mod prune;

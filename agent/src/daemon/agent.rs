@@ -176,27 +176,17 @@ fn every(period: Duration) -> Interval {
 impl Agent {
     async fn next_input(&mut self) -> Result<Input> {
         loop {
-            while !self.reloading
-                && let Some(effects) = self.record.ready()
-            {
-                self.carry_out(effects);
-            }
+            self.do_what_is_written();
             if let Some(asked) = self.take_postponed()? {
                 return Ok(asked);
             }
             let due = self.incidents.next_due();
-            let patience = self.record.deadline();
             tokio::select! {
                 // In this order: an end, a call and a time that has come must not wait for a storm of records to pass.
                 biased;
                 () = self.told_to_end.recv() => return Ok(Input::End(self.ending)),
-                news = self.record.store.news() => {
-                    if let Some(asked) = self.take_news(news)? {
-                        return Ok(asked);
-                    }
-                }
-                () = at(patience) => {
-                    if let Some(asked) = self.past_patience()? {
+                stir = self.record.stirs() => {
+                    if let Some(asked) = self.take_stir(stir)? {
                         return Ok(asked);
                     }
                 }
@@ -312,6 +302,15 @@ impl Agent {
         self.metrics.loop_turn(began.elapsed());
     }
 
+    /// What waited until it was on the disk is done; not while another generation comes, which it would reach in part.
+    fn do_what_is_written(&mut self) {
+        while !self.reloading
+            && let Some(effects) = self.record.ready()
+        {
+            self.carry_out(effects);
+        }
+    }
+
     /// Does what follows from an input.
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
         effects.into_iter().for_each(|effect| self.apply(effect));
@@ -379,14 +378,6 @@ impl Agent {
 async fn until(due: Option<u64>) {
     let instant = due.map(|due| Duration::from_nanos(due.saturating_sub(boot_now())));
     match instant.and_then(|wait| Instant::now().checked_add(wait)) {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Until then; for ever if it is never.
-async fn at(instant: Option<Instant>) {
-    match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }

@@ -1,5 +1,4 @@
-//! The record, as the loop keeps it: what waits until it is on the disk, who acted while they could be looked at, and the
-//! anchors.
+//! The record, as the loop keeps it: what waits until it is on the disk, and the anchors.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,30 +7,20 @@ use std::{
 };
 
 use anyhow::Result;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use super::{Effect, Input, agent::Agent, facts::Facts};
+use super::{Effect, Input, agent::Agent, evidence::Seen};
 use crate::{
-    api::{Bytes, Named, ProcessView, Request, Right, Told},
+    api::{Request, Right},
     control::Call,
-    incidents::told_by,
-    processes::{
-        proc::{self, Process, ProcessId},
-        view::view,
-    },
     report::Event,
-    store::{Entry, FILE, Head, News, Past, Says, Step, Store, Ticket, Wanted},
+    store::{Entry, FILE, Head, News, Past, Store, Ticket, Wanted},
 };
 
 /// How long the disk is given, before what was decided is carried out all the same: a broken disk must keep nobody from acting.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the head goes to the log if nobody decides.
 const ANCHOR: Duration = Duration::from_secs(60);
-/// How many processes of an incident are written down, and how many ancestors of the first of them.
-const PROCESSES: usize = 16;
-const ANCESTORS: usize = 8;
-/// Of how many incidents that is remembered, the newest.
-const INCIDENTS: usize = 256;
 
 /// The record, and what waits for it.
 pub(super) struct Record {
@@ -41,11 +30,18 @@ pub(super) struct Record {
     waits: BTreeMap<Ticket, Waits>,
     /// What may be done now, and is when no other generation comes.
     ready: VecDeque<Vec<Effect>>,
-    /// By incident: who acted, as far as they were there to be looked at.
-    seen: BTreeMap<u64, Seen>,
+    /// By incident: who acted.
+    pub(super) seen: BTreeMap<u64, Seen>,
     /// The last entry that is on the disk and not in the log.
     head: Option<Head>,
     anchored: Option<Instant>,
+}
+
+/// Something that the record wants of the loop.
+pub(super) enum Stir {
+    News(News),
+    /// The disk has had its time.
+    Overdue,
 }
 
 /// Something that waits for the disk.
@@ -61,12 +57,6 @@ enum Then {
         effects: Vec<Effect>,
     },
     Answer(Call),
-}
-
-#[derive(Default)]
-struct Seen {
-    processes: Vec<ProcessView>,
-    told: Vec<Told>,
 }
 
 impl Record {
@@ -85,8 +75,23 @@ impl Record {
         }
     }
 
+    /// What it wants next.
+    pub(super) async fn stirs(&mut self) -> Stir {
+        let deadline = self.deadline();
+        let overdue = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            news = self.store.news() => Stir::News(news),
+            () = overdue => Stir::Overdue,
+        }
+    }
+
     /// When the disk has had its time; never if nothing waits.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         self.waits.values().map(|waits| waits.until).min()
     }
 
@@ -152,8 +157,15 @@ impl Agent {
         None
     }
 
-    /// What the recorder says. A call that it has looked for is an input.
-    pub(super) fn take_news(&mut self, news: News) -> Result<Option<Input>> {
+    /// A call that was looked for, or that was waited for long enough, is an input.
+    pub(super) fn take_stir(&mut self, stir: Stir) -> Result<Option<Input>> {
+        match stir {
+            Stir::News(news) => self.take_news(news),
+            Stir::Overdue => self.past_patience(),
+        }
+    }
+
+    fn take_news(&mut self, news: News) -> Result<Option<Input>> {
         match news {
             News::Opened { last_incident } => self.incidents.number_from(last_incident),
             News::Written { tickets, head } => {
@@ -175,8 +187,7 @@ impl Agent {
         Ok(None)
     }
 
-    /// The disk has had its time.
-    pub(super) fn past_patience(&mut self) -> Result<Option<Input>> {
+    fn past_patience(&mut self) -> Result<Option<Input>> {
         let Some(then) = self.record.overdue(Instant::now()) else { return Ok(None) };
         let why = format!("the disk has not answered within {} ms", PATIENCE.as_millis());
         if self.record.store.standing().degraded.is_none() {
@@ -244,59 +255,6 @@ impl Agent {
             log::error!("the last entries of the record are not written");
         }
         self.anchor();
-    }
-
-    /// Adds the processes that acted, and by what they were told, to what is written of an incident.
-    fn add_who_acted(&mut self, entry: &mut Entry) {
-        let Says::Incident(step, detail) = &mut entry.says else { return };
-        let id = detail.summary.id;
-        let mut seen = self.record.seen.remove(&id).unwrap_or_default();
-        if *step != Step::Counted {
-            let pids = detail.acts.iter().map(|act| act.pid).chain(detail.held.iter().map(|held| held.pid));
-            let mut pids: Vec<u32> = pids.collect();
-            pids.dedup();
-            self.see(id, &pids, &mut seen);
-        }
-        detail.processes.clone_from(&seen.processes);
-        detail.told.clone_from(&seen.told);
-        self.record.seen.insert(id, seen);
-        // More may come of one that is over, and an observed one never is.
-        if self.record.seen.len() > INCIDENTS {
-            self.record.seen.pop_first();
-        }
-    }
-
-    fn see(&self, incident: u64, pids: &[u32], seen: &mut Seen) {
-        let acted = pids.iter().filter_map(|pid| {
-            let member = self.in_force.generation.kernel.member(*pid)?;
-            Some(member.id())
-        });
-        let frozen = self.freezer.processes(incident).into_iter().take(PROCESSES);
-        let ids: Vec<ProcessId> = acted.chain(frozen).collect();
-        let facts = Facts { now: crate::clock::boot_now(), wall: jiff::Timestamp::now(), ..Facts::default() };
-        for id in ids {
-            let known = seen.processes.iter().any(|known| known.pid == id.pid);
-            if known || seen.processes.len() >= PROCESSES + ANCESTORS {
-                continue;
-            }
-            let Some(process) = proc::process(id.pid).filter(|now| now.start == id.start) else { continue };
-            let is_first = seen.processes.is_empty();
-            seen.processes.push(self.redacted(&process));
-            let by = told_by(&self.in_force.generation.identity(&process), &facts);
-            let comm = crate::processes::view::comm(process.pid);
-            seen.told.extend(by.map(|by| Told { process: Named { pid: process.pid, comm }, by }));
-            if is_first {
-                let above = proc::ancestors(process.pid).take(ANCESTORS);
-                seen.processes.extend(above.map(|process| self.redacted(&process)));
-            }
-        }
-    }
-
-    /// A process without the secrets of its command line.
-    fn redacted(&self, process: &Process) -> ProcessView {
-        let line = proc::bytes(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-        let command = Bytes::from(&self.in_force.redact.line(&line)[..]);
-        ProcessView { command, ..view(process, false) }
     }
 }
 

@@ -75,7 +75,7 @@ impl Incidents {
 
     /// The account of an incident whose calls wait; else why this cannot be decided about it.
     fn waits_in_calls(&self, id: u64, verb: Verb) -> Result<String, Problem> {
-        let incident = self.incidents.get(&id).ok_or_else(|| no_incident(id))?;
+        let incident = self.incidents.get(&id).ok_or_else(|| self.missing(id))?;
         if !incident.admits(verb) {
             return Err(already(incident, &self.facts));
         }

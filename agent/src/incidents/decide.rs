@@ -147,6 +147,15 @@ impl Incidents {
         kept.into_iter().chain([thaw]).collect()
     }
 
+    /// Why there is nothing to decide about a number that nothing is known of.
+    pub(super) fn missing(&self, id: u64) -> Problem {
+        if id == 0 || id > self.last {
+            return no_incident(id);
+        }
+        Problem::new(Code::AlreadyDecided, format!("incident {id} is of an earlier daemon, and over"))
+            .help("what waits still is another incident: burstguard incidents --open")
+    }
+
     /// Records a decision on an incident that waits for one.
     pub(super) fn decide(
         &mut self,
@@ -157,7 +166,8 @@ impl Incidents {
         now: BootNs,
     ) -> Result<(), Problem> {
         let facts = Arc::clone(&self.facts);
-        let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
+        let missing = self.missing(id);
+        let incident = self.incidents.get_mut(&id).ok_or(missing)?;
         if !incident.admits(verb) {
             return Err(already(incident, &facts));
         }

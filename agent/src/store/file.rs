@@ -117,7 +117,7 @@ fn open_file(file: &Path) -> Result<(Connection, bool), Fault> {
     }
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;
-         PRAGMA journal_size_limit = 1048576; PRAGMA trusted_schema = OFF;",
+         PRAGMA journal_size_limit = 1048576; PRAGMA cache_size = -256; PRAGMA trusted_schema = OFF;",
     )
     .map_err(fault)?;
     match made {

@@ -1,5 +1,9 @@
 //! The record on a disk of its own.
 
+mod bounds;
+mod disk;
+mod kill;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -340,48 +344,6 @@ fn more_than_may_wait_is_counted_as_lost_and_said_in_the_record() {
 }
 
 #[test]
-fn what_is_too_old_goes_and_the_rest_is_proven() {
-    let ground = Ground::new();
-    let mut book = ground.book();
-    let day = |ago: i64| Timestamp::now() - jiff::SignedDuration::from_hours(24 * ago);
-    for ago in [100, 95, 80, 1] {
-        book.append(&[Entry { wall: day(ago), ..opened(200 - ago.unsigned_abs()) }]).expect("written");
-    }
-    // The first entry, that the record began, is young: the clock was set back.
-    ground.alter("UPDATE entry SET wall_us = 0 WHERE seq = 1");
-    let bounds = Bounds::default();
-    book.prune(bounds, Timestamp::now(), 7).expect("pruned");
-    let kept: Vec<u64> = book.all().expect("rows").iter().map(|row| row.seq).collect();
-    assert_eq!(kept, [4, 5, 6]);
-    let before = book.head();
-    book.prune(bounds, Timestamp::now(), 7).expect("nothing to do");
-    assert_eq!(book.head(), before);
-    assert!(proven(&book));
-}
-
-#[test]
-fn a_record_stays_as_large_as_it_may_be() {
-    const SIZE: u64 = 1 << 20;
-    let ground = Ground::new();
-    let mut book = ground.book();
-    let bounds = Bounds { size: SIZE, ..Bounds::default() };
-    let mut long = detail(1, State::Held);
-    long.summary.what = "x".repeat(20_000);
-    for id in 1..=300 {
-        long.summary.id = id;
-        book.append(&[entry(Step::Opened, long.clone())]).expect("written");
-        book.prune(bounds, Timestamp::now(), 7).expect("pruned");
-        assert!(book.size().expect("a size") <= SIZE, "after {id}");
-    }
-    assert!(fs::metadata(ground.file()).expect("metadata").len() <= SIZE + (1 << 20));
-    assert!(book.incident(300).expect("read").is_some() && book.incident(1).expect("read").is_none());
-    assert!(proven(&book));
-    // Whoever comes next goes on from the same checkpoint.
-    drop(book);
-    assert!(proven(&ground.book()));
-}
-
-#[test]
 fn a_reader_keeps_nobody_from_writing() {
     let ground = Ground::new();
     let mut book = ground.book();
@@ -410,68 +372,4 @@ proptest! {
         prop_assert_eq!(book.incident(1).expect("read"), Some(*told));
         prop_assert!(proven(&book));
     }
-}
-
-/// A file system with room for next to nothing.
-struct Narrow(PathBuf);
-
-impl Narrow {
-    fn mount(at: PathBuf) -> Self {
-        fs::create_dir_all(&at).expect("a directory");
-        let options = c"size=256k,mode=0700";
-        rustix::mount::mount("tests", &at, "tmpfs", rustix::mount::MountFlags::empty(), options)
-            .expect("mounted");
-        Self(at)
-    }
-
-    fn change(&self, flags: rustix::mount::MountFlags, options: &std::ffi::CStr) {
-        rustix::mount::mount_remount(&self.0, flags, options).expect("mounted again");
-    }
-}
-
-impl Drop for Narrow {
-    fn drop(&mut self) {
-        if let Err(error) = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH) {
-            eprintln!("{} stays mounted: {error}", self.0.display());
-        }
-    }
-}
-
-#[test]
-#[ignore = "needs root"]
-fn a_full_disk_degrades_the_record_and_room_heals_it() {
-    let ground = Ground::new();
-    let narrow = Narrow::mount(ground.directory());
-    let mut scene = ground.start();
-    let mut id = 0;
-    let why = loop {
-        id += 1;
-        let mut long = detail(id, State::Held);
-        long.summary.what = "x".repeat(20_000);
-        if let Err(why) = scene.write(entry(Step::Opened, long)) {
-            break why;
-        }
-        assert!(id < 100, "it is never full");
-    };
-    assert!(why.contains("full"), "{why}");
-    assert!(scene.store.standing().degraded.is_some());
-    narrow.change(rustix::mount::MountFlags::empty(), c"size=4m");
-    scene.news(|news| matches!(news, News::Healed { .. }).then_some(()));
-    assert_eq!(scene.shown(id).summary.id, id);
-    scene.end();
-    assert!(proven(&ground.book()));
-}
-
-#[test]
-#[ignore = "needs root"]
-fn a_read_only_disk_degrades_the_record_and_writing_heals_it() {
-    let ground = Ground::new();
-    let narrow = Narrow::mount(ground.directory());
-    narrow.change(rustix::mount::MountFlags::RDONLY, c"");
-    let mut scene = ground.start();
-    let why = scene.write(opened(1)).expect_err("read-only");
-    assert!(why.contains("Read-only file system"), "{why}");
-    narrow.change(rustix::mount::MountFlags::empty(), c"size=4m");
-    scene.news(|news| matches!(news, News::Healed { .. }).then_some(()));
-    assert_eq!(scene.shown(1).summary.id, 1);
 }

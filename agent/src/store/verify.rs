@@ -1,14 +1,13 @@
 //! `burstguard verify`: whether anything was changed in the record or removed from it. Needs no daemon.
 
 use std::{
-    io,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
 };
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     book,
@@ -16,6 +15,7 @@ use super::{
     directory,
     fault::Fault,
     file::{self, FILE},
+    journal,
     proof::{Anchors, Flaw, Proof, prove},
 };
 use crate::api::{Code, Problem, VERSION};
@@ -74,7 +74,7 @@ fn verify(arguments: Arguments) -> Result<Verified, Fault> {
     let directory = directory(state);
     let directory = directory.canonicalize().unwrap_or(directory);
     let file = directory.join(FILE);
-    let (anchors, no_anchor) = if anchor.is_empty() { journal(&file) } else { (anchor, None) };
+    let (anchors, no_anchor) = if anchor.is_empty() { journal::anchors(&file) } else { (anchor, None) };
     let proven = prove_file(&directory, &file, &anchors.into_iter().collect())?;
     Ok(Verified { file, proven, no_anchor })
 }
@@ -132,41 +132,6 @@ impl Iterator for Reading<'_> {
         self.next = row.seq + 1;
         Some(row)
     }
-}
-
-/// The anchors in the journal of this file; and why there are none, if so.
-fn journal(file: &Path) -> (Vec<Head>, Option<String>) {
-    // What others than root have written there proves nothing.
-    let asked = Command::new("journalctl")
-        .args(["--quiet", "--no-pager", "--output=json", "_UID=0", "BURSTGUARD_EVENT=anchor"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .output();
-    let none = |why: String| (Vec::new(), Some(why));
-    match asked {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            none("this host has no journalctl".to_owned())
-        }
-        Err(error) => none(format!("cannot run journalctl: {error}")),
-        Ok(said) if !said.status.success() => {
-            let why = String::from_utf8_lossy(&said.stderr).lines().next().unwrap_or_default().to_owned();
-            none(format!("journalctl failed: {why}"))
-        }
-        Ok(said) => {
-            let heads: Vec<Head> =
-                said.stdout.split(|byte| *byte == b'\n').filter_map(|line| anchor(line, file)).collect();
-            let why = heads.is_empty().then(|| "the journal has none that can be read".to_owned());
-            (heads, why)
-        }
-    }
-}
-
-/// The anchor that a line of the journal is, if it is one of this file.
-fn anchor(line: &[u8], file: &Path) -> Option<Head> {
-    let line: Value = serde_json::from_slice(line).ok()?;
-    let field = |name: &str| line.get(name)?.as_str();
-    let ours = field("BURSTGUARD_FILE").is_some_and(|of| Path::new(of) == file);
-    ours.then(|| format!("{}:{}", field("BURSTGUARD_SEQ")?, field("BURSTGUARD_HASH")?).parse().ok()).flatten()
 }
 
 /// For `--json`.
@@ -313,19 +278,6 @@ mod tests {
         )
         .expect("a file");
         assert_eq!(verified(&ground).expect("a file").expect_err("nonsense").seq, 1);
-    }
-
-    #[test]
-    fn a_line_of_the_journal_is_an_anchor_if_it_is_of_this_file() {
-        let (file, hash) = (Path::new("/s/incidents.db"), "ab".repeat(32));
-        let line = |file: &str, seq: &str| {
-            json!({ "BURSTGUARD_FILE": file, "BURSTGUARD_SEQ": seq, "BURSTGUARD_HASH": hash }).to_string()
-        };
-        let read = |line: String| anchor(line.as_bytes(), file);
-        assert_eq!(read(line("/s/incidents.db", "7")).map(|head| head.seq), Some(7));
-        assert_eq!(read(line("/t/incidents.db", "7")), None);
-        assert_eq!(read(line("/s/incidents.db", "x")), None);
-        assert_eq!(read(String::new()), None);
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn what_nobody_had_decided_is_left_and_waits_as_another_incident() -> Result<()>
     let left = incident.show()?;
     assert_eq!((&left["state"], &left["done"], &left["next"]), (&json!("left"), &json!(11), &json!([])));
     let refused = incident.try_to("thaw")?;
-    assert_eq!(refused.exit, Some(5), "{refused:?}");
+    assert_eq!(refused.exit, Some(6), "{refused:?}");
     other.decide("thaw", &[])?;
     drop(job);
     next.end().map(drop)

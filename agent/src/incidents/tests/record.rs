@@ -7,7 +7,9 @@ use super::{
     scene::{NOW, S, Scene, reason, replies},
 };
 use crate::{
-    api::{Answer, Code, Decision, Filter, IncidentDetail, IncidentSummary, Request, State, Target, Verb},
+    api::{
+        Answer, Code, Decision, Filter, IncidentDetail, IncidentSummary, Request, Scope, State, Target, Verb,
+    },
     daemon::{Effect, Input, Outcome, Touched},
     store::{Entry, Past, Says, Step},
 };
@@ -160,6 +162,19 @@ fn incidents_of_earlier_daemons_are_listed_behind_those_of_this_one() {
     assert_eq!(listed(Filter { open: true, ..Filter::default() }), all[..1]);
     assert_eq!(listed(Filter { account: Some("runner".to_owned()), ..Filter::default() }), all[1..2]);
     assert_eq!(listed(Filter { since_s: Some(60), ..Filter::default() }).len(), 3);
+}
+
+#[test]
+fn nothing_is_left_to_decide_about_an_incident_of_an_earlier_daemon() {
+    let mut scene = Scene::new();
+    let (kill, approve) = (
+        |incident| Request::Kill { incident, reason: reason() },
+        |incident| Request::Approve { incident, scope: Scope::default(), reason: reason() },
+    );
+    for (id, code) in [(7, Code::AlreadyDecided), (99, Code::NotFound), (0, Code::NotFound)] {
+        assert_eq!(scene.refused(kill(id)).code, code, "{id}");
+        assert_eq!(scene.refused(approve(id)).code, code, "{id}");
+    }
 }
 
 #[test]

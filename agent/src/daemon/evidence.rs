@@ -1,0 +1,83 @@
+//! Who acted in an incident, for the record: looked at while they are there, and kept for what is written later.
+
+use jiff::Timestamp;
+
+use super::{agent::Agent, facts::Facts};
+use crate::{
+    api::{Bytes, Named, ProcessView, Told},
+    clock::boot_now,
+    incidents::told_by,
+    processes::{
+        proc::{self, Process, ProcessId},
+        view::{comm, view},
+    },
+    store::{Entry, Says, Step},
+};
+
+/// How many processes of an incident are written down, and how many ancestors of the first of them.
+const PROCESSES: usize = 16;
+const ANCESTORS: usize = 8;
+/// Of how many incidents that is remembered, the newest.
+const INCIDENTS: usize = 256;
+
+/// What was seen of them.
+#[derive(Default)]
+pub(super) struct Seen {
+    processes: Vec<ProcessView>,
+    told: Vec<Told>,
+}
+
+impl Agent {
+    /// Adds the processes that acted, and by what they were told, to what is written of an incident.
+    pub(super) fn add_who_acted(&mut self, entry: &mut Entry) {
+        let Says::Incident(step, detail) = &mut entry.says else { return };
+        let id = detail.summary.id;
+        let mut seen = self.record.seen.remove(&id).unwrap_or_default();
+        if *step != Step::Counted {
+            let pids = detail.acts.iter().map(|act| act.pid).chain(detail.held.iter().map(|held| held.pid));
+            let mut pids: Vec<u32> = pids.collect();
+            pids.dedup();
+            self.see(id, &pids, &mut seen);
+        }
+        detail.processes.clone_from(&seen.processes);
+        detail.told.clone_from(&seen.told);
+        self.record.seen.insert(id, seen);
+        // More may come of one that is over, and an observed one never is.
+        if self.record.seen.len() > INCIDENTS {
+            self.record.seen.pop_first();
+        }
+    }
+
+    fn see(&self, incident: u64, pids: &[u32], seen: &mut Seen) {
+        let acted = pids.iter().filter_map(|pid| {
+            let member = self.in_force.generation.kernel.member(*pid)?;
+            Some(member.id())
+        });
+        let frozen = self.freezer.processes(incident).into_iter().take(PROCESSES);
+        let ids: Vec<ProcessId> = acted.chain(frozen).collect();
+        let facts = Facts { now: boot_now(), wall: Timestamp::now(), ..Facts::default() };
+        for id in ids {
+            let known = seen.processes.iter().any(|known| known.pid == id.pid);
+            if known || seen.processes.len() >= PROCESSES + ANCESTORS {
+                continue;
+            }
+            let Some(process) = proc::process(id.pid).filter(|now| now.start == id.start) else { continue };
+            let is_first = seen.processes.is_empty();
+            seen.processes.push(self.redacted(&process));
+            let by = told_by(&self.in_force.generation.identity(&process), &facts);
+            let comm = comm(process.pid);
+            seen.told.extend(by.map(|by| Told { process: Named { pid: process.pid, comm }, by }));
+            if is_first {
+                let above = proc::ancestors(process.pid).take(ANCESTORS);
+                seen.processes.extend(above.map(|process| self.redacted(&process)));
+            }
+        }
+    }
+
+    /// A process without the secrets of its command line.
+    fn redacted(&self, process: &Process) -> ProcessView {
+        let line = proc::bytes(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+        let command = Bytes::from(&self.in_force.redact.line(&line)[..]);
+        ProcessView { command, ..view(process, false) }
+    }
+}
