@@ -51,7 +51,14 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
     }
     if let Some(why) = &status.store.degraded {
         let lost = count(status.store.missed, "entry", "entries");
-        text += &format!("record   {}: {}; {lost} lost\n", bad("DEGRADED"), clean(why));
+        let early = match status.store.unrecorded {
+            0 => String::new(),
+            early => {
+                let decisions = count(early, "decision", "decisions");
+                format!(", {decisions} carried out before they were on the disk")
+            }
+        };
+        text += &format!("record   {}: {}; {lost} lost{early}\n", bad("DEGRADED"), clean(why));
     }
     text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
     if !status.accounts.is_empty() {

@@ -2,4 +2,5 @@
 
 mod exits;
 mod held;
+mod past;
 mod screens;

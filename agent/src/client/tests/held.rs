@@ -72,6 +72,7 @@ Incident 7  deployer  HELD, 1 call, denied in 11m  since 03:12:41Z (4m)   if nob
   what    12 deletes in 0.4s in /etc
   who     sudo rm -rf /etc/nginx 1377 (uid 0, login 998, system.slice/runner.service)
             rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [held]
+  by      rm 1379: login uid 998, from bash 1203
   when    +0.000 delete /etc/nginx/a by rm 1379
           +0.391 delete /etc/nginx/b by rm 1379  over the budget
           … 10 more: --json has those that are kept

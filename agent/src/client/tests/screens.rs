@@ -71,6 +71,10 @@ pub(super) fn detail() -> Value {
         ("held".to_owned(), json!([])),
         ("kinds".to_owned(), json!([["deletes", 12]])),
         ("processes".to_owned(), json!([process(1379, 1377, "rm -rf /etc/nginx"), process(1377, 1203, "sudo rm -rf /etc/nginx")])),
+        ("told".to_owned(), json!([{
+            "pid": 1379, "comm": "rm",
+            "by": { "kind": "login", "entry": "login uid 998", "since": at("03:12:41"), "origin": { "pid": 1203, "comm": "bash" } },
+        }])),
         ("decisions".to_owned(), json!([{
             "at": at("03:15:02"), "verb": "freeze", "by": { "kind": "user", "uid": 1007, "name": "lead", "login": 1007, "pid": 9 },
             "reason": "INC-88", "outcome": "2 processes frozen",
@@ -80,7 +84,7 @@ pub(super) fn detail() -> Value {
     detail
 }
 
-fn host() -> Value {
+pub(super) fn host() -> Value {
     json!({
         "version": "0.3.0", "mode": "enforce", "off_until": null, "tier": "lsm", "tier_note": "can hold and deny",
         "kernel": "6.12.48", "pid": 9, "armed_at": "2026-11-18T23:00:00Z", "self_test_at": at("03:16:29"),
@@ -156,6 +160,7 @@ Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41
   what    12 deletes in 0.4s in /etc
   who     sudo rm -rf /etc/nginx 1377 (uid 0, login 998, system.slice/runner.service)
             rm -rf /etc/nginx 1379 (uid 0, login 998, system.slice/runner.service) [stopped]
+  by      rm 1379: login uid 998, from bash 1203
   when    +0.000 delete /etc/nginx/a by rm 1379
           +0.391 delete /etc/nginx/b by rm 1379  over the budget
           … 10 more: --json has those that are kept
