@@ -245,3 +245,21 @@ fn by_systemd(directories: &Path) -> Option<PathBuf> {
     let first = all.split(|byte| *byte == b':').next().filter(|first| first.starts_with(b"/"))?;
     Some(PathBuf::from(std::ffi::OsStr::from_bytes(first)))
 }
+
+#[cfg(test)]
+mod directory_tests {
+    use super::*;
+
+    #[test]
+    fn the_first_directory_of_a_unit_is_ours() {
+        for (said, expected) in [
+            ("/var/lib/burstguard", Some("/var/lib/burstguard")),
+            ("/var/lib/a:/var/lib/b", Some("/var/lib/a")),
+            ("", None),
+            ("a:/b", None),
+        ] {
+            assert_eq!(by_systemd(Path::new(said)), expected.map(PathBuf::from), "{said:?}");
+        }
+        assert_eq!(directory(Some("here".into())), Path::new("here"));
+    }
+}

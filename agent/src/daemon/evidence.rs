@@ -33,12 +33,19 @@ impl Agent {
         let Says::Incident(step, detail) = &mut entry.says else { return };
         let id = detail.summary.id;
         let mut seen = self.record.seen.remove(&id).unwrap_or_default();
-        if *step != Step::Counted {
-            let pids = detail.acts.iter().map(|act| act.pid).chain(detail.held.iter().map(|held| held.pid));
-            let mut pids: Vec<u32> = pids.collect();
-            pids.dedup();
-            self.see(id, &pids, &mut seen);
-        }
+        let account = detail.summary.account.as_deref();
+        // Whoever has acted long ago may have ended since, and another have the number.
+        let acted = detail.acts.iter().filter(|_| *step == Step::Opened).map(|act| act.pid);
+        let mut pids: Vec<u32> = acted.chain(detail.held.iter().map(|held| held.pid)).collect();
+        pids.dedup();
+        let ids = pids.into_iter().filter_map(|pid| {
+            let (whose, start) = self.in_force.generation.whose(pid)?;
+            (Some(whose) == account).then_some(ProcessId { pid, start })
+        });
+        let frozen = self.freezer.processes(id).into_iter().take(PROCESSES);
+        let ids: Vec<ProcessId> =
+            if *step == Step::Counted { Vec::new() } else { ids.chain(frozen).collect() };
+        self.see(ids, &mut seen);
         detail.processes.clone_from(&seen.processes);
         detail.told.clone_from(&seen.told);
         self.record.seen.insert(id, seen);
@@ -48,13 +55,7 @@ impl Agent {
         }
     }
 
-    fn see(&self, incident: u64, pids: &[u32], seen: &mut Seen) {
-        let acted = pids.iter().filter_map(|pid| {
-            let member = self.in_force.generation.kernel.member(*pid)?;
-            Some(member.id())
-        });
-        let frozen = self.freezer.processes(incident).into_iter().take(PROCESSES);
-        let ids: Vec<ProcessId> = acted.chain(frozen).collect();
+    fn see(&self, ids: Vec<ProcessId>, seen: &mut Seen) {
         let facts = Facts { now: boot_now(), wall: Timestamp::now(), ..Facts::default() };
         for id in ids {
             let known = seen.processes.iter().any(|known| known.pid == id.pid);
