@@ -1,15 +1,17 @@
 //! The record outlives the agent, and whoever changes it is found out.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::Connection;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use serde_json::{Value, json};
-use tests::{Daemon, Event, Incident, Job, Said, ask, ask_json, wait};
+use tests::{Daemon, Event, Incident, Job, Said, agent, ask, ask_json, say, wait};
 
 use crate::restart::Stage;
 
@@ -47,6 +49,23 @@ fn anchor(daemon: &mut Daemon) -> Result<String> {
 fn verify(directory: &Path, anchor: &str) -> Result<Said> {
     let directory = directory.to_str().context("a path")?;
     ask(&["verify", "--json", "--state", directory, "--anchor", anchor])
+}
+
+/// The same with a journal that has this anchor of the record, and one of another.
+fn verify_by_journal(stage: &Stage, directory: &Path, anchor: &str) -> Result<Said> {
+    let (seq, hash) = anchor.split_once(':').context("SEQ:HASH")?;
+    let line = |file: &Path, seq: &str| {
+        json!({ "BURSTGUARD_FILE": file, "BURSTGUARD_SEQ": seq, "BURSTGUARD_HASH": hash }).to_string()
+    };
+    let lines = [line(&directory.join(FILE), seq), line(Path::new("/elsewhere"), "9999")].join("\n");
+    let journal = stage.ground.base().join("journalctl");
+    let asked = "case \"$*\" in *_UID=0*BURSTGUARD_EVENT=anchor*) ;; *) exit 1 ;; esac";
+    fs::write(&journal, format!("#!/bin/sh\n{asked}\ncat <<'END'\n{lines}\nEND\n"))?;
+    fs::set_permissions(&journal, Permissions::from_mode(0o755))?;
+    let mut command = Command::new(agent()?);
+    command.args(["verify", "--json", "--state"]).arg(directory);
+    command.env("PATH", format!("{}:/usr/bin:/bin", stage.ground.base().display()));
+    say(command)
 }
 
 /// The first entry that is not what it was.
@@ -109,6 +128,11 @@ fn an_incident_and_its_decision_outlive_a_kill_and_any_change_is_found() -> Resu
     ] {
         let copy = changed(&stage, name, sql)?;
         assert_eq!(flaw(&copy, &anchor)?, seq, "{name}");
+    }
+    let cut = stage.ground.base().join("tail");
+    for (directory, exit) in [(state(&stage), 0), (cut, 1)] {
+        let said = verify_by_journal(&stage, &directory, &anchor)?;
+        assert_eq!(said.exit, Some(exit), "{said:?}");
     }
     let absent = verify(&stage.ground.tree(), &anchor)?;
     assert_eq!(absent.exit, Some(5), "{absent:?}");
