@@ -26,6 +26,10 @@ fn what_was_decided_outlives_whoever_is_killed_before_carrying_it_out() {
     killed.kill().expect("a signal");
     killed.wait().expect("its status");
     assert!(is_written, "it ended before that");
+    // Whoever only reads finds all of it, though SQLite has not brought it together.
+    let reader = file::open_to_read(&ground.directory()).expect("a reader");
+    assert_eq!(book::rows(&reader, 0).expect("rows").len(), 3);
+    drop(reader);
     let mut next = ground.start();
     assert_eq!(next.last, 1);
     let shown = next.shown(1);
