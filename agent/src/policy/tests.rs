@@ -13,6 +13,7 @@ mod exceptions;
 mod later;
 mod problems;
 mod screens;
+mod ways;
 
 /// A host with three users, some directories and a file, whose text nobody reads; all else fails as the name says.
 struct TestHost;
