@@ -23,8 +23,10 @@ use crate::{
 #[lsm(hook = "file_open")]
 pub fn file_open(ctx: LsmContext) -> i32 {
     let file = object(&ctx, 0);
-    if SETTINGS.told_by() & told_by::JOBS != 0 && size::is_made_to_write(file) {
-        let Some(actor) = lineage::current() else { return ALLOW };
+    if SETTINGS.told_by() & told_by::JOBS != 0
+        && let Some(actor) = lineage::current()
+        && size::is_made_to_write(file)
+    {
         return ask::written(&actor);
     }
     of(file, |flags| flags & (O_TRUNC | O_APPEND) == 0)
