@@ -43,7 +43,7 @@ pub(super) const TEST: Image = Image {
 /// For real work: what administrators and automation use, and systemd.
 pub(super) const WORK: Image = Image {
     name: "work",
-    packages: "ansible-core,apt-utils,at,bubblewrap,ca-certificates,cron,debconf-utils,git,kmod,libnettle8,libxxhash0,\
+    packages: "ansible-core,apt-utils,at,bubblewrap,ca-certificates,cron,dbus,debconf-utils,git,kmod,libnettle8,libxxhash0,\
         logrotate,make,nano,openssh-client,openssh-server,openssl,patch,perl,procps,python3-apt,python3-pip,python3-venv,rsync,\
         sqlite3,sudo,systemd-sysv,vim",
     pool: &["fail2ban", "lighttpd"],
