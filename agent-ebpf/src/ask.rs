@@ -268,3 +268,13 @@ pub fn announce(actor: &Actor, call: &Call) -> i32 {
     desk.release();
     answer
 }
+
+/// A name that a file gets besides: somebody is asked if it makes a job of the file.
+#[inline(never)]
+pub fn announce_link(actor: &Actor, call: &Call) -> i32 {
+    let answer = announce(actor, call);
+    match pending::at(stage::ANNOUNCED) {
+        Some(pending) if pending.verb == verb::ASK => ask(actor, pending),
+        _ => answer,
+    }
+}

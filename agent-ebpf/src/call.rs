@@ -39,6 +39,8 @@ pub mod flag {
     pub const FOLLOWS: u32 = 128;
     /// It opens the file for overwriting.
     pub const OVERWRITES: u32 = 256;
+    /// It opens the file for writing in whatever way.
+    pub const WRITES: u32 = 512;
 }
 
 /// How far a call has come; the values of [`Pending::stage`].

@@ -83,10 +83,10 @@ pub fn job(verb: u32, flags: u32, ends: &[Target; 2]) -> u32 {
         return 0;
     }
     match verb {
-        verb::RENAME => second.job,
+        verb::RENAME | verb::LINK => second.job,
         verb::EXCHANGE => first.job | second.job,
         verb::OVERWRITE | verb::WRITE => first.job,
-        verb::OPEN if flags & (flag::CREATES | flag::OVERWRITES | flag::EMPTIES) != 0 => first.job,
+        verb::OPEN if flags & (flag::CREATES | flag::WRITES) != 0 => first.job,
         _ => 0,
     }
 }

@@ -12,7 +12,10 @@ mod except;
 
 use core::ffi::c_void;
 
-use agent_common::wire::{Counter, row::DirectoryKey};
+use agent_common::wire::{
+    Counter,
+    row::{DirectoryKey, node},
+};
 use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
@@ -163,7 +166,7 @@ fn unresolved(why: Counter) -> Target {
 
 #[inline(always)]
 fn target(scratch: &Scratch) -> Target {
-    let whole = scratch.node != NO_NODE;
+    let whole = scratch.node != NO_NODE && scratch.node & node::JOBS == 0;
     let root = if scratch.excepted == 0 { scratch.root } else { OUTSIDE };
     if root == OUTSIDE && !whole {
         return Target::NOTHING;

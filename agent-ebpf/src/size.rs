@@ -44,6 +44,8 @@ fn of_file(inode: Kernel) -> Option<u64> {
 const FMODE_WRITE: u32 = 2;
 // Made by this very open.
 const FMODE_CREATED: u32 = 0x10_0000;
+// The kernel's own: a file system that is made of others opens the one below.
+const FMODE_NOACCOUNT: u32 = 0x2000_0000;
 
 /// Whether an open file is a socket.
 #[inline(always)]
@@ -55,18 +57,32 @@ pub fn is_socket(file: Kernel) -> bool {
     matches!(mode, Ok(mode) if mode & S_IFMT == S_IFSOCK)
 }
 
-/// Whether a file is open for writing, and was made by that.
+/// What an open says of writing to a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing, or the kernel does it for itself.
+    Not,
+    /// It may be written to, and was there before.
+    Kept,
+    /// It may, and was made by this open.
+    Made,
+}
+
 #[inline(always)]
-pub fn is_made_to_write(file: Kernel) -> bool {
-    let wanted = FMODE_WRITE | FMODE_CREATED;
-    matches!(file.field::<u32>(OFFSETS.file_mode()), Ok(mode) if mode & wanted == wanted)
+pub fn written_by(file: Kernel) -> Written {
+    let mode: u32 = file.field(OFFSETS.file_mode()).unwrap_or(0);
+    if mode & (FMODE_WRITE | FMODE_NOACCOUNT) != FMODE_WRITE {
+        Written::Not
+    } else if mode & FMODE_CREATED == 0 {
+        Written::Kept
+    } else {
+        Written::Made
+    }
 }
 
 /// Of an open file, if it can be overwritten: one that holds something, and has a name to lose it under.
 #[inline(always)]
 pub fn to_overwrite(file: Kernel) -> Option<u64> {
-    // The kernel's own: a file system that is made of others opens the one below.
-    const FMODE_NOACCOUNT: u32 = 0x2000_0000;
     let mode: u32 = file.field(OFFSETS.file_mode()).ok()?;
     if mode & (FMODE_WRITE | FMODE_CREATED | FMODE_NOACCOUNT) != FMODE_WRITE {
         return None;

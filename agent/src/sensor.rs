@@ -36,6 +36,7 @@ pub(crate) use error::MapError;
 pub(crate) use held::HeldName;
 pub(crate) use held::{HeldCall, HeldNow, Judged, Waiting};
 pub(crate) use kernel::Kernel;
+pub(crate) use launches::Made;
 pub(crate) use load::load;
 pub(crate) use manifest::Manifest;
 pub(crate) use members::{Member, Membership};

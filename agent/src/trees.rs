@@ -50,8 +50,8 @@ struct Plan {
 }
 
 impl Plan {
-    /// `roots` are absolute, without symbolic links; the index of each is its root id.
-    fn new(roots: &[PathBuf]) -> Result<Self, TreeError> {
+    /// `roots` are absolute, without symbolic links; the index of each is its root id. The last `jobs` of them are of no tree.
+    fn new(roots: &[PathBuf], jobs: usize) -> Result<Self, TreeError> {
         let ids: BTreeMap<&Path, u32> = (0..).zip(roots).map(|(id, path)| (path.as_path(), id)).collect();
         if ids.len() < roots.len() {
             let mut seen = BTreeSet::new();
@@ -59,13 +59,16 @@ impl Plan {
             return Err(TreeError::Twice { path });
         }
         let paths: BTreeSet<&Path> = roots.iter().flat_map(|root| root.ancestors()).collect();
+        let trees = &roots[..roots.len().saturating_sub(jobs)];
+        let in_trees: BTreeSet<&Path> = trees.iter().flat_map(|root| root.ancestors()).collect();
         let parents: BTreeSet<&Path> = roots.iter().filter_map(|root| root.parent()).collect();
         let nodes = (0..)
             .zip(paths)
             .map(|(index, path)| {
                 let value = ids.get(path).map_or_else(|| node::carrier(index), |id| node::root(index, *id));
                 let parent = if parents.contains(path) { node::PARENT } else { 0 };
-                (path.to_owned(), value | parent)
+                let jobs = if in_trees.contains(path) { 0 } else { node::JOBS };
+                (path.to_owned(), value | parent | jobs)
             })
             .collect();
         Ok(Self { nodes })
@@ -88,8 +91,9 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// Opens the roots, given by any path, and the directories above them. The index of each is its root id.
-    pub(crate) fn open(roots: &[PathBuf]) -> Result<Self, TreeError> {
+    /// Opens the roots, given by any path, and the directories above them. The index of each is its root id. The last `jobs` of them
+    /// are directories of jobs, which no tree goes with.
+    pub(crate) fn open(roots: &[PathBuf], jobs: usize) -> Result<Self, TreeError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| TreeError::Open { path, source }
@@ -98,7 +102,7 @@ impl Trees {
             .iter()
             .map(|path| path.canonicalize().map_err(failed(path)))
             .collect::<Result<Vec<_>, _>>()?;
-        let plan = Plan::new(&real)?;
+        let plan = Plan::new(&real, jobs)?;
         let open = plan
             .nodes
             .keys()
@@ -145,7 +149,7 @@ mod tests {
     use super::*;
 
     fn plan(roots: &[&str]) -> Plan {
-        Plan::new(&roots.iter().map(PathBuf::from).collect::<Vec<_>>()).expect("a plan")
+        Plan::new(&roots.iter().map(PathBuf::from).collect::<Vec<_>>(), 0).expect("a plan")
     }
 
     #[test]
@@ -174,7 +178,17 @@ mod tests {
     #[test]
     fn one_directory_is_one_root() {
         let roots = ["/srv", "/srv"].map(PathBuf::from);
-        assert!(matches!(Plan::new(&roots), Err(TreeError::Twice { path }) if path == Path::new("/srv")));
+        assert!(matches!(Plan::new(&roots, 0), Err(TreeError::Twice { path }) if path == Path::new("/srv")));
+    }
+
+    #[test]
+    fn no_tree_goes_with_what_leads_to_jobs_alone() {
+        let roots = ["/var/lib", "/var/spool/cron"].map(PathBuf::from);
+        let plan = Plan::new(&roots, 1).expect("a plan");
+        let is_of_jobs = |path: &str| plan.nodes[Path::new(path)] & node::JOBS != 0;
+        assert_eq!(["/var/spool/cron", "/var/spool"].map(is_of_jobs), [true; 2]);
+        assert_eq!(["/var/lib", "/var", "/"].map(is_of_jobs), [false; 3]);
+        assert_eq!(node::root_of(plan.nodes[Path::new("/var/spool/cron")]), Some(1));
     }
 
     #[test]

@@ -112,6 +112,9 @@ pub mod node {
     /// Not a root of the policy: a directory that an account has moved out of one, with all that is in it.
     pub const MOVED: u64 = 1 << 61;
 
+    /// All roots that it is or leads to are directories of jobs: no tree goes with it.
+    pub const JOBS: u64 = 1 << 60;
+
     /// A directory on the way to a root.
     #[must_use]
     pub const fn carrier(index: u32) -> u64 {

@@ -13,7 +13,7 @@ use agent_common::{
         row::Claim,
     },
 };
-use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::bindings::BPF_NOEXIST;
 
 use crate::{
     actor::Actor,
@@ -28,11 +28,14 @@ use crate::{
 /// What is sent, as far as it is looked at.
 #[derive(Clone, Copy)]
 pub struct Sent {
-    /// Where it lies in the sender's memory, and how much: often the head of a message, and then its body.
-    pub pieces: [Piece; 2],
+    /// Where it lies in the sender's memory: often the head of a message, and then its body. What is listed behind its end is nothing.
+    pub pieces: [Piece; PIECES],
     /// How much it is in all.
     pub size: u64,
 }
+
+/// In more pieces nothing is read.
+pub const PIECES: usize = 4;
 
 /// A part of it.
 #[repr(C)]
@@ -40,6 +43,10 @@ pub struct Sent {
 pub struct Piece {
     pub at: u64,
     pub length: u64,
+}
+
+impl Piece {
+    pub const NONE: Self = Self { at: 0, length: 0 };
 }
 
 /// What it comes to.
@@ -55,24 +62,25 @@ pub enum Means {
 
 /// The head of a message; all numbers in the order of its sender, which is this machine's.
 /// <https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages>
-#[repr(C)]
-#[derive(Clone, Copy)]
 struct Head {
     /// `l`: the lowest byte first.
     order: u8,
     kind: u8,
-    flags: u8,
     version: u8,
+    /// How long the body is.
     body: u32,
-    serial: u32,
+    /// How long the fields are.
     fields: u32,
 }
 
-const HEAD: u64 = size_of::<Head>() as u64;
-/// No line of a handshake is as long, and no message that starts a unit as short.
-const LONGEST_LINE: u64 = 128;
-/// How much of a head's fields is looked at.
-const FIELDS: usize = 1024;
+/// How much comes before the fields.
+const HEAD: u32 = 16;
+/// What is longer holds no lines of a handshake.
+const LONGEST_LINES: u64 = 512;
+/// How much of what is sent is looked at; a power of two.
+const LOOKED_AT: usize = 2048;
+/// How much of a head's fields is.
+const FIELDS: u32 = 1024;
 /// In which steps they begin.
 const STEP: usize = 8;
 
@@ -89,35 +97,150 @@ pub fn means(actor: &Actor, sent: &Sent) -> Means {
 /// Reads it, and leaves the name of the unit at the desk.
 #[inline(always)]
 fn read_at(desk: Desk, sent: &Sent) -> Result<Means, Unread> {
-    let [first, second] = sent.pieces;
-    let Head { order, kind, version, body, fields, .. } = if first.length < HEAD {
-        // What is not there yet reads as no message.
-        let letter: u8 = read::user(first.at)?;
-        Head { order: letter, kind: b'A', flags: 0, version: 0, body: 0, serial: 0, fields: 0 }
-    } else {
-        read::user(first.at)?
-    };
-    if order != b'l' || version != 1 {
-        let is_line = (order == 0 || order.is_ascii_uppercase()) && kind.is_ascii_uppercase();
-        return Ok(if is_line && sent.size < LONGEST_LINE { Means::Nothing } else { Means::Another });
+    gather(desk, sent)?;
+    let Some(scratch) = desk.scratch() else { return Ok(Means::Another) };
+    let mut begin = 0;
+    if scratch.text[0] != b'l' || scratch.text[3] != 1 {
+        if sent.size > LONGEST_LINES {
+            return Ok(Means::Another);
+        }
+        scratch.position = 0;
+        let state = walk(desk, along_lines, LONGEST_LINES as u32);
+        let Some(scratch) = desk.scratch() else { return Ok(Means::Another) };
+        let is_whole = u64::from(scratch.last_at) == sent.size;
+        match state {
+            // The credentials' byte, or lines alone; or a message, behind the last line.
+            state::ON_THE_WAY => return Ok(Means::Nothing),
+            state::DONE if is_whole => return Ok(Means::Nothing),
+            state::DONE => begin = scratch.last_at,
+            _ => return Ok(Means::Another),
+        }
     }
-    let head = HEAD + ((u64::from(fields) + 7) & !7);
-    if head + u64::from(body) != sent.size || head > first.length || fields as usize > FIELDS {
+    message_at(desk, sent, begin)
+}
+
+/// The beginning of all pieces, one behind the other.
+#[inline(always)]
+fn gather(desk: Desk, sent: &Sent) -> Result<(), Unread> {
+    let Some(scratch) = desk.scratch() else { return Err(Unread) };
+    let (mut there, mut all) = (0, 0);
+    for piece in sent.pieces {
+        if all >= sent.size {
+            break;
+        }
+        all += piece.length;
+        let room = LOOKED_AT as u64 - 1 - there;
+        let length = if piece.length < room { piece.length } else { room };
+        let at = there as usize & (LOOKED_AT - 1);
+        read::user_bytes(piece.at, &mut scratch.text[at..][..length as usize & (LOOKED_AT - 1)])?;
+        there += length;
+    }
+    scratch.text_len = there as u32;
+    if all < sent.size { Err(Unread) } else { Ok(()) }
+}
+
+/// A byte of a handshake: text, but for one at its beginning. It ends with the line `BEGIN`, or has not come to its end.
+/// <https://dbus.freedesktop.org/doc/dbus-specification.html#auth-protocol>
+extern "C" fn along_lines(index: u32, context: *mut c_void) -> i64 {
+    const LAST: &[u8; 8] = b"BEGIN\r\n\0";
+    let Some(scratch) = desk(context).scratch() else { return 1 };
+    if index >= scratch.text_len {
+        return 1;
+    }
+    let byte = scratch.text[index as usize & (LOOKED_AT - 1)];
+    let is_text = byte == b'\r' || byte == b'\n' || byte.wrapping_sub(b' ') < 0x5f;
+    let may_be = is_text || index == 0 && byte == 0;
+    if !may_be {
+        scratch.state = state::FAILED;
+        return 1;
+    }
+    let expected = LAST[scratch.position as usize & 7];
+    scratch.position = if byte == expected { scratch.position + 1 } else { u32::from(byte == LAST[0]) };
+    if scratch.position == 7 {
+        scratch.last_at = index + 1;
+        scratch.state = state::DONE;
+        return 1;
+    }
+    0
+}
+
+/// A message that begins there, and ends with what is sent.
+#[inline(always)]
+fn message_at(desk: Desk, sent: &Sent, begin: u32) -> Result<Means, Unread> {
+    let Some(scratch) = desk.scratch() else { return Ok(Means::Another) };
+    let Head { order, kind, version, body, fields, .. } = Head::of(scratch, begin);
+    let head = u64::from(HEAD) + ((u64::from(fields) + 7) & !7);
+    let is_whole = u64::from(begin) + head + u64::from(body) == sent.size;
+    if order != b'l' || version != 1 || !is_whole || fields > FIELDS {
+        return Ok(Means::Another);
+    }
+    // Where its fields begin and end.
+    (scratch.position, scratch.last_at) = (begin + HEAD, begin + HEAD + fields);
+    if scratch.last_at > scratch.text_len {
+        return Ok(Means::Another);
+    }
+    // A call is a method's; answers and signals start nothing.
+    if kind != 1 || walk(desk, is_member, FIELDS / STEP as u32) != state::DONE {
+        return Ok(Means::Nothing);
+    }
+    unit(desk, sent, u64::from(begin) + head)
+}
+
+/// What unit it is that the body which begins there is about: its name, a mode, its properties, and other units.
+#[inline(always)]
+fn unit(desk: Desk, sent: &Sent, body: u64) -> Result<Means, Unread> {
+    const SCOPE: u64 = u64::from_le_bytes(*b".scope\0\0");
+    // Aligned as from the beginning of the message, which ends its head aligned.
+    let after = |at: u64, length: u32| (at + 4 + u64::from(length) + 1 + 3) & !3;
+    let length = number(sent, body)?;
+    if length as usize >= UNIT_LEN {
+        return Ok(Means::Another);
+    }
+    let mode = after(0, length);
+    let properties = after(mode, number(sent, body + mode)?);
+    let others = ((properties + 4 + 7) & !7) + u64::from(number(sent, body + properties)?);
+    if number(sent, body + others)? != 0 {
         return Ok(Means::Another);
     }
     let Some(scratch) = desk.scratch() else { return Ok(Means::Another) };
-    read::user_bytes(first.at + HEAD, &mut scratch.text[..fields as usize & (2 * FIELDS - 1)])?;
-    scratch.text_len = fields;
-    // A call is a method's; answers and signals start nothing.
-    if kind != 1 || walk(desk, is_member, (FIELDS / STEP) as u32) != state::DONE {
-        return Ok(Means::Nothing);
+    if body + 4 + u64::from(length) >= u64::from(scratch.text_len) {
+        return Ok(Means::Another);
     }
-    // Its first argument is the name: a length, and that many bytes and a NUL.
-    let begin = if head < first.length { first.at + head } else { second.at };
-    let Some(scratch) = desk.scratch() else { return Ok(Means::Another) };
-    scratch.last_length = read::user::<u32>(begin)?;
-    read::user_text(begin + 4, &mut scratch.name)?;
-    Ok(Means::Unit)
+    let at = (body + 4) as usize & (LOOKED_AT - 1);
+    let Scratch { name, text, .. } = scratch;
+    name[..UNIT_LEN].copy_from_slice(&text[at..][..UNIT_LEN]);
+    scratch.last_length = length;
+    // A scope is of processes that are there already, and stay whose they are.
+    let end = (body + 4 + u64::from(length)).wrapping_sub(6) as usize;
+    let is_scope = scratch.word(end) & 0x00ff_ffff_ffff_ffff == SCOPE;
+    Ok(if is_scope { Means::Nothing } else { Means::Unit })
+}
+
+/// The number at an offset in all that is sent.
+#[inline(always)]
+fn number(sent: &Sent, mut offset: u64) -> Result<u32, Unread> {
+    for piece in sent.pieces {
+        if offset < piece.length {
+            return read::user(piece.at + offset);
+        }
+        offset -= piece.length;
+    }
+    Err(Unread)
+}
+
+impl Head {
+    #[inline(always)]
+    fn of(scratch: &Scratch, begin: u32) -> Self {
+        let words = [scratch.word(begin as usize), scratch.word(begin as usize + 8)];
+        let byte = |index: u32| (words[0] >> (8 * index)) as u8;
+        Self {
+            order: byte(0),
+            kind: byte(1),
+            version: byte(3),
+            body: (words[0] >> 32) as u32,
+            fields: (words[1] >> 32) as u32,
+        }
+    }
 }
 
 /// Whether a field is the one that says that the message is to start a unit: its code, its type, a length and a text.
@@ -127,8 +250,8 @@ extern "C" fn is_member(index: u32, context: *mut c_void) -> i64 {
     const NAME: [u64; 2] = [u64::from_le_bytes(*b"StartTra"), u64::from_le_bytes(*b"nsientUn")];
     const REST: u64 = u16::from_le_bytes(*b"it") as u64;
     let Some(scratch) = desk(context).scratch() else { return 1 };
-    let at = (index as usize * STEP) & (FIELDS - 1);
-    if at + 4 * STEP > scratch.text_len as usize + STEP {
+    let at = scratch.position as usize + index as usize * STEP;
+    if at + 3 * STEP > scratch.last_at as usize {
         return 1;
     }
     let is = scratch.word(at) == CODE
@@ -150,12 +273,16 @@ fn launch(actor: &Actor, desk: Desk) -> bool {
         return false;
     }
     scratch.take_name(length);
+    // SAFETY: what is taken of it is, at once, while the entry is alive.
+    if let Some(known) = unsafe { LAUNCHES.get(scratch.last) } {
+        return known.claim.account() == actor.index; // asked for once more, or another account's
+    }
     let claim = Claim::of(actor.index, Evidence::Launched, ENTRY);
     scratch.launch = Launch { claim, at: emit::now(), name: [0; UNIT_LEN] };
     let Scratch { launch, name, .. } = scratch;
     launch.name.copy_from_slice(&name[..UNIT_LEN]);
     let entry: &Launch = launch; // by reference: a copy would fill the stack
-    if LAUNCHES.insert(scratch.last, entry, u64::from(BPF_ANY)).is_err() {
+    if LAUNCHES.insert(scratch.last, entry, u64::from(BPF_NOEXIST)).is_err() {
         return false;
     }
     if let Some(any) = LAUNCHED.get_ptr_mut(0) {

@@ -98,7 +98,7 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
         starred: told.starred.len().try_into().context("too many patterns of programs")?,
         reserved: 0,
     };
-    let trees = Trees::open(&tables.roots)?;
+    let trees = Trees::open(&tables.roots, tables.jobs.len())?;
     let excepted = tables.excepted(seed);
     let mut kernel = load(settings, tables.slots, &excepted, &told)?;
     kernel.except(&excepted)?;

@@ -106,8 +106,10 @@ impl Generation {
 
     /// Makes known which addresses this host has now, and forgets units that have ended.
     pub(super) fn keep_ways(&mut self) -> Result<()> {
-        self.kernel.know_addresses()?;
-        Ok(self.kernel.launches.forget(boot_now(), units::is_there)?)
+        let addresses = self.kernel.know_addresses(); // whatever comes of it, units are forgotten
+        let now = boot_now();
+        self.kernel.launches.forget(now, |unit, at| units::made(unit, now.saturating_sub(at)))?;
+        Ok(addresses?)
     }
 
     /// What names are hashed with.

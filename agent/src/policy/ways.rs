@@ -48,7 +48,8 @@ const KNOWN: [Known; 12] = [
     // Debian's, and Red Hat's
     Known { jobs: &["/var/spool/cron/atjobs", "/var/spool/at"], ..none("at") },
     Known { jobs: &["/var/spool/cron/crontabs", "/var/spool/cron"], ..none("cron") },
-    Known { ports: &[22], ..none("ssh") },
+    // and where systemd has one listen that is for this host: systemd-ssh-generator(8)
+    Known { ports: &[22], sockets: &["/run/ssh-unix-local/socket"], ..none("ssh") },
 ];
 
 /// Each as the policy would have it.

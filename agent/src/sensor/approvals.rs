@@ -99,16 +99,21 @@ impl Approvals {
         Ok(index)
     }
 
-    /// Carries over what another generation knows. `account` and `root` tell the indices of this one.
+    /// Carries over what another generation knows. `account`, `root` and `way` tell the indices of this one; 0 is no way.
     pub(super) fn carry_from(
         &mut self,
         old: &Self,
         account: impl Fn(u32) -> Option<u32>,
         root: impl Fn(u32) -> Option<u32>,
+        way: impl Fn(u64) -> u64,
     ) -> Result<(), MapError> {
         for key in old.directories.keys().filter_map(Result::ok) {
-            if let Some(root) = root(key.root) {
-                let key = row::DirectoryKey { root, ..key };
+            // What is above every root is a way, by its number.
+            let heir = match key.root {
+                u32::MAX => Some(row::DirectoryKey { key: way(key.key), ..key }).filter(|key| key.key != 0),
+                old => root(old).map(|root| row::DirectoryKey { root, ..key }),
+            };
+            if let Some(key) = heir {
                 self.directories.insert(key, 0, 0).map_err(refused(DIRECTORIES))?;
             }
         }

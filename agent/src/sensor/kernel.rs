@@ -1,6 +1,7 @@
 //! The loaded kernel programs behind one type, with verbs of the policy's words.
 
 use std::{
+    collections::HashSet,
     ops::{Deref, DerefMut},
     os::fd::{AsFd, BorrowedFd},
 };
@@ -32,7 +33,7 @@ use super::{
     manifest::{Manifest, ManifestError},
     pins::{Directory, LINK},
     probes,
-    state::{State, again},
+    state::{State, absent_is_fine, again},
 };
 use crate::{identity::rows::Rows, trees::except::Excepted};
 
@@ -141,17 +142,19 @@ impl Kernel {
         ports
             .iter()
             .try_for_each(|(port, way)| map.insert(u32::from(*port), way, 0).map_err(refused("PORTS")))?;
-        fill(&mut self.ebpf, "JOBS", jobs.iter().copied())?;
-        self.know_addresses()
+        fill(&mut self.ebpf, "JOBS", jobs.iter().copied())
     }
 
-    /// Makes the addresses known that this host has now. One that it had before stays: whoever has it now is asked about as well.
+    /// Makes the addresses known that this host has now, and no others.
     ///
     /// # Errors
     /// The map is full, or refused.
     pub(crate) fn know_addresses(&mut self) -> Result<(), MapError> {
         let mut map: HashMap<_, [u8; 16], u8> = hash(&mut self.ebpf, "ADDRESSES")?;
-        own_addresses().try_for_each(|address| map.insert(address, 0, 0).map_err(refused("ADDRESSES")))
+        let own: HashSet<_> = own_addresses().collect();
+        let known: HashSet<_> = map.keys().filter_map(Result::ok).collect();
+        known.difference(&own).try_for_each(|gone| absent_is_fine("ADDRESSES", map.remove(gone)))?;
+        own.difference(&known).try_for_each(|new| map.insert(new, 0, 0).map_err(refused("ADDRESSES")))
     }
 
     /// Makes users known by which processes join an account.

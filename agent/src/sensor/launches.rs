@@ -18,7 +18,17 @@ pub(super) const LAUNCHES: &str = "LAUNCHES";
 pub(super) const LAUNCHED: &str = "LAUNCHED";
 
 /// A unit is there this long (ns) after it was asked for, or will not be.
-const SOON: u64 = 60_000_000_000;
+const SOON: u64 = 5_000_000_000;
+
+/// Whether a unit of a name is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// It is not.
+    Not,
+    /// Since before it was asked for: it is somebody else's, who was told that there is one.
+    Before,
+    Since,
+}
 /// To write a row that must not be there.
 const BPF_NOEXIST: u64 = 1;
 
@@ -60,11 +70,19 @@ impl Launches {
         if any { self.any.set(0, 1, 0).map_err(refused(LAUNCHED)) } else { Ok(()) }
     }
 
-    /// Forgets units that have ended; `is_there` tells by the name.
-    pub(crate) fn forget(&mut self, now: BootNs, is_there: impl Fn(&str) -> bool) -> Result<(), MapError> {
+    /// Forgets units that have ended, or never were the account's; `made` tells of a name and a time (ns).
+    pub(crate) fn forget(
+        &mut self,
+        now: BootNs,
+        made: impl Fn(&str, BootNs) -> Made,
+    ) -> Result<(), MapError> {
         let has_ended = |launch: &Launch| {
             let name = until_nul(&launch.name);
-            launch.at + SOON < now && !str::from_utf8(&name).is_ok_and(&is_there)
+            match str::from_utf8(&name).map_or(Made::Not, |name| made(name, launch.at)) {
+                Made::Before => true,
+                Made::Not => launch.at + SOON < now,
+                Made::Since => false,
+            }
         };
         let units = self.units.iter().collect::<Result<Vec<_>, AyaMapError>>().map_err(refused(LAUNCHES))?;
         units

@@ -8,7 +8,7 @@
 
 use agent_common::{
     rules::{
-        BootNs, Kind,
+        BootNs, Kind, Kinds,
         judge::{Phase, Standing},
         place,
     },
@@ -78,17 +78,30 @@ impl Heirs {
 
     /// A held call in the numbers of the new generation; none if nobody is held to its account there.
     fn held(&self, row: row::Held) -> Option<row::Held> {
+        let is_way = Kinds::from_bits(row.kinds.to_le_bytes()[0]).is_escape();
         let name = |name: row::HeldName| {
             let above_all = name.root == u32::MAX;
+            if is_way {
+                let way = self.way(name.key);
+                return row::HeldName { key: way, directory: way, ..name };
+            }
             let root = if above_all { name.root } else { self.root(name.root).unwrap_or(u32::MAX) };
             row::HeldName { root, ..name }
         };
         Some(row::Held { account: self.account(row.account)?, names: row.names.map(name), ..row })
     }
 
+    /// The number of a way in the new generation; 0, which no way has, if it is not in it any more.
+    fn way(&self, old: u64) -> u64 {
+        let old = usize::try_from(old).unwrap_or(usize::MAX);
+        self.entries.get(old).copied().flatten().unwrap_or_default().into()
+    }
+
     /// A record in the words of the new generation; none if it is about an account that is not in it.
     fn record(&self, record: Record) -> Option<Record> {
-        let act = |act: Act| Act { root: act.root.and_then(|root| self.root(root)), ..act };
+        let way = |way: u32| u32::try_from(self.way(way.into())).unwrap_or_default();
+        let act =
+            |act: Act| Act { root: act.root.and_then(|root| self.root(root)), way: act.way.map(way), ..act };
         let what = match record.what {
             What::Operation(done) => What::Operation(act(done)),
             What::Burst(done) => What::Burst(act(done)),
@@ -134,6 +147,7 @@ impl TakenOver {
             &old.approvals,
             |account| heirs.account(account),
             |root| heirs.root(root),
+            |way| heirs.way(way),
         )?;
         new.moved.carry_from(&old.moved, |root| heirs.root(root))?;
         new.launches.carry_from(&old.launches, |claim| heirs.claim(claim))?;
@@ -161,6 +175,7 @@ impl TakenOver {
             }
         }
         new.held.carry_from(&old.held, |row| self.heirs.held(row))?;
+        new.launches.carry_from(&old.launches, |claim| self.heirs.claim(claim))?;
         let rows: Vec<_> = old.rows().filter(|(_, row)| row.stopped_at >= self.since).collect();
         for (pid, row) in rows {
             if let Some(mine) = new.row(pid).filter(|mine| mine.start == row.start && mine.stopped_at == 0) {

@@ -98,7 +98,7 @@ pub fn path_symlink(ctx: LsmContext) -> i32 {
 /// The first name's own mount is not told; both are on one.
 #[lsm(hook = "path_link")]
 pub fn path_link(ctx: LsmContext) -> i32 {
-    tracked(ask::announce, || {
+    tracked(ask::announce_link, || {
         let to = entry_in(object(&ctx, HOOKS.path_link_new_dir()), object(&ctx, HOOKS.path_link_new()))?;
         let from = PathArg { text: object(&ctx, HOOKS.path_link_old()).0, ..to };
         Ok(Call::two(verb::LINK, from, to))

@@ -15,7 +15,7 @@ use crate::{
     lineage,
     offsets::{HOOKS, OFFSETS, SETTINGS},
     read::{Kernel, Unread},
-    size,
+    size::{self, Written},
 };
 
 /// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself; one that has
@@ -25,11 +25,29 @@ pub fn file_open(ctx: LsmContext) -> i32 {
     let file = object(&ctx, 0);
     if SETTINGS.told_by() & told_by::JOBS != 0
         && let Some(actor) = lineage::current()
-        && size::is_made_to_write(file)
     {
-        return ask::written(&actor);
+        match size::written_by(file) {
+            Written::Made => return ask::written(&actor),
+            // One that holds something, and is not emptied: below.
+            Written::Kept if !may_overwrite(file) => {
+                return ask::at_once(&actor, name(&actor, file, verb::WRITE));
+            }
+            Written::Kept | Written::Not => {}
+        }
     }
-    of(file, |flags| flags & (O_TRUNC | O_APPEND) == 0)
+    of(file, overwrites)
+}
+
+#[inline(always)]
+fn overwrites(flags: u64) -> bool {
+    flags & (O_TRUNC | O_APPEND) == 0
+}
+
+/// Whether an open for writing is asked about as one that overwrites.
+#[inline(always)]
+fn may_overwrite(file: Kernel) -> bool {
+    let flags = file.field::<u32>(OFFSETS.file_flags());
+    matches!(flags, Ok(flags) if overwrites(flags.into())) && size::to_overwrite(file).is_some()
 }
 
 /// A descriptor for appending is one no more.
@@ -70,15 +88,15 @@ fn of(file: Kernel, are_so: fn(u64) -> bool) -> i32 {
     if !matches!(flags, Ok(flags) if are_so(flags.into())) || size::to_overwrite(file).is_none() {
         return ALLOW;
     }
-    let answer = name(&actor, file);
+    let answer = name(&actor, file, verb::OVERWRITE);
     alias::turn(&actor);
     ask::at_once(&actor, answer)
 }
 
 #[inline(never)]
-fn name(actor: &Actor, file: Kernel) -> i32 {
+fn name(actor: &Actor, file: Kernel, verb: u32) -> i32 {
     match entry_at(file.within(OFFSETS.file_path())) {
-        Ok(path) => ask::name(actor, &Call::one(verb::OVERWRITE, path)),
+        Ok(path) => ask::name(actor, &Call::one(verb, path)),
         Err(Unread) => {
             count(Counter::KernelRead);
             ALLOW

@@ -70,9 +70,15 @@ pub fn socket_sendmsg(ctx: LsmContext) -> i32 {
         if number == 0 {
             return Ok(0);
         }
-        let sent = sent(object(&ctx, HOOKS.sendmsg_msg()), object(&ctx, HOOKS.sendmsg_size()).0)?;
-        Ok(if matches!(message::means(actor, &sent), Means::Another) { number } else { 0 })
+        let (msg, size) = (object(&ctx, HOOKS.sendmsg_msg()), object(&ctx, HOOKS.sendmsg_size()).0);
+        Ok(if has_another_act(actor, msg, size) { number } else { 0 })
     })
+}
+
+/// In a function of its own: what that needs of the stack is free again when somebody is asked.
+#[inline(never)]
+fn has_another_act(actor: &Actor, msg: Kernel, size: u64) -> bool {
+    !matches!(sent(msg, size).map(|sent| message::means(actor, &sent)), Ok(Means::Nothing | Means::Unit))
 }
 
 /// One piece in the sender's memory, or a list of them in the kernel's. What a file system or another socket sends is neither, and is
@@ -82,8 +88,8 @@ fn sent(msg: Kernel, size: u64) -> Result<Sent, Unread> {
     let list = msg.follow(HOOKS.msg_segments())?;
     let skipped: u64 = msg.field(HOOKS.msg_skipped())?;
     let is_kernels = (list.0 as i64) < 0;
-    let mut pieces =
-        if is_kernels { list.field(0)? } else { [Piece { at: list.0, length: skipped + size }; 2] };
+    let one = Piece { at: list.0, length: skipped + size };
+    let mut pieces = if is_kernels { list.field(0)? } else { [one, Piece::NONE, Piece::NONE, Piece::NONE] };
     pieces[0].at += skipped;
     pieces[0].length = pieces[0].length.saturating_sub(skipped);
     Ok(Sent { pieces, size })

@@ -1,13 +1,14 @@
 //! Names that come: open, creat, mkdir, mknod, symlink, link. A name that comes back is half of a recreate; one that is
 //! new is the account's own; and an open may empty what was there.
 
-use agent_common::wire::record::verb;
+use agent_common::wire::{identity::told_by, record::verb};
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
 use crate::{
     call::{Call, flag},
     hooks::{O_APPEND, O_TRUNC},
+    offsets::SETTINGS,
     path::PathArg,
     read,
 };
@@ -25,10 +26,12 @@ fn open_call(path: PathArg, flags: u64) -> Call {
     let creates = flags & O_CREAT != 0;
     let empties = flags & O_TRUNC != 0;
     let overwrites = flags & O_ACCMODE != 0 && flags & O_APPEND == 0;
-    if flags & O_PATH != 0 || (!creates && !empties && !overwrites) {
+    // What is appended may be a job.
+    let may_be_job = flags & O_ACCMODE != 0 && SETTINGS.told_by() & told_by::JOBS != 0;
+    if flags & O_PATH != 0 || (!creates && !empties && !overwrites && !may_be_job) {
         return Call::HARMLESS;
     }
-    let mut known = 0;
+    let mut known = if may_be_job { flag::WRITES } else { 0 };
     if creates {
         known |= flag::CREATES;
     }

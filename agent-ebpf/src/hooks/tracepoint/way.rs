@@ -8,7 +8,7 @@ use crate::{
     actor::Actor,
     call::Call,
     identity::{
-        message::{self, Means, Piece, Sent},
+        message::{self, Means, PIECES, Piece, Sent},
         way,
     },
     lineage,
@@ -33,11 +33,11 @@ fn of(ctx: &TracePointContext, way: impl FnOnce(&Actor, [u64; 5]) -> Result<u32,
 #[tracepoint]
 pub fn connect(ctx: TracePointContext) -> u32 {
     of(&ctx, |_, [_, address, length, ..]| {
-        if length < u64::from(way::SHORTEST) {
-            return Ok(0);
-        }
         if read::user::<u16>(address)? == way::AF_UNIX {
             return Ok(way::of_text(address, length));
+        }
+        if length < u64::from(way::SHORTEST) {
+            return Ok(0);
         }
         // An address may be shorter than the longest: then what lies behind it is read with it, or it ends with the page.
         let address = read::user(address).or_else(|Unread| read::user::<[u8; 16]>(address).map(longer))?;
@@ -72,25 +72,19 @@ pub fn sendmsg(ctx: TracePointContext) -> u32 {
     })
 }
 
-/// So many pieces are looked at; more are not read.
-const PIECES: usize = 8;
-
 /// The pieces that a message says: where they are listed, and how many they are.
 #[inline(always)]
 fn sent(message: u64) -> Result<Sent, Unread> {
     // https://github.com/torvalds/linux/blob/v6.12/include/linux/socket.h#L81
     let [list, count]: [u64; 2] = read::user(message + 16)?;
-    let mut pieces = [Piece { at: 0, length: 0 }; 2];
+    let mut pieces = [Piece::NONE; PIECES];
     let mut size = 0;
-    for index in 0..PIECES {
+    for (index, piece) in pieces.iter_mut().enumerate() {
         if index as u64 >= count {
             break;
         }
-        let piece: Piece = read::user(list + (index * size_of::<Piece>()) as u64)?;
+        *piece = read::user(list + (index * size_of::<Piece>()) as u64)?;
         size += piece.length;
-        if index < pieces.len() {
-            pieces[index] = piece;
-        }
     }
     if count > PIECES as u64 { Err(Unread) } else { Ok(Sent { pieces, size }) }
 }

@@ -151,7 +151,7 @@ paths = [\"/etc\"]
 ";
     let (said, ways) = output.split_once("\n[way.at]\n").unwrap_or_default();
     assert_eq!(said, expected);
-    assert!(ways.contains("[way.ssh]\nports = [22]\n"), "{ways}");
+    assert!(ways.contains("[way.ssh]\nports = [22]\nsockets = [\"/run/ssh-unix-local/socket\"]\n"), "{ways}");
     assert!(ways.contains("[way.docker]\nsockets = [\"/run/docker.sock\""), "{ways}");
     assert_eq!(load(&output).unwrap().policy, load(&text).unwrap().policy);
 }

@@ -27,6 +27,18 @@ pub(crate) fn start_unit(socket: &str, method: &str, unit: &str, how: &str) -> R
             [HANDSHAKE, front, back].iter().try_for_each(|part| send(&stream, &[part]))?;
         }
         "behind-the-handshake" => send(&stream, &[HANDSHAKE, &whole])?,
+        // What is harmless lies first, and none of it is sent.
+        "behind-nothing" => {
+            send(&stream, &[HANDSHAKE])?;
+            let (front, back) = whole.split_at(120);
+            send(&stream, &[&b"AUTH"[..0], front])?;
+            send(&stream, &[&b"AUTH"[..0], back])?;
+        }
+        "with-another" => {
+            let (head, body) = message_with("StartTransientUnit", unit, true);
+            send(&stream, &[HANDSHAKE])?;
+            send(&stream, &[&head, &body])?;
+        }
         "behind-another" => {
             send(&stream, &[HANDSHAKE])?;
             let (head, body) = message("Reload", "x");
@@ -47,14 +59,29 @@ fn send(stream: &UnixStream, parts: &[&[u8]]) -> Result<()> {
 
 /// The head and the body of a call of the service manager's.
 fn message(method: &str, unit: &str) -> (Vec<u8>, Vec<u8>) {
+    message_with(method, unit, false)
+}
+
+/// The same, with another unit or none.
+fn message_with(method: &str, unit: &str, another: bool) -> (Vec<u8>, Vec<u8>) {
     let mut body = Vec::new();
     text(&mut body, unit);
     text(&mut body, "fail");
     align(&mut body, 4);
     body.extend([0; 4]); // no properties
     align(&mut body, 8);
-    body.extend([0; 4]); // no other units
-    align(&mut body, 8);
+    if another {
+        let mut other = Vec::new();
+        text(&mut other, "evil.service");
+        align(&mut other, 4);
+        other.extend([0; 4]); // without properties
+        body.extend(u32::try_from(other.len()).unwrap_or(u32::MAX).to_le_bytes());
+        align(&mut body, 8);
+        body.extend(other);
+    } else {
+        body.extend([0; 4]);
+        align(&mut body, 8);
+    }
     let mut fields = Vec::new();
     for (code, kind, value) in [
         (1, b'o', "/org/freedesktop/systemd1"),

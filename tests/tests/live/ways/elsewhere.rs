@@ -58,15 +58,16 @@ fn what_is_observed_passes_and_is_an_incident_for_each_way() -> Result<()> {
     ensure!(escapes()?.is_empty());
     stage.steps(&[&format!("ask-port {}", stage.port)])?.until_done()?;
     wait::until("the incident", || Ok(escape("observed", "by test, port").ok()))?;
-    stage.steps(&["create {home}/jobs/one", "rename {outside}/f {home}/jobs/two"])?.until_done()?;
+    let jobs = ["create {home}/jobs/one", "append {home}/jobs/one", "link {outside}/f {home}/jobs/three"];
+    stage.steps(&[&jobs[..], &["rename {outside}/f {home}/jobs/two"]].concat())?.until_done()?;
     wait::until("the other incident", || {
         let all = escapes()?;
         let jobs = all.iter().filter(|one| {
-            one["what"].as_str().is_some_and(|what| what.contains("a job in") && what.contains("2 times"))
+            one["what"].as_str().is_some_and(|what| what.contains("a job in") && what.contains("4 times"))
         });
         Ok((jobs.count() == 1).then_some(()))
     })?;
-    stage.steps(&["unlink {home}/jobs/one"])?.until_done()?;
+    stage.steps(&["unlink {home}/jobs/one", "rmdir {home}/jobs/d"])?.until_done()?;
     ensure!(stage.service.asked() == 1 && escapes()?.len() == 2);
     stage.party().each(BUDGET, &["unlink {}"])?.until_done()?;
     stage.crowd.end().map(drop)

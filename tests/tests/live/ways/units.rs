@@ -61,7 +61,7 @@ pub(super) fn its_processes_are_the_accounts(tier: Tier) -> Result<()> {
     let name = |number: u32| format!("run-bgtest-{}-{number}.service", std::process::id());
     // Nobody has asked for it.
     ensure!(stage.owner(&name(0))?.1.is_none());
-    for (number, how) in [(1, "whole"), (2, "in-one")] {
+    for (number, how) in [(1, "whole"), (2, "in-one"), (4, "behind-the-handshake")] {
         stage.send("start-unit", &name(number), how)?.until_done()?;
         wait::until("the bus has heard", || Ok(stage.bus.has_heard(&name(number)).then_some(())))?;
         wait::until("it is told", || {
@@ -73,6 +73,9 @@ pub(super) fn its_processes_are_the_accounts(tier: Tier) -> Result<()> {
     // Nor for this one, although it was spoken of.
     stage.send("stop-unit", &name(3), "whole")?.until_done()?;
     ensure!(stage.owner(&name(3))?.1.is_none());
+    // Nor is anybody else's who moves into a unit of its own.
+    stage.send("start-unit", &name(5).replace("service", "scope"), "whole")?.until_done()?;
+    ensure!(stage.owner(&name(5).replace("service", "scope"))?.1.is_none());
     ensure!(escapes()?.is_empty(), "{:?}", escapes()?);
     // What they destroy the account pays for, whoever's they are.
     let (mut job, _) = stage.owner(&name(1))?;
@@ -88,11 +91,12 @@ pub(super) fn its_processes_are_the_accounts(tier: Tier) -> Result<()> {
 }
 
 /// A name that another unit could have, and what cannot be read; how it is sent.
-pub(super) const UNTOLD: [(&str, &str); 6] = [
+pub(super) const UNTOLD: [(&str, &str); 7] = [
     ("nginx.service", "whole"),
     ("run-bgtest.timer", "whole"),
     ("run-bgtest-pieces.service", "in-pieces"),
-    ("run-bgtest-behind.service", "behind-the-handshake"),
+    ("run-bgtest-behind.service", "behind-nothing"),
+    ("run-bgtest-with.service", "with-another"),
     ("run-bgtest-second.service", "behind-another"),
     ("run-bgtest-0123456789012345678901234567890123456789012345678901234567890.service", "whole"),
 ];

@@ -42,5 +42,24 @@ fn a_job_waits_before_anything_is_in_it_and_one_approval_is_for_all_of_it() -> R
     ensure!(!stage.job("moved").exists());
     held.incident.decide("deny", &[])?;
     ensure!(job.until_ended()? == Outcome::Exited(1) && !stage.job("moved").exists());
+    held.incident.decide("thaw", &[]).ok(); // so that the next is not refused for its account's sake
+    // One that is there already, in each way to write to it, and a second name for a file.
+    let was = fs::read_to_string(stage.job("user"))?;
+    for step in [
+        "create {home}/jobs/user",
+        "append {home}/jobs/user",
+        "overwrite {home}/jobs/user",
+        "link {outside}/f {home}/jobs/second",
+    ] {
+        let job = stage.steps(&[step])?;
+        job.until_stopped()?;
+        let held = stage.crowd.daemon.held_by(job.pid())?;
+        held.incident.decide("deny", &[])?;
+        ensure!(job.until_ended()? == Outcome::Exited(1), "{step}");
+        held.incident.decide("thaw", &[]).ok();
+    }
+    ensure!(fs::read_to_string(stage.job("user"))? == was && !stage.job("second").exists());
+    // The directory itself is no tree.
+    stage.steps(&["rmdir {home}/jobs/d", "rename {home}/jobs {home}/no-jobs"])?.until_done()?;
     stage.crowd.end().map(drop)
 }
