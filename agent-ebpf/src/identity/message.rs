@@ -123,20 +123,34 @@ fn read_at(desk: Desk, sent: &Sent) -> Result<Means, Unread> {
 #[inline(always)]
 fn gather(desk: Desk, sent: &Sent) -> Result<(), Unread> {
     let Some(scratch) = desk.scratch() else { return Err(Unread) };
-    let (mut there, mut all) = (0, 0);
+    scratch.text_len = 0;
+    let mut all = 0;
     for piece in sent.pieces {
         if all >= sent.size {
             break;
         }
         all += piece.length;
-        let room = LOOKED_AT as u64 - 1 - there;
-        let length = if piece.length < room { piece.length } else { room };
-        let at = there as usize & (LOOKED_AT - 1);
-        read::user_bytes(piece.at, &mut scratch.text[at..][..length as usize & (LOOKED_AT - 1)])?;
-        there += length;
+        append(scratch, piece)?;
     }
-    scratch.text_len = there as u32;
     if all < sent.size { Err(Unread) } else { Ok(()) }
+}
+
+/// As much of it as there is room for.
+#[inline(always)]
+fn append(scratch: &mut Scratch, piece: Piece) -> Result<(), Unread> {
+    let room = LOOKED_AT as u32 - 1 - scratch.text_len;
+    scratch.last_length = if piece.length < u64::from(room) { piece.length as u32 } else { room };
+    // Volatile: the compiler knows how large they are, and would leave the masks out, by which the verifier knows.
+    // SAFETY: a reference is valid to read from.
+    let (at, length) = unsafe {
+        (
+            core::ptr::read_volatile(&raw const scratch.text_len) as usize & (LOOKED_AT - 1),
+            core::ptr::read_volatile(&raw const scratch.last_length) as usize & (LOOKED_AT - 1),
+        )
+    };
+    read::user_bytes(piece.at, &mut scratch.text[at..][..length])?;
+    scratch.text_len += length as u32;
+    Ok(())
 }
 
 /// A byte of a handshake: text, but for one at its beginning. It ends with the line `BEGIN`, or has not come to its end.
