@@ -128,8 +128,10 @@ pub const UNIT_LEN: usize = 64;
 pub struct Launch {
     /// Whose its processes are.
     pub claim: Claim,
-    /// When that was asked for (ns).
+    /// When that was asked for (ns): at first,
     pub at: u64,
+    /// and at last.
+    pub again: u64,
     /// Its name, with zeros behind.
     pub name: [u8; UNIT_LEN],
 }
@@ -163,7 +165,7 @@ pub mod told_by {
 const _: () = assert!(size_of::<ProgramKey>() == 24);
 const _: () = assert!(size_of::<NameKey>() == 16);
 const _: () = assert!(size_of::<StarredName>() == 72 + 16);
-const _: () = assert!(size_of::<Launch>() == 16 + UNIT_LEN);
+const _: () = assert!(size_of::<Launch>() == 24 + UNIT_LEN);
 
 #[cfg(feature = "user")]
 mod pod {

@@ -97,6 +97,9 @@ pub fn means(actor: &Actor, sent: &Sent) -> Means {
 /// Reads it, and leaves the name of the unit at the desk.
 #[inline(always)]
 fn read_at(desk: Desk, sent: &Sent) -> Result<Means, Unread> {
+    if sent.size == 0 {
+        return Ok(Means::Nothing);
+    }
     gather(desk, sent)?;
     let Some(scratch) = desk.scratch() else { return Ok(Means::Another) };
     let mut begin = 0;
@@ -287,12 +290,18 @@ fn launch(actor: &Actor, desk: Desk) -> bool {
         return false;
     }
     scratch.take_name(length);
-    // SAFETY: what is taken of it is, at once, while the entry is alive.
-    if let Some(known) = unsafe { LAUNCHES.get(scratch.last) } {
-        return known.claim.account() == actor.index; // asked for once more, or another account's
+    if let Some(known) = LAUNCHES.get_ptr_mut(scratch.last) {
+        // SAFETY: a live map entry; whatever time of several askers stays is as good as another.
+        let known = unsafe { &mut *known };
+        let is_own = known.claim.account() == actor.index;
+        if is_own {
+            known.again = emit::now();
+        }
+        return is_own;
     }
+    let now = emit::now();
     let claim = Claim::of(actor.index, Evidence::Launched, ENTRY);
-    scratch.launch = Launch { claim, at: emit::now(), name: [0; UNIT_LEN] };
+    scratch.launch = Launch { claim, at: now, again: now, name: [0; UNIT_LEN] };
     let Scratch { launch, name, .. } = scratch;
     launch.name.copy_from_slice(&name[..UNIT_LEN]);
     let entry: &Launch = launch; // by reference: a copy would fill the stack

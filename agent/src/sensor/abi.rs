@@ -46,7 +46,7 @@ pub(super) const ABI: u32 = {
         Approval { until, allowance, incident, account, reserved }
         DirectoryKey { key, root, approval }
         Moved { key, root, text_len, text }
-        Launch { claim, at, name }
+        Launch { claim, at, again, name }
         Record {
             at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
         }

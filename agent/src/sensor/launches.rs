@@ -80,7 +80,7 @@ impl Launches {
             let name = until_nul(&launch.name);
             match str::from_utf8(&name).map_or(Made::Not, |name| made(name, launch.at)) {
                 Made::Before => true,
-                Made::Not => launch.at + SOON < now,
+                Made::Not => launch.again + SOON < now,
                 Made::Since => false,
             }
         };
