@@ -15,11 +15,18 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Row>> {
     let (watched, other) = (Account::new()?, Account::new()?);
     let ground = Ground::new(&watched)?;
     let users = Policy::new(watched.name(), &ground.tree());
-    let all = users
-        .clone()
-        .and_told_by("units = ['bgbench-*.service', '/bgbench/*']", &ground.tree())
-        .and_told_by("executables = ['/opt/bgbench/*/bin/agent', '**/bgbench-agent-*']", &ground.tree())
-        .and_told_by("scripts = ['python3 /opt/bgbench/run.py']", &ground.tree());
+    let told = [
+        "units = ['bgbench-*.service', '/bgbench/*']",
+        "executables = ['/opt/bgbench/*/bin/agent', '**/bgbench-agent-*']",
+        "scripts = ['python3 /opt/bgbench/run.py']",
+    ];
+    let mut all = users.clone();
+    for (number, by) in told.into_iter().enumerate() {
+        // A path belongs to one tree.
+        let tree = ground.home().join(format!("tree-{number}"));
+        ground.make_directory(&tree)?;
+        all = all.and_told_by(by, &tree);
+    }
     let (mut alone, mut by_users, mut by_all) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         alone.push(run(&other, &ground)?);
