@@ -11,7 +11,7 @@ use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaM
 use super::{
     decode::until_nul,
     error::{MapError, refused},
-    state::{absent_is_fine, kind},
+    state::{BPF_NOEXIST, absent_is_fine, kind},
 };
 
 pub(super) const LAUNCHES: &str = "LAUNCHES";
@@ -29,9 +29,6 @@ pub(crate) enum Made {
     Before,
     Since,
 }
-/// To write a row that must not be there.
-const BPF_NOEXIST: u64 = 1;
-
 /// The maps of them.
 pub(crate) struct Launches {
     units: HashMap<MapData, u64, Launch>,
