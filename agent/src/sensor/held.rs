@@ -57,8 +57,7 @@ impl HeldCall {
             parent: row.parent,
             account: row.account,
             at: row.at,
-            // The lowest byte holds all kinds there are.
-            kinds: Kinds::from_bits(row.kinds.to_le_bytes()[0]),
+            kinds: kinds(row),
             path: path(&row.text[..used]),
             names: protected
                 .map(|name| HeldName {
@@ -68,6 +67,12 @@ impl HeldCall {
                 .collect(),
         }
     }
+}
+
+/// What a held call would destroy.
+pub(super) fn kinds(row: &row::Held) -> Kinds {
+    // The lowest byte holds all kinds there are.
+    Kinds::from_bits(row.kinds.to_le_bytes()[0])
 }
 
 /// How often a call was judged: as long as this stays the same, it was not judged again.

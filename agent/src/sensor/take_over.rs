@@ -8,7 +8,7 @@
 
 use agent_common::{
     rules::{
-        BootNs, Kind, Kinds,
+        BootNs, Kind,
         judge::{Phase, Standing},
         place,
     },
@@ -19,6 +19,7 @@ use thiserror::Error;
 use super::{
     decode::{Act, Record, What},
     error::MapError,
+    held,
     manifest::Manifest,
     members::Adopted,
     state::State,
@@ -78,7 +79,7 @@ impl Heirs {
 
     /// A held call in the numbers of the new generation; none if nobody is held to its account there.
     fn held(&self, row: row::Held) -> Option<row::Held> {
-        let is_way = Kinds::from_bits(row.kinds.to_le_bytes()[0]).is_escape();
+        let is_way = held::kinds(&row).is_escape();
         let name = |name: row::HeldName| {
             let above_all = name.root == u32::MAX;
             if is_way {
