@@ -168,7 +168,6 @@ impl Agent {
         if let Err(error) = self.held.follow(&self.in_force.generation.kernel.held) {
             log::error!("decisions that are just being carried out may not be heard: {error}");
         }
-        self.counters.clear(); // the new generation's begin anew
         if let Err(error) = self.look_at_counters() {
             log::error!("what is counted is shown as before the reload: {error:#}");
         }

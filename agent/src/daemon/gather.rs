@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use agent_common::wire::{Counter, row::MAX_MEMBERS};
+use agent_common::wire::row::MAX_MEMBERS;
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
@@ -42,11 +42,7 @@ impl Agent {
 
     pub(super) fn look_at_counters(&mut self) -> Result<()> {
         let counters = self.in_force.generation.kernel.counters();
-        let counters = counters.context("cannot read the kernel programs' counters")?;
-        for (fault, count) in worth_a_line(&self.counters, &counters) {
-            log::warn!("kernel programs: fault {}, counted {count} times: {}", fault.label(), fault.help());
-        }
-        self.counters = counters;
+        self.counters = counters.context("cannot read the kernel programs' counters")?;
         Ok(())
     }
 
@@ -206,16 +202,6 @@ impl Agent {
     }
 }
 
-/// The faults that have been counted 1, 2, 4, 8 … times since they were looked at last, so that a storm of them cannot flood the log.
-fn worth_a_line(before: &[(Counter, u64)], now: &[(Counter, u64)]) -> Vec<(Counter, u64)> {
-    let known = |counter| before.iter().find(|(known, _)| *known == counter).map_or(0, |(_, count)| *count);
-    let is_worth = |(counter, count): &&(Counter, u64)| {
-        let known = known(*counter);
-        counter.is_fault() && *count > known && count.checked_ilog2() != known.checked_ilog2()
-    };
-    now.iter().filter(is_worth).copied().collect()
-}
-
 /// Those that have not ended, nor given their pid to another.
 fn alive(ids: impl Iterator<Item = ProcessId>) -> Vec<Process> {
     ids.filter_map(|id| proc::process(id.pid).filter(|now| now.start == id.start)).collect()
@@ -239,20 +225,4 @@ fn rights(roles: &Roles, caller: &Caller) -> Rights {
     let admin = roles.admin.iter().any(is);
     let respond = admin || roles.respond.iter().any(is);
     Rights { view: respond || roles.view.iter().any(is), respond, admin }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_storm_of_faults_is_a_few_lines() {
-        let told = |before, now| {
-            let fault = Counter::RecordLost;
-            worth_a_line(&[(fault, before)], &[(fault, now), (Counter::IoUring, now)]).len()
-        };
-        assert_eq!([(0, 1), (1, 2), (3, 4), (3, 900)].map(|(before, now)| told(before, now)), [1; 4]);
-        assert_eq!([(0, 0), (4, 4), (4, 7), (512, 1023)].map(|(before, now)| told(before, now)), [0; 4]);
-        assert_eq!(worth_a_line(&[], &[(Counter::KernelRead, 1)]).len(), 1);
-    }
 }
