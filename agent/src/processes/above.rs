@@ -22,11 +22,17 @@ pub(crate) fn above(held: &Process, parent: u32, before: u32, since: BootNs) -> 
         return Some(Above { process: named, whereabouts: Whereabouts::Ended, started: Vec::new() });
     }
     let pid = goes_on(held.pid, before, look)?;
-    let started = proc::processes().unwrap_or_default().into_iter();
+    let children = proc::processes().unwrap_or_default().into_iter().filter(|process| process.parent == pid);
     let started =
-        started.filter(|process| process.parent == pid && process.start.saturating_mul(TICK) > since);
+        children.filter(|child| child.pid != held.pid && may_have_started_since(child.start, since));
     let started = started.map(|process| named(process.pid)).collect();
     Some(Above { process: named(pid), whereabouts: Whereabouts::GoesOn, started })
+}
+
+/// Whether what started in this clock tick may have started after that instant: a shell takes less than a tick to go on, so what
+/// started in the very tick of the hold is told as well.
+fn may_have_started_since(tick: u64, since: BootNs) -> bool {
+    tick >= since / TICK
 }
 
 fn named(pid: u32) -> Named {
@@ -102,6 +108,14 @@ mod tests {
     fn one_in_the_middle_runs_for_the_outer_one() {
         check(&[HEARD, RUNS, UNHEARD, RUNS], 0, None);
         check(&[HEARD, RUNS, HEARD, RUNS], 0, Some(13));
+    }
+
+    #[test]
+    fn what_starts_in_the_tick_of_the_hold_is_told() {
+        let held_at = 700 * TICK + 4_000_000;
+        assert!(!may_have_started_since(699, held_at));
+        assert!(may_have_started_since(700, held_at));
+        assert!(may_have_started_since(701, held_at));
     }
 
     #[test]
