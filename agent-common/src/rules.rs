@@ -1,10 +1,12 @@
 //! The rules of a burst, each a pure function: no clock, no map, no hook.
 //!
 //! An act moves through them in this order: [`place`] says which protected names it touches, [`name`] what becomes of
-//! each and so which [`Kinds`] of operation it is, [`budget`] whether there is room for them, [`judge`] what follows.
+//! each and so which [`Kinds`] of operation it is, [`grant`] whether a grant lets it pass, [`budget`] whether there is room
+//! for it, [`judge`] what follows.
 
 pub mod budget;
 pub mod exception;
+pub mod grant;
 pub mod identity;
 pub mod judge;
 pub mod ledger;

@@ -2,12 +2,13 @@
 
 use agent_common::{
     rules::{
-        judge::{Alone, Grant, Response, Responses, Standing},
+        NEVER,
+        judge::{Alone, Response, Responses, Standing},
         name::Horizon,
     },
     wire::{
         Counter,
-        row::{Account, alone, response},
+        row::{Account, alone, leases_of, response},
     },
 };
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
@@ -20,8 +21,8 @@ pub struct Actor {
     pub thread: u64,
     pub index: u32,
     pub account: *mut Account,
-    /// The index of the approval under which it acts; 0 for none.
-    pub approval: u32,
+    /// The index of the grant under which it acts; 0 for none.
+    pub grant: u32,
 }
 
 impl Actor {
@@ -32,7 +33,7 @@ impl Actor {
             count(Counter::UnknownAccount);
             return None;
         };
-        Some(Self { thread: bpf_get_current_pid_tgid(), index, account, approval: 0 })
+        Some(Self { thread: bpf_get_current_pid_tgid(), index, account, grant: 0 })
     }
 
     #[inline(always)]
@@ -89,15 +90,12 @@ impl Actor {
         Standing::from_word(self.standing_word())
     }
 
-    /// The account's own grant; without one, one that admits nothing. Not an `Option`: where that is handed on, the compiler
-    /// computes with what is not there, which the verifier refuses.
+    /// Whose grants let it pass: its own one, and the account's leases; 0 for none.
     #[inline(always)]
-    pub fn grant(&self) -> Grant {
+    pub fn holders(&self) -> [u32; 2] {
         // SAFETY: as above.
-        let (until, allowance, id) = unsafe {
-            ((*self.account).grant_until, (*self.account).grant_allowance, (*self.account).grant_id)
-        };
-        Grant { until, allowance, id }
+        let leases = unsafe { core::ptr::read_volatile(&raw const (*self.account).leases) };
+        [self.grant, if leases == 0 { 0 } else { leases_of(self.index) }]
     }
 
     /// What becomes of its calls that should wait while there is no agent.
@@ -112,10 +110,12 @@ impl Actor {
     }
 
     #[inline(always)]
-    pub fn responses(&self) -> Responses {
+    pub fn responses(&self, now: u64) -> Responses {
         // SAFETY: as above.
         let (burst, escape) = unsafe { ((*self.account).response, (*self.account).escapes) };
-        Responses { burst: response(burst), escape: response(escape) }
+        // SAFETY: as above.
+        let granted_until = unsafe { core::ptr::read_volatile(&raw const (*self.account).granted_until) };
+        Responses { burst: response(burst), escape: response(escape), until: NEVER }.under(granted_until, now)
     }
 }
 

@@ -12,7 +12,9 @@ use crate::{
     call::{Pending, stage},
     decide::{in_trees, known},
     desk::Desk,
-    directory, held,
+    directory,
+    grant::NOBODY,
+    held,
     offsets::{HOOKS, OFFSETS},
     path::{PathArg, found},
     pending, place,
@@ -43,7 +45,7 @@ fn links(entry: Kernel) -> Result<u32, Unread> {
 fn look(actor: &Actor, pending: &mut Pending, there: bool) {
     let Some(desk) = Desk::claim() else { return };
     let path = pending.paths[0];
-    if !there || in_trees(actor, place::of_found(desk, path, 0)).found != found::PLACE {
+    if !there || in_trees(actor, place::of_found(desk, path, NOBODY)).found != found::PLACE {
         match look_along(actor, Kernel(path.text), desk) {
             // Without a mount: what is in a tree by one is known by the top of what is mounted there.
             Ok(Some(entry)) => pending.paths[0] = PathArg::entry(Kernel::NULL, entry),
@@ -113,6 +115,6 @@ fn try_step(walk: &mut Walk) -> Result<bool, Unread> {
 #[inline(always)]
 fn is_in_trees(walk: &Walk, entry: Kernel) -> bool {
     let Some(actor) = Actor::of(walk.account) else { return false };
-    let target = place::of_found(walk.desk, PathArg::entry(Kernel::NULL, entry), 0);
+    let target = place::of_found(walk.desk, PathArg::entry(Kernel::NULL, entry), NOBODY);
     known(&actor, in_trees(&actor, target)).found == found::PLACE
 }

@@ -23,7 +23,7 @@ use crate::{
     count::count,
     decide::{in_trees, job, keep_text, known},
     desk::Desk,
-    directory, emit, held, ledger, lineage,
+    directory, emit, grant, held, ledger, lineage,
     path::{PathArg, Target, form, found},
     pending, place,
 };
@@ -72,6 +72,7 @@ fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
     pending.verb = call.verb;
     pending.flags = call.flags;
     pending.sizes = call.sizes;
+    pending.grant = 0;
     pending.stage = stage::NAMED;
 }
 
@@ -125,11 +126,11 @@ fn look(actor: &Actor, pending: &mut Pending, desk: Desk) -> bool {
     pending.held = [Held::NONE; 2];
     pending.ends[1] = Target::NOTHING;
     if pending.paths[1].form != form::ABSENT {
-        let second = place::of_found(desk, pending.paths[1], actor.approval);
+        let second = place::of_found(desk, pending.paths[1], actor.holders());
         pending.ends[1] = known(actor, in_trees(actor, second));
         keep_text(pending, desk);
     }
-    let first = place::of_found(desk, pending.paths[0], actor.approval);
+    let first = place::of_found(desk, pending.paths[0], actor.holders());
     pending.ends[0] = known(actor, in_trees(actor, first));
     if pending.ends[0].found != found::NOTHING {
         keep_text(pending, desk);
@@ -171,7 +172,7 @@ pub fn written(actor: &Actor) -> i32 {
 fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     steps::weigh(actor);
     if pending.kinds().is_empty() {
-        let _ = allow(actor, pending, 0);
+        let _ = allow(actor, pending);
         return ALLOW;
     }
     steps::measure(actor);
@@ -187,7 +188,7 @@ fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     EPERM
 }
 
-/// Global: so that the verifier follows one attempt, and not each of them. Under which approval the process acts is looked at anew.
+/// Global: so that the verifier follows one attempt, and not each of them. Under which grant the process acts is looked at anew.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn attempt(desk: u32) -> i32 {
@@ -199,17 +200,16 @@ extern "C" fn attempt(desk: u32) -> i32 {
 #[inline(always)]
 fn try_once(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     let known = held::compare(actor, desk);
-    let admitted = held::admit(actor, pending, known);
+    let granted = known == held::SAME && held::may_once(actor) || grant::admit(actor, pending);
     pending.over = match known {
-        _ if admitted.is_some() => 0,
+        _ if granted => 0,
         // Whatever the budgets say by now: nobody has seen what it would do, and whoever has decided meant something else.
         held::OTHER => 1,
         _ => steps::claim(actor),
     };
-    let approval = admitted.unwrap_or(0);
-    let verdict = steps::verdict(actor, admitted.is_some());
+    let verdict = steps::verdict(actor, granted);
     if matches!(verdict, Verdict::Hold | Verdict::Deny) {
-        held::give_one(approval);
+        grant::give_back(actor, pending);
     }
     match verdict {
         Verdict::Hold => {
@@ -223,14 +223,13 @@ fn try_once(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
             steps::give_back(actor);
             refuse(actor, pending)
         }
-        Verdict::Allow | Verdict::Report | Verdict::Stop => allow(actor, pending, approval),
+        Verdict::Allow | Verdict::Report | Verdict::Stop => allow(actor, pending),
     }
 }
 
 #[inline(always)]
-fn allow(actor: &Actor, pending: &mut Pending, approval: u32) -> i32 {
+fn allow(actor: &Actor, pending: &mut Pending) -> i32 {
     held::forget(actor);
-    pending.approval = approval;
     pending.stage = stage::ALLOWED;
     steps::tell(actor);
     if matches!(pending.verb, verb::MOUNT | verb::OVERWRITE | verb::ASK) {
@@ -261,7 +260,7 @@ pub fn announce(actor: &Actor, call: &Call) -> i32 {
         return ALLOW;
     };
     pending.stage = stage::ANNOUNCED;
-    pending.approval = 0;
+    pending.grant = 0;
     if look_at(desk.0) == 0 {
         pending.verb = verb::NONE;
     }

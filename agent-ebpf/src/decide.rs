@@ -16,10 +16,10 @@ use crate::{
     act::{Ledger, outcome, redirects},
     actor::Actor,
     call::{Call, Held, Pending, flag, stage},
-    charge::reconcile,
+    charge,
     count::count,
     desk::Desk,
-    emit, enforce,
+    emit, enforce, grant,
     maps::JOBS,
     offsets::OFFSETS,
     path::{PathArg, Scratch, Target, form, found},
@@ -33,7 +33,7 @@ pub fn pass(actor: &Actor) {
         return; // as the judge would say, without a clock
     }
     let now = emit::now();
-    let judged = verdict::of(actor, actor.grant().admits(now), Kinds::NONE, Room::Within, now);
+    let judged = verdict::of(actor, false, Kinds::NONE, Room::Within, now);
     enforce::carry_out(judged.verdict, actor);
 }
 
@@ -58,7 +58,7 @@ pub fn begin(actor: &Actor, call: &Call) {
 /// Where a name of the call leads, which stays on the desk: two of them would fill the stack.
 #[inline(always)]
 fn resolve(actor: &Actor, desk: Desk, path: PathArg, end: usize) {
-    let target = known(actor, in_trees(actor, place::of_argument(desk, path, actor.approval)));
+    let target = known(actor, in_trees(actor, place::of_argument(desk, path, actor.holders())));
     if let Some(scratch) = desk.scratch() {
         scratch.ends[end] = target;
     }
@@ -118,11 +118,11 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     pending.flags = call.flags;
     pending.sizes = call.sizes;
     pending.stage = stage::ANNOUNCED;
-    pending.approval = 0;
+    pending.grant = 0;
     pending.over = 0;
     keep_text(pending, desk);
     outcome(actor, pending, Ledger::Ask);
-    let room = reconcile(actor, pending); // whether there is room matters only when the call has succeeded
+    let room = charge(actor, pending); // whether there is room matters only when the call has succeeded
     if pending.verb == verb::ASK {
         judged(actor, pending, room); // how it ends is of no matter
         pending.verb = verb::NONE;
@@ -161,7 +161,7 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
     }
     if result < 0 {
         pending.kinds = [0; 2];
-        let _ = reconcile(actor, pending); // gives everything back
+        let _ = charge(actor, pending); // gives everything back
         return;
     }
     read_again(actor, pending);
@@ -187,15 +187,26 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
         let is_new = pending.verb == verb::CREATE;
         actor.disown_before(if is_new { pending.at } else { emit::now() });
     }
-    let room = reconcile(actor, pending);
+    let room = charge(actor, pending);
     judged(actor, pending, room);
+}
+
+/// What it comes to is the grant's that covers it, or the budgets'. Called again when that has changed.
+#[inline(always)]
+fn charge(actor: &Actor, pending: &mut Pending) -> Room {
+    grant::give_back(actor, pending);
+    if !pending.kinds().is_empty() && grant::admit(actor, pending) {
+        charge::give_back(actor, pending);
+        return Room::Within;
+    }
+    charge::reconcile(actor, pending)
 }
 
 /// What follows for the account, and for this process.
 #[inline(always)]
 fn judged(actor: &Actor, pending: &mut Pending, room: Room) {
     let kinds = pending.kinds();
-    let judged = verdict::of(actor, actor.grant().admits(pending.at), kinds, room, pending.at);
+    let judged = verdict::of(actor, pending.grant != 0, kinds, room, pending.at);
     pending.over = u32::from(matches!(room, Room::Over));
     if judged.begins_burst {
         emit::call(actor, what::BURST, pending);
@@ -212,7 +223,8 @@ fn read_again(actor: &Actor, pending: &mut Pending) {
     for end in 0..2 {
         if pending.ends[end].found == found::UNREAD {
             let Some(desk) = Desk::claim() else { return };
-            pending.ends[end] = in_trees(actor, place::of_argument(desk, pending.paths[end], 0));
+            pending.ends[end] =
+                in_trees(actor, place::of_argument(desk, pending.paths[end], actor.holders()));
             keep_text(pending, desk);
             desk.release();
             if pending.ends[end].found == found::UNREAD {

@@ -60,7 +60,7 @@ pub fn launched(actor: &Actor, unit: &[u8; UNIT_LEN]) {
 pub fn call(actor: &Actor, what: u32, call: &Pending) {
     send(actor, what, |record| {
         record.blind = 0;
-        record.approval = call.approval;
+        record.grant = call.grant;
         record.key = call.ends[0].key;
         record.root = call.ends[0].root;
         [record.before, record.after] = call.sizes;
@@ -113,7 +113,7 @@ fn send(actor: &Actor, what: u32, fill: impl FnOnce(&mut Record)) {
     let comm: [u64; 2] = read::current().field(OFFSETS.task_comm()); // in words: as bytes it takes eight times as long
     record.comm[..8].copy_from_slice(&comm[0].to_ne_bytes());
     record.comm[8..].copy_from_slice(&comm[1].to_ne_bytes());
-    record.approval = 0;
+    record.grant = 0;
     fill(record);
     let waiting = RECORDS.query(u64::from(BPF_RB_AVAIL_DATA));
     let urgent = what != what::OPERATION || waiting > WAKE_AT;

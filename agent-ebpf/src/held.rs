@@ -5,7 +5,7 @@ use agent_common::{
     wire::{
         Counter,
         record::{TEXT_LEN, verb, what},
-        row::{Approval, Held, HeldName},
+        row::{Held, HeldName},
     },
 };
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_send_signal_thread};
@@ -15,8 +15,8 @@ use crate::{
     call::{Pending, flag},
     count::count,
     desk::Desk,
-    emit, enforce, ledger, lineage,
-    maps::{APPROVALS, HELD},
+    emit, enforce, lineage,
+    maps::HELD,
     offsets::{HOOKS, OFFSETS},
     path::{PathArg, Target, form, found},
     pending,
@@ -36,10 +36,6 @@ const PF_IO_WORKER: u32 = 0x10;
 const SECOND: u64 = 1_000_000_000;
 /// How often a call may be continued for nothing within a second.
 const PATIENCE: u32 = 20;
-/// The approval admits any number of operations.
-const UNLIMITED: u64 = u64::MAX;
-/// How often one operation of an approval is come for; whoever is always too late waits as if there was none.
-const TAKERS: u32 = 8;
 
 /// It cannot wait: it is refused.
 pub const REFUSED: i32 = 2;
@@ -81,7 +77,7 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
         }
     };
     let phase = actor.standing().at(emit::now()).phase;
-    let response = actor.responses().to(pending.kinds(), phase);
+    let response = actor.responses(emit::now()).to(pending.kinds(), phase);
     if matches!(phase, Phase::Armed | Phase::Denied) || matches!(response, Response::Observe) {
         return JUDGE_AGAIN;
     }
@@ -145,39 +141,6 @@ pub fn forget(actor: &Actor) {
     }
 }
 
-/// Whether something lets this call pass: exactly what was approved to happen once, or an approval that holds for all it
-/// touches, or the account's own grant. The index of the approval, 0 if it is none; it admits one operation less from now on.
-#[inline(always)]
-pub fn admit(actor: &Actor, pending: &Pending, known: u32) -> Option<u32> {
-    if known == SAME && may_once(actor) {
-        return Some(0);
-    }
-    if let Some(approval) = approval(actor.approval)
-        && approval.account == actor.index
-        && pending.at < approval.until
-        && is_approved(&pending.ends[0])
-        && is_approved(&pending.ends[1])
-        && take_one(approval)
-    {
-        return Some(actor.approval);
-    }
-    actor.grant().admits(pending.at).then_some(0)
-}
-
-#[inline(always)]
-fn is_approved(end: &Target) -> bool {
-    end.found != found::PLACE || end.approved != 0
-}
-
-#[inline(always)]
-fn approval(index: u32) -> Option<&'static mut Approval> {
-    if index == 0 {
-        return None;
-    }
-    // SAFETY: a live entry of an array map; the agent writes its words one by one.
-    APPROVALS.get_ptr_mut(index).map(|approval| unsafe { &mut *approval })
-}
-
 /// The thread has no call that waits.
 pub const NONE: u32 = 0;
 /// Its call waits already, and was continued.
@@ -207,41 +170,11 @@ fn compare_with(actor: &Actor, pending: &Pending, desk: Desk) -> u32 {
     }
 }
 
+/// Whether exactly this call was approved.
 #[inline(always)]
-fn may_once(actor: &Actor) -> bool {
+pub fn may_once(actor: &Actor) -> bool {
     // SAFETY: as in `own_entry`.
     HELD.get_ptr(actor.tid()).is_some_and(|known| unsafe { (*known).pass } != 0)
-}
-
-/// Whether it admits one more operation, which is taken: several threads may come for the last one.
-#[inline(always)]
-fn take_one(approval: &mut Approval) -> bool {
-    let left = &raw mut approval.allowance;
-    for _ in 0..TAKERS {
-        // SAFETY: a live map entry; volatile because other CPUs write it.
-        let before = unsafe { core::ptr::read_volatile(left) };
-        if before == UNLIMITED {
-            return true;
-        }
-        if before == 0 {
-            return false;
-        }
-        if ledger::exchange(left, before, before - 1) {
-            return true;
-        }
-    }
-    count(Counter::StandingContended);
-    false
-}
-
-/// What was taken from an approval was not needed: the call has failed, or may not.
-#[inline(always)]
-pub fn give_one(index: u32) {
-    if let Some(approval) = approval(index)
-        && approval.allowance != UNLIMITED
-    {
-        ledger::add(&raw mut approval.allowance, 1);
-    }
 }
 
 /// The call as an entry.

@@ -30,11 +30,11 @@ const TICK: u64 = 10_000_000;
 pub fn current() -> Option<Actor> {
     let member = LINEAGE.get_ptr((bpf_get_current_pid_tgid() >> 32) as u32)?;
     // SAFETY: a live map entry; entries are not freed while a program runs.
-    let Member { start, claim, approval, .. } = unsafe { *member };
+    let Member { start, claim, grant, .. } = unsafe { *member };
     if start != own_start() {
         return None; // another process, which was given the id of one whose exit was missed
     }
-    Actor::of(claim.account()).map(|actor| Actor { approval, ..actor })
+    Actor::of(claim.account()).map(|actor| Actor { grant, ..actor })
 }
 
 /// When the current process started, in clock ticks.
@@ -108,9 +108,9 @@ extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
     if known.claim != Claim::NONE && is_new && is_refused(known.claim.account()) {
         return 0;
     }
-    // An approval is of one account.
-    let approval = if is_new { 0 } else { known.approval };
-    let member = Member { claim, approval, since: emit::now(), origin: tgid, ..known };
+    // A grant is of one account.
+    let grant = if is_new { 0 } else { known.grant };
+    let member = Member { claim, grant, since: emit::now(), origin: tgid, ..known };
     if !members::put(tgid, &member) {
         count(Counter::LineageFull);
         return 0;
@@ -121,7 +121,8 @@ extern "C" fn take_on(tgid: u32, start: u64, claim: u64) -> u32 {
 /// Whether an account waits for a decision, or is refused what it does: nobody leaves it meanwhile.
 #[inline(always)]
 fn is_refused(account: u32) -> bool {
-    Actor::of(account).is_some_and(|actor| actor.responses().refuse(actor.standing().at(emit::now()).phase))
+    let now = emit::now();
+    Actor::of(account).is_some_and(|actor| actor.responses(now).refuse(actor.standing().at(now).phase))
 }
 
 /// Which credentials mark a process.

@@ -26,6 +26,7 @@ mod desk;
 mod directory;
 mod emit;
 mod enforce;
+mod grant;
 mod held;
 mod hooks;
 mod identity;

@@ -8,7 +8,7 @@ use agent_common::wire::{
         StarredName,
     },
     row::{
-        Account, Approval, Claim, DirectoryKey, EdgeKey, Held, MAX_ACCOUNTS, MAX_APPROVALS, MAX_DIRECTORIES,
+        Account, Claim, DirectoryKey, EdgeKey, Grant, Held, MAX_ACCOUNTS, MAX_DIRECTORIES, MAX_GRANTS,
         MAX_HELD, MAX_MEMBERS, MAX_ROOTS, MEMBERS_ROOM, Mark, Member, Moved, UserKey,
     },
 };
@@ -101,13 +101,13 @@ pub static HELD: HashMap<u32, Held> = HashMap::with_max_entries(MAX_HELD, 0);
 #[map]
 pub static HEARTBEAT: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// What responders have approved; the first is none.
+/// What responders have granted; the first is none.
 #[map]
-pub static APPROVALS: Array<Approval> = Array::with_max_entries(MAX_APPROVALS, 0);
+pub static GRANTS: Array<Grant> = Array::with_max_entries(MAX_GRANTS, 0);
 
-/// Where.
+/// Where, and to whom: the index of the grant.
 #[map]
-pub static DIRECTORIES: HashMap<DirectoryKey, u8> =
+pub static DIRECTORIES: HashMap<DirectoryKey, u32> =
     HashMap::with_max_entries(MAX_DIRECTORIES, BPF_F_NO_PREALLOC);
 
 /// Processes that are never labelled (their children are, at exec): the agent and its ancestors, by start time.

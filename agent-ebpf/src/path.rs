@@ -127,11 +127,10 @@ pub struct Target {
     pub found: u32,
     /// Whether it is a root, or a directory on the way to one: then a whole tree goes with it. 0 or 1.
     pub whole: u32,
-    /// Whether it lies where the approval holds under which the process acts. 0 or 1.
-    pub approved: u32,
+    /// The grants that hold there, by holder: the process's own one, and a lease of its account. 0 for none.
+    pub grants: [u32; 2],
     /// The number of the way, if it lies outside of the account's trees and where files are jobs that somebody else carries out; else 0.
     pub job: u32,
-    pub reserved: u32,
     /// What tells it from another name that has the same place: of what lies in a directory that has moved away from there,
     /// or in a file system that is mounted there. Else 0.
     pub apart: u64,
@@ -144,16 +143,15 @@ impl Target {
         root: OUTSIDE,
         found: found::NOTHING,
         whole: 0,
-        approved: 0,
+        grants: [0; 2],
         job: 0,
-        reserved: 0,
         apart: 0,
     };
 
     /// A way to have others act, which lies in no tree.
     #[inline(always)]
-    pub const fn way(number: u64, approved: bool) -> Self {
-        Self { key: number, found: found::PLACE, whole: 1, approved: approved as u32, ..Self::NOTHING }
+    pub const fn way(number: u64, grants: [u32; 2]) -> Self {
+        Self { key: number, found: found::PLACE, whole: 1, grants, ..Self::NOTHING }
     }
 }
 
@@ -178,9 +176,9 @@ pub struct Scratch {
     pub directory: u64,
     /// See [`Target::apart`].
     pub apart: u64,
-    /// The approval that is looked for on the way, and whether it holds there.
-    pub approval: u32,
-    pub approved: u32,
+    /// Whose grants are looked for on the way, and which hold there.
+    pub holders: [u32; 2],
+    pub grants: [u32; 2],
     /// The last component: its hash, and where it lies on this desk.
     pub last: u64,
     pub last_at: u32,
@@ -243,6 +241,7 @@ impl Scratch {
         self.directory = 0;
         self.depth = 0;
         self.excepted = 0;
+        self.grants = [0; 2];
     }
 
     /// The way upwards goes on at the parent, and leaves a name below it.

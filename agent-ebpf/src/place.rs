@@ -12,25 +12,22 @@ mod except;
 
 use core::ffi::c_void;
 
-use agent_common::wire::{
-    Counter,
-    row::{DirectoryKey, node},
-};
+use agent_common::wire::{Counter, row::node};
 use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
     count::count,
     desk::Desk,
-    maps::DIRECTORIES,
+    grant,
     offsets::OFFSETS,
     path::{AT_FDCWD, MAX_DEPTH, NO_NODE, OUTSIDE, PATH_MAX, PathArg, Scratch, Target, form, found, state},
     read::{self, Kernel, Typed, Unread},
 };
 
-/// Where a path argument of the running task leads, at a desk that keeps its text. `approval`: which one is looked for on the way.
+/// Where a path argument of the running task leads, at a desk that keeps its text. `holders`: whose grants are looked for on the way.
 #[inline(always)]
-pub fn of_argument(desk: Desk, path: PathArg, approval: u32) -> Target {
-    look_for(desk, approval);
+pub fn of_argument(desk: Desk, path: PathArg, holders: [u32; 2]) -> Target {
+    look_for(desk, holders);
     let _ = resolve_argument(desk.0, path.base, path.text, path.form);
     found_at(desk)
 }
@@ -38,16 +35,16 @@ pub fn of_argument(desk: Desk, path: PathArg, approval: u32) -> Target {
 /// The same of what the kernel has found already: a directory entry, or a way to have others act. Apart from the other, because nobody
 /// needs both, and the verifier goes through all that a program could come to.
 #[inline(always)]
-pub fn of_found(desk: Desk, path: PathArg, approval: u32) -> Target {
-    look_for(desk, approval);
+pub fn of_found(desk: Desk, path: PathArg, holders: [u32; 2]) -> Target {
+    look_for(desk, holders);
     let _ = resolve_found(desk.0, path.base, path.text, path.form);
     found_at(desk)
 }
 
 #[inline(always)]
-fn look_for(desk: Desk, approval: u32) {
+fn look_for(desk: Desk, holders: [u32; 2]) {
     if let Some(scratch) = desk.scratch() {
-        scratch.approval = approval;
+        scratch.holders = holders;
     }
 }
 
@@ -76,13 +73,11 @@ extern "C" fn resolve_found(desk: u32, base: u64, text: u64, form: u32) -> u32 {
     leave(desk, if is_way { Ok(way(desk, text)) } else { upwards_from(Kernel(base), Kernel(text)) })
 }
 
-/// A way of this number. An approval that holds for it names it as it names directories.
+/// A way of this number. A grant that holds for it names it as it names directories.
 #[inline(always)]
 pub fn way(desk: Desk, number: u64) -> Target {
-    let approval = desk.scratch().map_or(0, |scratch| scratch.approval);
-    let key = DirectoryKey { key: number, root: OUTSIDE, approval };
-    // SAFETY: whether there is an entry, not what it holds.
-    Target::way(number, approval != 0 && unsafe { DIRECTORIES.get(key) }.is_some())
+    let [own, leases] = desk.scratch().map_or([0; 2], |scratch| scratch.holders);
+    Target::way(number, [own, leases].map(|holder| grant::at(number, OUTSIDE, holder)))
 }
 
 #[inline(always)]
@@ -151,7 +146,6 @@ fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel, form: u32) -> Result<(), Un
     scratch.height_at_mount = 0;
     scratch.stand_at(OUTSIDE);
     scratch.apart = 0;
-    scratch.approved = 0;
     scratch.node = NO_NODE;
     scratch.position = 0;
     scratch.form = form;
@@ -178,7 +172,7 @@ fn target(scratch: &Scratch) -> Target {
         root,
         found: found::PLACE,
         whole: u32::from(whole),
-        approved: scratch.approved,
+        grants: scratch.grants,
         apart: scratch.apart,
         ..Target::NOTHING
     }

@@ -4,7 +4,7 @@ use agent_common::{
     rules::{
         Kinds,
         budget::Room,
-        judge::{Grant, Phase, Standing, Verdict, judge, without_agent},
+        judge::{Phase, Standing, Verdict, judge, without_agent},
     },
     wire::Counter,
 };
@@ -21,7 +21,7 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
-/// The verdict. `granted`: whatever the budgets say, it may.
+/// The verdict. `granted`: a grant covers this very act.
 #[inline(always)]
 pub fn of(actor: &Actor, granted: bool, kinds: Kinds, room: Room, now: u64) -> Judged {
     let (kinds, is_over) = (u32::from(kinds.bits()), u32::from(matches!(room, Room::Over)));
@@ -71,12 +71,12 @@ fn from_word(word: u32) -> Judged {
 #[inline(never)]
 extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, now: u64) -> u32 {
     let Some(actor) = Actor::of(account) else { return to_word(Verdict::Allow) };
-    let grant = if granted == 0 { Grant::NONE } else { Grant { until: u64::MAX, allowance: 1, id: 0 } };
     let room = if is_over == 0 { Room::Within } else { Room::Over };
     let word = actor.standing_word();
     let before = Standing::from_word(word);
     let kinds = Kinds::from_bits(kinds as u8);
-    let (after, verdict) = judge(before, Some(grant), kinds, room, actor.responses(), SETTINGS.tier(), now);
+    let responses = actor.responses(now);
+    let (after, verdict) = judge(before, granted != 0, kinds, room, responses, SETTINGS.tier(), now);
     // Not a burst that changes the standing: each is told of.
     let is_told = kinds.is_escape() && granted == 0 && matches!(verdict, Verdict::Report | Verdict::Deny);
     let told = if is_told { BEGINS_BURST } else { 0 };

@@ -1,6 +1,7 @@
 //! What goes over the control socket, version 1: requests of responders and answers, as JSON. The control server, the
 //! client and the incidents share these types and nothing else.
 
+mod allowance;
 mod answer;
 mod bytes;
 mod decision;
@@ -10,16 +11,18 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
-    Above, AccountView, Act, Answer, BudgetView, By, Evidence, HeldView, IncidentDetail, IncidentSummary,
-    LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing, State, Status, StoreView,
-    Tested, Told, Whereabouts, Whois, Why,
+    Above, AccountView, Act, Answer, BudgetView, By, Evidence, GrantedView, HeldView, IncidentDetail,
+    IncidentSummary, LeaseView, LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing,
+    State, Status, StoreView, Tested, Told, Whereabouts, Whois, Why,
 };
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
-    ApproveBody, Filter, FreezeBody, OffBody, Reason, ReasonBody, Request, Right, Scope, Target, span,
+    ApproveBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, Request, Right, Scope, Target,
+    span,
 };
 pub(crate) use sizes::Sizes;
 

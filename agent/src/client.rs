@@ -11,6 +11,7 @@ mod http;
 mod incident;
 mod incidents;
 mod kill;
+mod lease;
 mod moved;
 mod off;
 mod reload;
@@ -86,6 +87,9 @@ pub(crate) enum Verb {
     /// The processes that wait, and whatever they start, may finish what they were about, inside the directories that the
     /// incident shows, until they end or an hour has passed. Everything else of the account counts anew, and as ever.
     Approve(approve::Approve),
+    /// Leave for an account to destroy, before a planned change.
+    #[command(subcommand)]
+    Lease(lease::Lease),
     /// Let the calls of an incident that wait fail, and whatever the account destroys until it has been quiet.
     Deny(deny::Deny),
     /// Freeze the processes of an account, a unit, a user, a cgroup, or one with its descendants.
@@ -128,6 +132,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Why(verb) => verb.run(&session),
         Verb::Watch => watch::run(&session),
         Verb::Approve(verb) => verb.run(&session),
+        Verb::Lease(verb) => verb.run(&session),
         Verb::Deny(verb) => verb.run(&session),
         Verb::Freeze(verb) => verb.run(&session),
         Verb::Thaw(verb) => verb.run(&session),

@@ -58,8 +58,8 @@ use crate::{
 };
 pub(crate) use effect::{Effect, Leave, Within};
 #[cfg(test)]
-pub(crate) use facts::{About, ApprovalFacts};
-pub(crate) use facts::{AccountFacts, Facts, HeldFacts, Identity, ProcessFacts};
+pub(crate) use facts::About;
+pub(crate) use facts::{AccountFacts, Facts, GrantFacts, HeldFacts, Identity, ProcessFacts};
 pub(crate) use input::{
     Asked, CallId, Ending, Frozen, Input, NotReloaded, Outcome, Reload, Rights, SelfTested, Touched,
 };

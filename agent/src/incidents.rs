@@ -7,6 +7,7 @@ mod escape;
 mod facts;
 mod freeze;
 mod incident;
+mod lease;
 mod outcome;
 mod recent;
 mod record;
@@ -26,7 +27,7 @@ use std::{
 };
 
 use agent_common::{
-    rules::{BootNs, Kind, Kinds},
+    rules::{BootNs, Kind, Kinds, NEVER},
     wire::Counter,
 };
 
@@ -73,6 +74,13 @@ pub(crate) struct Incidents {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Off {
     until: Option<BootNs>,
+}
+
+impl Off {
+    /// When the grant ends that it is.
+    fn end(self) -> BootNs {
+        self.until.unwrap_or(NEVER)
+    }
 }
 
 impl Incidents {

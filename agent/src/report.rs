@@ -67,7 +67,7 @@ pub(crate) enum Event {
         #[serde(flatten)]
         act: Destruction,
         over: bool,
-        /// The incident under whose approval it happened.
+        /// The incident under whose approval, or the lease under which it happened.
         approved: Option<u64>,
     },
     /// A budget was exceeded.
@@ -131,6 +131,10 @@ pub(crate) enum Event {
     Frozen { incident: u64, target: String, processes: u64, took_us: u64 },
     /// An incident was decided, and the decision carried out.
     Decided { incident: u64, verb: Verb, target: String, by: String, reason: String, pids: Vec<u32> },
+    /// A lease is in force.
+    Leased { incident: u64, account: String, what: String, by: String, until: Option<String> },
+    /// Its time is over; so many operations happened under it.
+    LeaseOver { incident: u64, account: String, operations: u64 },
     /// A process of an account wanted to decide.
     Attempt { incident: u64, account: String, pid: u32, times: u64 },
     /// A decision could not be carried out.
@@ -178,7 +182,7 @@ impl fmt::Display for Event {
             }
             Self::Operation { actor, act, over, approved } => {
                 write!(f, "{actor} {act}{}", if *over { ", over the budget" } else { "" })?;
-                approved.map_or(Ok(()), |incident| write!(f, ", as approved ({incident})"))
+                approved.map_or(Ok(()), |incident| write!(f, ", as granted ({incident})"))
             }
             Self::Burst { incident, actor, act, whole } => {
                 let what = if *whole { "a whole tree at once" } else { "over the budget" };
@@ -219,6 +223,13 @@ impl fmt::Display for Event {
                 let verb = verb.past();
                 write!(f, "{verb} {incident} ({}) by {}: {}", Clean(target), Clean(by), Clean(reason))?;
                 write!(f, "; {}", processes(pids.len() as u64))
+            }
+            Self::Leased { incident, account, what, by, until } => {
+                let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+                write!(f, "LEASED {incident} by {}: {} to {}{until}", Clean(by), Clean(what), Clean(account))
+            }
+            Self::LeaseOver { incident, account, operations } => {
+                write!(f, "lease {incident} of {} is over after {operations} operations", Clean(account))
             }
             Self::Attempt { incident, account, pid, times } => {
                 write!(

@@ -4,10 +4,10 @@
 mod abi;
 mod accounts;
 mod addresses;
-mod approvals;
 pub(crate) mod btf;
 mod decode;
 mod error;
+mod grants;
 mod held;
 mod kernel;
 mod launches;
@@ -28,10 +28,10 @@ mod store;
 mod take_over;
 
 pub(crate) use accounts::BudgetUse;
-pub(crate) use approvals::{Approval, Directory as ApprovedDirectory};
 pub(crate) use decode::{Act, LONGEST_PATH, Record, What};
 #[cfg(test)]
 pub(crate) use error::MapError;
+pub(crate) use grants::{Directory as GrantedDirectory, Grant, Holder};
 #[cfg(test)]
 pub(crate) use held::HeldName;
 pub(crate) use held::{HeldCall, HeldNow, Judged, Waiting};

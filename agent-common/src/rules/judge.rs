@@ -1,4 +1,4 @@
-//! What follows from an act: a table over the account's standing, its grant, what the act is and whether there is room.
+//! What follows from an act: a table over the account's standing, what the act is and whether there is room.
 //!
 //! ```text
 //!   armed --over--> tripped --approve--> armed + grant
@@ -72,39 +72,29 @@ impl Standing {
     }
 }
 
-/// What lets an account pass for a while, whatever its budgets say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// When it ends.
-    pub until: BootNs,
-    /// How many operations it still admits.
-    pub allowance: u32,
-    /// Its number, for the record.
-    pub id: u32,
-}
-
-impl Grant {
-    /// One that admits nothing.
-    pub const NONE: Self = Self { until: 0, allowance: 0, id: 0 };
-
-    /// Whether it lets an operation pass now.
-    #[must_use]
-    #[inline(always)]
-    pub const fn admits(self, now: BootNs) -> bool {
-        now < self.until && self.allowance > 0
-    }
-}
-
-/// What the policy wants of an account.
+/// What is wanted of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Responses {
     /// When a budget is exceeded.
     pub burst: Response,
     /// When somebody else is asked to act.
     pub escape: Response,
+    /// Until when; what is observed until then is not held against it afterwards. [`NEVER`]: as long as the policy holds.
+    pub until: BootNs,
 }
 
 impl Responses {
+    /// Those of an account that is granted whatever it does until then: all is told, and nothing stopped. It ends by itself,
+    /// whether or not an agent is there.
+    #[must_use]
+    #[inline(always)]
+    pub const fn under(self, granted_until: BootNs, now: BootNs) -> Self {
+        if now >= granted_until {
+            return self;
+        }
+        Self { burst: Response::Observe, escape: Response::Observe, until: granted_until }
+    }
+
     /// The one that an act is judged by.
     #[must_use]
     #[inline(always)]
@@ -202,14 +192,14 @@ pub enum Verdict {
 
 /// The verdict on one act, and where the account stands after it.
 ///
-/// `kinds` empty is an act that destroys nothing, a fork, an exec or an open among them; `room` is what the budgets said
-/// of its kinds. The tracepoint tier cannot hold the next destructive call, so there whatever a tripped account does next
+/// `granted`: a grant covers this very act. `kinds` empty is an act that destroys nothing, a fork, an exec or an open among
+/// them; `room` is what the budgets said of its kinds. The tracepoint tier cannot hold the next destructive call, so there whatever a tripped account does next
 /// stops it.
 #[must_use]
 #[inline(always)]
 pub fn judge(
     standing: Standing,
-    grant: Option<Grant>,
+    granted: bool,
     kinds: Kinds,
     room: Room,
     responses: Responses,
@@ -217,18 +207,18 @@ pub fn judge(
     now: BootNs,
 ) -> (Standing, Verdict) {
     let standing = standing.at(now);
-    if matches!(grant, Some(grant) if grant.admits(now)) {
+    if granted {
         return (standing, if kinds.is_empty() { Verdict::Allow } else { Verdict::Report });
     }
     if responses.are_of_escape(kinds, standing.phase) {
-        return escape(standing, responses.escape, tier, now);
+        return escape(standing, responses, tier, now);
     }
     let response = responses.burst;
     match standing.phase {
         Phase::Armed if kinds.is_empty() => (standing, Verdict::Allow),
         Phase::Armed if matches!(room, Room::Within) && !kinds.is_whole() => (standing, Verdict::Allow),
         Phase::Armed => {
-            let tripped = tripped(response, tier, now);
+            let tripped = tripped(responses, response, tier, now);
             (tripped, refusal(tripped.phase, response, tier))
         }
         _ if kinds.is_empty() => match (response, tier) {
@@ -248,11 +238,12 @@ pub fn judge(
 
 /// What is only reported, or fails by itself, says nothing of what the account destroys; else a person is to decide.
 #[inline(always)]
-const fn escape(standing: Standing, response: Response, tier: Tier, now: BootNs) -> (Standing, Verdict) {
+const fn escape(standing: Standing, responses: Responses, tier: Tier, now: BootNs) -> (Standing, Verdict) {
+    let response = responses.escape;
     let standing = match (response, tier, standing.phase) {
         (Response::Observe, _, _) => return (standing, Verdict::Report),
         (Response::Deny, Tier::Lsm, _) => return (standing, Verdict::Deny),
-        (_, _, Phase::Armed | Phase::Tripped) => tripped(response, tier, now),
+        (_, _, Phase::Armed | Phase::Tripped) => tripped(responses, response, tier, now),
         _ => standing,
     };
     (standing, refusal(standing.phase, response, tier))
@@ -260,10 +251,14 @@ const fn escape(standing: Standing, response: Response, tier: Tier, now: BootNs)
 
 /// Where a burst leaves an account. Deny needs no person: it ends by itself, as an observed burst does.
 #[inline(always)]
-const fn tripped(response: Response, tier: Tier, now: BootNs) -> Standing {
+const fn tripped(responses: Responses, response: Response, tier: Tier, now: BootNs) -> Standing {
+    let quiet = now + QUIET;
     match (response, tier) {
-        (Response::Observe, _) => Standing { phase: Phase::Tripped, until: now + QUIET },
-        (Response::Deny, Tier::Lsm) => Standing { phase: Phase::Denied, until: now + QUIET },
+        (Response::Observe, _) => {
+            let until = if responses.until < quiet { responses.until } else { quiet };
+            Standing { phase: Phase::Tripped, until }
+        }
+        (Response::Deny, Tier::Lsm) => Standing { phase: Phase::Denied, until: quiet },
         _ => Standing { phase: Phase::Tripped, until: NEVER },
     }
 }

@@ -89,8 +89,8 @@ pub struct Record {
     pub over: u8,
     /// How many bytes of `text` are used.
     pub text_len: u16,
-    /// The index of the approval under which it happened; 0 for none.
-    pub approval: u32,
+    /// The index of the grant under which it happened; 0 for none.
+    pub grant: u32,
     /// The task's name.
     pub comm: [u8; 16],
     /// The path, cut off where it is longer: in the tracepoint tier as the call gave it, in the lsm tier below the root.

@@ -5,7 +5,7 @@ mod held;
 
 pub use claim::{Claim, Member, UserKey, by};
 pub use held::{
-    Approval, DirectoryKey, Held, HeldName, MAX_APPROVALS, MAX_DIRECTORIES, MAX_HELD, Mark, Moved,
+    DirectoryKey, Grant, Held, HeldName, MAX_DIRECTORIES, MAX_GRANTS, MAX_HELD, Mark, Moved, leases_of,
 };
 
 use crate::rules::{
@@ -57,12 +57,10 @@ pub struct Account {
     pub roots: u64,
     /// How long its doing is remembered in the name ledger (ns).
     pub horizon: u64,
-    /// When its grant ends; 0 for none.
-    pub grant_until: u64,
-    /// How many operations its grant still admits.
-    pub grant_allowance: u32,
-    /// The number of its grant.
-    pub grant_id: u32,
+    /// Until when it is granted whatever it does (ns); 0 if it is not.
+    pub granted_until: u64,
+    /// How many leases it has: 0 spares looking for them.
+    pub leases: u64,
     /// One of [`response`].
     pub response: u32,
     /// One of [`alone`].

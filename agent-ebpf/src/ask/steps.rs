@@ -9,7 +9,7 @@ use crate::{
     act::{self, Ledger, redirects},
     actor::Actor,
     call::{Pending, flag},
-    charge, directory, emit, held, pending, size, verdict,
+    charge, directory, emit, grant, pending, size, verdict,
 };
 
 /// What it would destroy.
@@ -48,7 +48,7 @@ pub fn tell(actor: &Actor) {
     outcome(actor, 1);
 }
 
-/// The account's standing follows. `granted`: whatever the budgets say, it may.
+/// The account's standing follows. `granted`: it may, whatever the budgets say.
 #[inline(always)]
 pub fn verdict(actor: &Actor, granted: bool) -> Verdict {
     match step_verdict(actor.index, u32::from(granted)) {
@@ -139,7 +139,7 @@ extern "C" fn step_done(account: u32, result: i64) -> u32 {
         if result < 0 {
             act::undo(actor, pending);
             charge::give_back(actor, pending);
-            held::give_one(pending.approval);
+            grant::give_back(actor, pending);
         } else {
             if redirects(pending) {
                 actor.disown_before(emit::now());

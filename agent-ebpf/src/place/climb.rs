@@ -7,14 +7,15 @@ use agent_common::{
     wire::{
         exception::DEEP,
         record::TEXT_LEN,
-        row::{DirectoryKey, EdgeKey, node},
+        row::{EdgeKey, node},
     },
 };
 
 use super::{desk, except, walk};
 use crate::{
     desk::Desk,
-    maps::{DIRECTORIES, EDGES, MARKS, MOVED},
+    grant,
+    maps::{EDGES, MARKS, MOVED},
     offsets::OFFSETS,
     path::{MAX_DEPTH, NAME_MAX, NO_NODE, NameAt, OUTSIDE, PATH_MAX, Scratch, form, state},
     read::{Kernel, Unread},
@@ -127,7 +128,7 @@ pub fn fold(desk: Desk) -> Result<(), Unread> {
     if root == OUTSIDE && node == NO_NODE {
         return Ok(());
     }
-    look_for_approval(desk);
+    grant::look(desk);
     if height > 0 && walk(desk, fold_name, height) == state::FAILED {
         return Err(Unread);
     }
@@ -146,23 +147,11 @@ extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
             write_down(scratch, level);
         }
         except::look(desk);
-        look_for_approval(desk);
+        grant::look(desk);
         0
     } else {
         scratch.state = state::FAILED;
         1
-    }
-}
-
-/// An approval holds in the directories that it names, and below: so each of the path's is asked for.
-#[inline(always)]
-fn look_for_approval(desk: Desk) {
-    let Some(scratch) = desk.scratch() else { return };
-    let Scratch { approval, root, fold, .. } = *scratch;
-    // SAFETY: whether there is an entry, not what it holds.
-    if approval != 0 && unsafe { DIRECTORIES.get(DirectoryKey { key: fold.key(), root, approval }) }.is_some()
-    {
-        scratch.approved = 1;
     }
 }
 

@@ -10,6 +10,7 @@ use agent_common::{
 use super::{desk, except};
 use crate::{
     desk::Desk,
+    grant,
     maps::EDGES,
     offsets::SETTINGS,
     path::{NAME_MAX, NO_NODE, PATH_MAX, Scratch, state},
@@ -62,6 +63,7 @@ fn enter(desk: Desk) {
     if !enter_root(desk) {
         except::look(desk);
     }
+    grant::look(desk);
 }
 
 /// The same, and whether it leads into another root.

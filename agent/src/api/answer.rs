@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Bytes, Decision, Responder, Sizes, Target, Verb};
+use super::{Allowance, Bytes, Decision, Responder, Sizes, Target, Verb};
 
 /// The answer to a request that was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     Incident(Box<IncidentDetail>),
     Whois(Whois),
     Why(Why),
+    Lease(LeaseView),
+    Leases(Vec<LeaseView>),
     /// To approve, deny, freeze, thaw, kill, off and on.
     Moved(Moved),
     Reloaded(Reloaded),
@@ -112,8 +114,11 @@ pub(crate) struct AccountView {
     pub(crate) refused: u64,
     /// Since when the oldest call waits.
     pub(crate) held_since: Option<Timestamp>,
-    /// The incident that is not over yet, if one is; else the one whose approval is in force.
+    /// The incident that is not over yet, if one is; else the one whose grant is in force.
     pub(crate) incident: Option<u64>,
+    /// What that grant is, and why it was given.
+    #[serde(default)]
+    pub(crate) granted: Option<GrantedView>,
     /// What is decided about it when its time is over.
     pub(crate) then: Option<Verb>,
 }
@@ -125,8 +130,35 @@ pub(crate) enum Standing {
     Tripped,
     /// Decided against: what it destroys fails.
     Denied,
-    /// Armed, and some of its processes may do what was approved.
+    /// Armed, and may do what was granted: an approval, or a lease.
     Granted,
+}
+
+/// What lets an account pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct GrantedView {
+    /// `approve` or `lease`.
+    pub(crate) by: Verb,
+    pub(crate) reason: String,
+}
+
+/// A lease: whoever acts for the account may destroy in these directories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LeaseView {
+    /// Its number, among those of incidents.
+    pub(crate) id: u64,
+    pub(crate) account: String,
+    pub(crate) trees: Vec<Bytes>,
+    /// Of how many operations; none: any number.
+    pub(crate) budget: Option<Allowance>,
+    /// How many of them are left.
+    pub(crate) left: Option<Allowance>,
+    /// How many operations happened under it.
+    pub(crate) used: u64,
+    pub(crate) granted_at: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) by: Responder,
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -158,7 +190,7 @@ pub(crate) struct IncidentSummary {
     pub(crate) waiting: u64,
     /// Calls of the account that were refused since.
     pub(crate) refused: u64,
-    /// Operations that happened under its approval.
+    /// Operations that happened under its approval or lease.
     pub(crate) approved: u64,
     /// When it is decided by itself, or ends by itself, or when what was approved ends.
     pub(crate) until: Option<Timestamp>,
@@ -185,6 +217,12 @@ pub(crate) enum State {
     Approved,
     /// Decided, or the policy's response: calls fail, until the account has been quiet.
     Denied,
+    /// A lease is in force: the account may destroy where it says.
+    Leased,
+    /// A lease is over: its time has come.
+    Expired,
+    /// Decided: a lease has ended before its time.
+    Revoked,
     /// Decided: they go on.
     Thawed,
     /// Decided: they were ended.
@@ -211,6 +249,9 @@ pub(crate) struct IncidentDetail {
     #[serde(default)]
     pub(crate) told: Vec<Told>,
     pub(crate) decisions: Vec<Decision>,
+    /// Of a lease: what it allows, and what is left of that.
+    #[serde(default)]
+    pub(crate) lease: Option<LeaseView>,
     /// What a responder can type now.
     pub(crate) next: Vec<String>,
 }

@@ -23,6 +23,8 @@ pub(crate) struct Decision {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verb {
     Approve,
+    Lease,
+    Revoke,
     Deny,
     Freeze,
     Thaw,
@@ -51,6 +53,8 @@ impl Verb {
     pub(crate) fn of(request: &Request) -> Option<Self> {
         Some(match request {
             Request::Approve { .. } => Self::Approve,
+            Request::Lease { .. } => Self::Lease,
+            Request::Revoke { .. } => Self::Revoke,
             Request::Deny { .. } => Self::Deny,
             Request::Freeze { .. } => Self::Freeze,
             Request::Thaw { .. } => Self::Thaw,
@@ -65,6 +69,7 @@ impl Verb {
             | Request::Incident(_)
             | Request::Whois(_)
             | Request::Why(_)
+            | Request::Leases
             | Request::Watch => return None,
         })
     }
@@ -73,6 +78,8 @@ impl Verb {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::Lease => "lease",
+            Self::Revoke => "revoke",
             Self::Deny => "deny",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
@@ -88,6 +95,8 @@ impl Verb {
     pub(crate) fn past(self) -> &'static str {
         match self {
             Self::Approve => "approved",
+            Self::Lease => "leased",
+            Self::Revoke => "revoked",
             Self::Deny => "denied",
             Self::Freeze => "frozen",
             Self::Thaw => "thawed",

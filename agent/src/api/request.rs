@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Code, Problem};
+use super::{Allowance, Code, Problem};
 
 /// A request, once it is known to be well formed. Its route and method are the control server's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,20 @@ pub(crate) enum Request {
     Approve {
         incident: u64,
         scope: Scope,
+        reason: Reason,
+    },
+    /// Lets an account destroy in these directories for a while, before it does.
+    Lease {
+        account: String,
+        trees: Vec<PathBuf>,
+        budget: Option<Allowance>,
+        until: Duration,
+        reason: Reason,
+    },
+    Leases,
+    /// Ends a lease.
+    Revoke {
+        lease: u64,
         reason: Reason,
     },
     /// Lets them fail, and whatever the account destroys next.
@@ -84,8 +98,11 @@ impl Request {
             | Self::Incident(_)
             | Self::Whois(_)
             | Self::Why(_)
+            | Self::Leases
             | Self::Watch => Right::View,
             Self::Approve { .. }
+            | Self::Lease { .. }
+            | Self::Revoke { .. }
             | Self::Deny { .. }
             | Self::Freeze { .. }
             | Self::Thaw { .. }
@@ -101,6 +118,8 @@ impl Request {
     pub(crate) fn decides(&self) -> bool {
         match self {
             Self::Approve { .. }
+            | Self::Lease { .. }
+            | Self::Revoke { .. }
             | Self::Deny { .. }
             | Self::Freeze { .. }
             | Self::Thaw { .. }
@@ -114,6 +133,7 @@ impl Request {
             | Self::Incident(_)
             | Self::Whois(_)
             | Self::Why(_)
+            | Self::Leases
             | Self::Watch
             | Self::Reload { .. } => false,
         }
@@ -130,7 +150,7 @@ pub(crate) struct Scope {
     /// Whole trees besides, by the paths that the policy names.
     pub(crate) trees: Vec<PathBuf>,
     /// How many operations at most.
-    pub(crate) budget: Option<u64>,
+    pub(crate) budget: Option<Allowance>,
 }
 
 /// What a request to approve says.
@@ -147,9 +167,9 @@ pub(crate) struct ApproveBody {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub(crate) trees: Vec<PathBuf>,
-    /// How many operations at most, 1 or more; by default any number.
+    /// How many operations at most; by default any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) budget: Option<u64>,
+    pub(crate) budget: Option<Allowance>,
     pub(crate) reason: Reason,
 }
 
@@ -163,10 +183,44 @@ impl ApproveBody {
                 "once goes with neither for_s nor trees nor budget: it is the calls that wait, and no more",
             );
         }
-        if *budget == Some(0) {
-            return invalid("budget is 0: want 1 or more; to let the calls fail, deny");
+        checked(budget.as_ref())?;
+        Ok(Scope { once: *once, until: span(*for_s)?, trees: trees.clone(), budget: budget.clone() })
+    }
+}
+
+fn checked(budget: Option<&Allowance>) -> Result<(), Problem> {
+    budget.map_or(Ok(()), Allowance::check).map_err(|message| Problem::new(Code::Invalid, message))
+}
+
+/// What a request for a lease says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeaseBody {
+    pub(crate) account: String,
+    /// Directories, one at least: protected trees of the policy, or directories in them.
+    #[schema(value_type = Vec<String>)]
+    pub(crate) trees: Vec<PathBuf>,
+    /// How many operations at most; by default any number. What is beyond it is the account's budgets', as ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<Allowance>,
+    /// For how many seconds, 1 to 2,592,000 (30 days).
+    pub(crate) for_s: u64,
+    pub(crate) reason: Reason,
+}
+
+impl LeaseBody {
+    /// As a request; a problem if it is none.
+    pub(crate) fn request(self) -> Result<Request, Problem> {
+        let Self { account, trees, budget, for_s, reason } = self;
+        let invalid = |message: &str| Err(Problem::new(Code::Invalid, message));
+        if trees.is_empty() {
+            return invalid("trees is empty: want a directory in a protected tree, such as \"/etc/nginx\"");
         }
-        Ok(Scope { once: *once, until: span(*for_s)?, trees: trees.clone(), budget: *budget })
+        checked(budget.as_ref())?;
+        match span(Some(for_s))? {
+            Some(until) => Ok(Request::Lease { account, trees, budget, until, reason }),
+            None => invalid("for_s is missing: a lease ends by itself"),
+        }
     }
 }
 

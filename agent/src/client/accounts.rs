@@ -5,7 +5,7 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, good, table},
 };
-use crate::api::{AccountView, Standing, Verb};
+use crate::api::{AccountView, GrantedView, Standing, Verb};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
@@ -52,8 +52,9 @@ fn row(screen: &Screen, account: &AccountView, kinds: &[&str]) -> Vec<String> {
         None => "-".to_owned(),
     };
     let standing = [clean(&account.name), clean(&account.response), standing(account.standing)];
-    let incident =
-        account.incident.map_or_else(|| "-".to_owned(), |id| format!("{id}{}", end(screen, account)));
+    let incident = account
+        .incident
+        .map_or_else(|| "-".to_owned(), |id| format!("{}{id}{}", kind(account), end(screen, account)));
     standing.into_iter().chain(kinds.iter().map(used)).chain([processes(account), incident]).collect()
 }
 
@@ -66,13 +67,27 @@ pub(super) fn standing(standing: Standing) -> String {
     }
 }
 
+/// A lease is told as such.
+fn kind(account: &AccountView) -> &'static str {
+    let is_lease = account.granted.as_ref().is_some_and(|granted| granted.by == Verb::Lease);
+    if is_lease { "lease " } else { "" }
+}
+
+/// What lets the account pass, until when and why.
+fn granted(account: &AccountView, far: &str, at: &str) -> String {
+    match &account.granted {
+        Some(GrantedView { by: Verb::Lease, reason }) => format!(", ends in {far} ({})", clean(reason)),
+        _ => format!(", approved until {at}"),
+    }
+}
+
 /// How the incident ends by itself.
 fn end(screen: &Screen, account: &AccountView) -> String {
     let Some(until) = account.until else { return String::new() };
     match (account.then, account.standing) {
         (Some(Verb::Deny), _) => format!(", denied in {} unless approved", screen.far(until)),
         (Some(Verb::Approve), _) => format!(", approved in {} unless denied", screen.far(until)),
-        (_, Standing::Granted) => format!(", approved until {}", screen.at(until)),
+        (_, Standing::Granted) => granted(account, &screen.far(until), &screen.at(until)),
         _ => format!(", until {}", screen.at(until)),
     }
 }

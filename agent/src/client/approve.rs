@@ -11,7 +11,7 @@ use super::{
     session::Session,
     term::{Screen, clean, took},
 };
-use crate::api::{ApproveBody, Moved, ProcessView};
+use crate::api::{Allowance, ApproveBody, Moved, ProcessView};
 
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
@@ -26,9 +26,9 @@ pub(crate) struct Approve {
     /// A whole protected tree besides the directories that the incident shows; may be given several times.
     #[arg(long = "tree", value_name = "PATH")]
     trees: Vec<PathBuf>,
-    /// So many operations at most.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
-    budget: Option<u64>,
+    /// So many operations at most: a number, or kinds of them such as deletes=500,recreates=10, and then no others.
+    #[arg(long, value_name = "BUDGET")]
+    budget: Option<Allowance>,
     #[command(flatten)]
     because: Because,
 }

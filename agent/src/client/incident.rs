@@ -45,6 +45,7 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     // One kind is said already.
     let kinds = if kinds.len() < 2 { String::new() } else { format!("   {}", kinds.join(", ")) };
     part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
+    part(&mut text, "left", left(incident));
     part(&mut text, "who", processes(&incident.processes));
     part(&mut text, "by", incident.told.iter().map(told));
     part(&mut text, "when", acts(incident).into_iter().chain(waiting(incident)));
@@ -68,11 +69,17 @@ fn if_nobody_decides(screen: &Screen, summary: &IncidentSummary) -> String {
 /// What has become of calls that did not happen, and of what was approved.
 fn also(summary: &IncidentSummary) -> Option<String> {
     let approved = (summary.approved > 0)
-        .then(|| format!("{} under the approval", count(summary.approved, "operation", "operations")));
+        .then(|| format!("{} under the grant", count(summary.approved, "operation", "operations")));
     let refused =
         (summary.refused > 0).then(|| format!("{} refused", count(summary.refused, "call", "calls")));
     let parts: Vec<_> = approved.into_iter().chain(refused).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What a lease has left.
+fn left(incident: &IncidentDetail) -> Option<String> {
+    let left = incident.lease.as_ref()?.left.as_ref()?;
+    Some(clean(&left.to_string()))
 }
 
 /// The calls that wait, and have not happened.

@@ -42,6 +42,8 @@ const fn ends(verb: Verb) -> &'static str {
     match verb {
         Verb::Off => "on again",
         Verb::Approve
+        | Verb::Lease
+        | Verb::Revoke
         | Verb::Deny
         | Verb::Freeze
         | Verb::Thaw

@@ -9,8 +9,8 @@ use super::{
     service::{Answered, Asking, Body, Path, Query, Shared, no_query},
 };
 use crate::api::{
-    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, Moved,
-    OffBody, Problem, ReasonBody, Reloaded, Request, Status, Tested, Whois, Why, span,
+    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LeaseBody,
+    LeaseView, Moved, OffBody, Problem, ReasonBody, Reloaded, Request, Status, Tested, Whois, Why, span,
 };
 
 #[derive(OpenApi)]
@@ -37,6 +37,8 @@ fn without_query() -> OpenApiRouter<Shared> {
         .routes(routes!(why))
         .routes(routes!(freeze))
         .routes(routes!(approve))
+        .routes(routes!(lease, leases))
+        .routes(routes!(revoke))
         .routes(routes!(deny))
         .routes(routes!(thaw))
         .routes(routes!(kill))
@@ -135,6 +137,36 @@ async fn freeze(asking: Asking, Body(body): Body<FreezeBody>) -> Answered {
 async fn approve(asking: Asking, Path(id): Path<u64>, Body(body): Body<ApproveBody>) -> Answered {
     let scope = body.scope()?;
     asking.answer(Request::Approve { incident: id, scope, reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/leases",
+    request_body = LeaseBody,
+    responses((status = 200, description = "The lease that is in force now", body = LeaseView), Otherwise)
+)]
+async fn lease(asking: Asking, Body(body): Body<LeaseBody>) -> Answered {
+    asking.answer(body.request()?).await
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/leases",
+    responses((status = 200, description = "The leases in force", body = Vec<LeaseView>), Otherwise)
+)]
+async fn leases(asking: Asking) -> Answered {
+    asking.answer(Request::Leases).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/leases/{id}/revoke",
+    params(("id" = u64, Path, description = "The lease")),
+    request_body = ReasonBody,
+    responses((status = 200, description = "It has ended", body = Moved), Otherwise)
+)]
+async fn revoke(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::Revoke { lease: id, reason: body.reason }).await
 }
 
 #[utoipa::path(

@@ -45,20 +45,34 @@ impl Agent {
             Effect::Deny { incident, account } => self.deny(incident, &account),
             Effect::Stand { account, standing } => self.stand(&account, standing),
             Effect::Arm { account } => self.arm_again(&account),
-            Effect::Withdraw { approval } => {
-                if let Err(error) = self.in_force.generation.withdraw(approval) {
-                    log::error!("cannot take back approval {approval}, which is over: {error:#}");
+            Effect::Lease { call, incident, account, leave } => {
+                let done = self.in_force.generation.lease(incident, &account, &leave);
+                self.stale = true;
+                self.say(Outcome::Leased {
+                    call,
+                    incident,
+                    done: done.map_err(|error| format!("{error:#}")),
+                });
+            }
+            Effect::Revoke { incident } => {
+                let done = self.in_force.generation.revoke(incident);
+                self.stale = true;
+                self.say(Outcome::Revoked { incident, done: done.map_err(|error| format!("{error:#}")) });
+            }
+            Effect::Withdraw { grant } => {
+                if let Err(error) = self.in_force.generation.withdraw(grant) {
+                    log::error!("cannot take back grant {grant}, which is over: {error:#}");
                 }
             }
             Effect::Kill { incident, account, processes } => {
                 self.kill(incident, account.as_deref(), &processes);
             }
-            Effect::Observe => self.in_force.generation.observe(),
-            Effect::Off { call } => self.off(call),
+            Effect::GrantAll { until } => self.in_force.generation.grant_all(until),
+            Effect::Off { call, until } => self.off(call, until),
             Effect::On { call } => {
                 // A burst that was only observed must stop nobody now.
                 self.begin_all_anew();
-                self.in_force.generation.enforce();
+                self.in_force.generation.grant_all(0);
                 self.stale = true;
                 self.say(Outcome::On { call });
             }

@@ -1,12 +1,12 @@
 //! The only ways in which the agent acts.
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use agent_common::rules::{BootNs, judge::Standing};
 
 use super::CallId;
 use crate::{
-    api::{Answer, Problem, Responder, Target, Verb},
+    api::{Allowance, Answer, Problem, Responder, Target, Verb},
     processes::proc::ProcessId,
     report::Event,
     store::Entry,
@@ -18,8 +18,8 @@ pub(crate) struct Leave {
     /// Exactly the calls that wait, and nothing more.
     pub(crate) once: bool,
     pub(crate) until: BootNs,
-    /// How many operations at most; none: any number.
-    pub(crate) allowance: Option<u64>,
+    /// How many operations at most.
+    pub(crate) allowance: Option<Allowance>,
     /// Where, besides the directories of the calls that wait.
     pub(crate) within: Vec<Within>,
 }
@@ -31,6 +31,12 @@ pub(crate) struct Within {
     pub(crate) tree: PathBuf,
     /// Its path below the root; empty for the root itself.
     pub(crate) path: Vec<u8>,
+}
+
+impl fmt::Display for Within {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.tree.join(OsStr::from_bytes(&self.path)).display())
+    }
 }
 
 /// One thing to do. What has an outcome comes back as [`super::Outcome`].
@@ -58,14 +64,18 @@ pub(crate) enum Effect {
     Stand { account: String, standing: Standing },
     /// An account is armed, with as much of its budget as it has left; nobody of it waits.
     Arm { account: String },
-    /// End an approval, by its index.
-    Withdraw { approval: u32 },
+    /// Whoever acts for an account may destroy in these directories from now on.
+    Lease { call: Option<CallId>, incident: u64, account: String, leave: Leave },
+    /// Not any more.
+    Revoke { incident: u64 },
+    /// End a grant, by its index.
+    Withdraw { grant: u32 },
     /// End these processes, then as [`Effect::Thaw`].
     Kill { incident: u64, account: Option<String>, processes: Vec<ProcessId> },
-    /// Observe only.
-    Observe,
-    /// Observe only, and let everything go on; every account begins anew.
-    Off { call: CallId },
+    /// Grant every account whatever it does until then.
+    GrantAll { until: BootNs },
+    /// The same, and let everything go on; every account begins anew.
+    Off { call: CallId, until: BootNs },
     /// Enforce again.
     On { call: Option<CallId> },
     /// Read the policy again and put it in force.

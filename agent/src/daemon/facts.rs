@@ -16,7 +16,7 @@ use super::tier::Chosen;
 use crate::api::{Above, Bytes, ProcessView, StoreView};
 use crate::policy::Hold;
 use crate::processes::proc::ProcessId;
-use crate::sensor::{Approval, BudgetUse, HeldCall};
+use crate::sensor::{BudgetUse, Grant, HeldCall};
 
 /// Taken each second, and for each call.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(crate) struct Facts {
     pub(crate) wall: Timestamp,
     pub(crate) about: Arc<About>,
     pub(crate) accounts: Vec<AccountFacts>,
-    /// What responders have approved and is not over yet.
-    pub(crate) approvals: Vec<ApprovalFacts>,
+    /// What responders have granted and is not over yet.
+    pub(crate) grants: Vec<GrantFacts>,
     /// Every counter; none where nobody asks for them.
     pub(crate) counters: Vec<(Counter, u64)>,
     /// Whether the policy's files say something else than what is in force.
@@ -62,6 +62,8 @@ pub(crate) struct AccountFacts {
     /// The same, to somebody else being asked to act.
     pub(crate) escapes: &'static str,
     pub(crate) standing: judge::Standing,
+    /// Until when it is granted whatever it does; 0 if it is not.
+    pub(crate) granted_until: BootNs,
     pub(crate) budgets: Vec<BudgetUse>,
     pub(crate) processes: u64,
     /// The processes that the kernel programs stopped.
@@ -82,12 +84,12 @@ pub(crate) struct HeldFacts {
     pub(crate) tree: Option<PathBuf>,
 }
 
-/// An approval in force.
+/// A grant in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ApprovalFacts {
+pub(crate) struct GrantFacts {
     pub(crate) index: u32,
-    pub(crate) approval: Approval,
-    /// The processes that act under it.
+    pub(crate) grant: Grant,
+    /// The processes in whose rows it is; none of a lease.
     pub(crate) processes: u64,
 }
 
@@ -147,9 +149,9 @@ impl Facts {
         self.about.tier.tier == Tier::Lsm
     }
 
-    /// The approval of an incident, while it is in force.
-    pub(crate) fn approval_of(&self, incident: u64) -> Option<&ApprovalFacts> {
-        self.approvals.iter().find(|facts| facts.approval.incident == incident)
+    /// The grant of an incident, while it is in force.
+    pub(crate) fn grant_of(&self, incident: u64) -> Option<&GrantFacts> {
+        self.grants.iter().find(|facts| facts.grant.incident == incident)
     }
 
     pub(crate) fn account(&self, name: &str) -> Option<&AccountFacts> {

@@ -52,13 +52,13 @@ impl Agent {
         self.in_force.generation.kernel.beat(boot_now());
         // First the time: what is later than it may not be seen here.
         let now = boot_now();
-        let (accounts, approvals) = self.in_force.accounts().context("cannot read how the accounts stand")?;
+        let (accounts, grants) = self.in_force.accounts().context("cannot read how the accounts stand")?;
         Ok(Facts {
             now,
             wall: Timestamp::now(),
             about: Arc::clone(&self.in_force.about),
             accounts,
-            approvals,
+            grants,
             counters: self.counters.clone(),
             policy_changed: self.policy_changed,
             store: self.record.store.standing().view(),

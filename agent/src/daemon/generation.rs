@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{
     boot,
-    facts::{AccountFacts, ApprovalFacts},
+    facts::{AccountFacts, GrantFacts},
     names::Names,
     retirement::{Carried, Retirement},
     self_test::{self, Proof},
@@ -37,8 +37,6 @@ pub(crate) struct Generation {
     names: Names,
     /// By what the policy tells processes.
     pub(super) identities: Identities,
-    /// To bursts and to escapes, by account index.
-    responses: Vec<[u32; 2]>,
     pub(super) directory: Directory,
     /// Keep it in force when its pins are taken away.
     pub(super) objects: Objects,
@@ -89,10 +87,9 @@ impl Generation {
         let first = std::mem::take(&mut proof.records);
         let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
-        let responses = tables.accounts.iter().map(|row| [row.response, row.escapes]).collect();
         hand_over(&directory, &objects);
         let Tables { names, identities, .. } = tables;
-        let generation = Self { kernel, names, identities, responses, directory, objects, seed, trees, tops };
+        let generation = Self { kernel, names, identities, directory, objects, seed, trees, tops };
         Ok(Armed { generation, tier, proof, carried, retirement })
     }
 
@@ -122,12 +119,12 @@ impl Generation {
         &self.names
     }
 
-    /// Every account, as it is now, and what is approved.
-    pub(crate) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<ApprovalFacts>)> {
+    /// Every account, as it is now, and what is granted.
+    pub(crate) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<GrantFacts>)> {
         let now = boot_now();
         let members = self.kernel.members();
         let held = self.held();
-        let approvals = self.approvals(&members);
+        let grants = self.grants(&members);
         let waits = |member: &Member| held.iter().any(|held| held.call.process.pid == member.pid);
         let account = |(index, name): (u32, &str)| {
             let [response, escapes] = self.kernel.responses(index)?;
@@ -138,6 +135,7 @@ impl Generation {
                 response,
                 escapes,
                 standing: self.kernel.standing(index).at(now),
+                granted_until: self.kernel.granted_until(index),
                 budgets: self.kernel.uses(index, now)?,
                 processes: own().count() as u64,
                 stopped: own().filter(|member| member.stopped && !waits(member)).count() as u64,
@@ -147,7 +145,7 @@ impl Generation {
             })
         };
         let accounts = (1..).zip(self.names.accounts()).map(account).collect::<Result<_>>()?;
-        Ok((accounts, approvals))
+        Ok((accounts, grants))
     }
 
     pub(super) fn unread(&mut self) -> Vec<Record> {
@@ -167,14 +165,9 @@ impl Generation {
         Ok(move || index.is_none_or(|index| state.standing(index).at(boot_now()).phase == Phase::Armed))
     }
 
-    /// From now on nothing is stopped, but for the self-test.
-    pub(crate) fn observe(&self) {
-        (1..).zip(self.names.accounts()).for_each(|(index, _)| self.kernel.observe_one(index));
-    }
-
-    /// From now on the policy is carried out again.
-    pub(crate) fn enforce(&self) {
-        (0..).zip(&self.responses).for_each(|(index, responses)| self.kernel.respond(index, *responses));
+    /// Until then every account is granted whatever it does, but the self-test's; 0: not any more.
+    pub(crate) fn grant_all(&self, until: BootNs) {
+        (1..).zip(self.names.accounts()).for_each(|(index, _)| self.kernel.grant_all(index, until));
     }
 
     /// Sets where an account stands; false if there is no such account.

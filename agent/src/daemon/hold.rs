@@ -1,4 +1,4 @@
-//! Calls that wait, and what was approved, in the names of the policy.
+//! Calls that wait, and what was granted, in the names of the policy.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,14 +7,15 @@ use anyhow::{Context as _, Result};
 
 use super::{
     effect::{Leave, Within},
-    facts::{ApprovalFacts, HeldFacts},
+    facts::{GrantFacts, HeldFacts},
     generation::Generation,
     names::Names,
 };
 use crate::{
+    api::Allowance,
     clock::boot_now,
     processes::target,
-    sensor::{Approval, ApprovedDirectory, HeldCall, Member},
+    sensor::{Grant, GrantedDirectory, HeldCall, Holder, Member},
 };
 
 impl Generation {
@@ -36,13 +37,13 @@ impl Generation {
         self.kernel.held.all().into_iter().filter(|call| Some(call.account) == index).collect()
     }
 
-    /// What is approved.
-    pub(super) fn approvals(&mut self, members: &[Member]) -> Vec<ApprovalFacts> {
-        let all = self.kernel.approvals.all(members.iter().map(|member| member.approval));
+    /// What is granted.
+    pub(super) fn grants(&mut self, members: &[Member]) -> Vec<GrantFacts> {
+        let all = self.kernel.grants(members.iter().map(|member| member.grant));
         all.into_iter()
-            .map(|(index, approval)| {
-                let processes = members.iter().filter(|member| member.approval == index).count() as u64;
-                ApprovalFacts { index, approval, processes }
+            .map(|(index, grant)| {
+                let processes = members.iter().filter(|member| member.grant == index).count() as u64;
+                GrantFacts { index, grant, processes }
             })
             .collect()
     }
@@ -55,13 +56,8 @@ impl Generation {
         calls: &[HeldCall],
         leave: &Leave,
     ) -> Result<()> {
-        let account = self.names().index(account).context("the policy has no such account any more")?;
-        let directories: Vec<_> =
-            directories(self.names(), self.seed(), calls, &leave.within).into_iter().collect();
-        let approval = Approval { account, incident, until: leave.until, allowance: leave.allowance };
-        let taken: HashSet<u32> = self.kernel.members().iter().map(|member| member.approval).collect();
-        let index =
-            self.kernel.approvals.add(approval, &directories, |index| taken.contains(&index), boot_now())?;
+        let directories = directories(self.names(), self.seed(), calls, &leave.within);
+        let index = self.grant(incident, account, &directories, leave, Holder::Processes)?;
         let pids: Vec<u32> = calls.iter().map(|call| call.process.pid).collect();
         for process in target::families(&pids) {
             self.kernel.act_under(process, index)?;
@@ -69,10 +65,45 @@ impl Generation {
         Ok(())
     }
 
-    /// Ends an approval: whoever acted under it acts under none.
-    pub(super) fn withdraw(&mut self, approval: u32) -> Result<()> {
-        self.kernel.approvals.remove(approval)?;
-        let members = self.kernel.members().into_iter().filter(|member| member.approval == approval);
+    /// Leases directories to an account: whoever acts for it may destroy there.
+    pub(super) fn lease(&mut self, incident: u64, account: &str, leave: &Leave) -> Result<()> {
+        let directories = directories(self.names(), self.seed(), &[], &leave.within);
+        self.grant(incident, account, &directories, leave, Holder::Account).map(drop)
+    }
+
+    fn grant(
+        &mut self,
+        incident: u64,
+        account: &str,
+        directories: &BTreeSet<GrantedDirectory>,
+        leave: &Leave,
+        holder: Holder,
+    ) -> Result<u32> {
+        let account = self.names().index(account).context("the policy has no such account any more")?;
+        let grant = Grant {
+            account,
+            incident,
+            until: leave.until,
+            allowance: Allowance::numbers(leave.allowance.as_ref()),
+            holder,
+        };
+        let directories: Vec<_> = directories.iter().copied().collect();
+        let taken: HashSet<u32> = self.kernel.members().iter().map(|member| member.grant).collect();
+        Ok(self.kernel.grant(grant, &directories, |index| taken.contains(&index), boot_now())?)
+    }
+
+    /// Ends the grants of an incident.
+    pub(super) fn revoke(&mut self, incident: u64) -> Result<()> {
+        let grants = self.kernel.grants(std::iter::empty()).into_iter();
+        let of_it: Vec<u32> =
+            grants.filter(|(_, grant)| grant.incident == incident).map(|(index, _)| index).collect();
+        of_it.into_iter().try_for_each(|index| self.withdraw(index))
+    }
+
+    /// Ends a grant: whoever acted under it acts under none.
+    pub(super) fn withdraw(&mut self, grant: u32) -> Result<()> {
+        self.kernel.withdraw(grant)?;
+        let members = self.kernel.members().into_iter().filter(|member| member.grant == grant);
         for member in members {
             self.kernel.act_under(member.id(), 0)?;
         }
@@ -86,14 +117,14 @@ fn directories(
     seed: u64,
     calls: &[HeldCall],
     others: &[Within],
-) -> BTreeSet<ApprovedDirectory> {
+) -> BTreeSet<GrantedDirectory> {
     // A way to have others act is told as a directory above every root is, by its number.
     let above = |call: &HeldCall| call.kinds.is_escape().then_some(u32::MAX);
     let of_calls = calls.iter().flat_map(|call| call.names.iter().map(move |name| (call, name))).filter_map(
-        |(call, name)| Some(ApprovedDirectory { root: name.root.or(above(call))?, key: name.directory }),
+        |(call, name)| Some(GrantedDirectory { root: name.root.or(above(call))?, key: name.directory }),
     );
     let others = others.iter().filter_map(|within| {
-        Some(ApprovedDirectory { root: names.root(&within.tree)?, key: key(seed, &within.path) })
+        Some(GrantedDirectory { root: names.root(&within.tree)?, key: key(seed, &within.path) })
     });
     of_calls.chain(others).collect()
 }
@@ -114,7 +145,7 @@ mod tests {
     use crate::{processes::proc::ProcessId, sensor::HeldName};
 
     #[test]
-    fn an_approval_holds_where_the_incident_was() {
+    fn a_grant_holds_where_the_incident_was() {
         let names = Names::of(["deployer"], ["/srv", "/etc"]);
         let call = HeldCall {
             tid: 7,
@@ -129,7 +160,7 @@ mod tests {
         let within = |tree: &str, path: &[u8]| Within { tree: tree.into(), path: path.to_vec() };
         let others = [within("/etc", b"nginx/sites"), within("/etc", b""), within("/gone", b"")];
         let found = directories(&names, 5, &[call], &others);
-        let directory = |root, key| ApprovedDirectory { root, key };
+        let directory = |root, key| GrantedDirectory { root, key };
         let expected =
             [directory(1, 9), directory(2, key(5, b"nginx/sites")), directory(2, PathFold::EMPTY.key())];
         assert_eq!(found, BTreeSet::from(expected));

@@ -10,7 +10,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::{
-    facts::{About, AccountFacts, ApprovalFacts},
+    facts::{About, AccountFacts, GrantFacts},
     generation::{Armed, Generation},
     retirement::{Carried, Retirement},
     self_test::Proof,
@@ -97,15 +97,15 @@ pub(super) fn bring(
 }
 
 impl InForce {
-    /// Every account, as it is now, and what is approved.
-    pub(super) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<ApprovalFacts>)> {
-        let (mut accounts, approvals) = self.generation.accounts()?;
+    /// Every account, as it is now, and what is granted.
+    pub(super) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<GrantFacts>)> {
+        let (mut accounts, grants) = self.generation.accounts()?;
         for account in &mut accounts {
             let said = self.accounts.get(&account.name);
             account.hold = said.map(|said| said.hold).unwrap_or_default();
             account.note = said.and_then(|said| said.note.clone());
         }
-        Ok((accounts, approvals))
+        Ok((accounts, grants))
     }
 
     /// The processes that a target means, and nothing else of them: it is asked for while they are being frozen.

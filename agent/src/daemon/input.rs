@@ -121,6 +121,17 @@ pub(crate) enum Outcome {
         incident: u64,
         done: Touched,
     },
+    /// A lease is in force, or not.
+    Leased {
+        call: Option<CallId>,
+        incident: u64,
+        done: Result<(), String>,
+    },
+    /// It is not any more.
+    Revoked {
+        incident: u64,
+        done: Result<(), String>,
+    },
     Reloaded {
         call: CallId,
         done: Result<Reload, NotReloaded>,

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn member(pid: u32, stopped_ancestors: u32) -> Member {
-        Member { pid, start: u64::from(pid), account: 1, stopped: true, stopped_ancestors, approval: 0 }
+        Member { pid, start: u64::from(pid), account: 1, stopped: true, stopped_ancestors, grant: 0 }
     }
 
     fn check(members: &[Member], stopped: &[Process], expected: &[u32]) {

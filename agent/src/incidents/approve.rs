@@ -108,8 +108,12 @@ impl Incidents {
         incident.until = (!scope.once).then_some(until);
         let whole = scope.trees.iter().map(|tree| Within { tree: tree.clone(), path: Vec::new() });
         let within: BTreeSet<Within> = shown(incident).chain(whole).collect();
-        let leave =
-            Leave { once: scope.once, until, allowance: scope.budget, within: within.into_iter().collect() };
+        let leave = Leave {
+            once: scope.once,
+            until,
+            allowance: scope.budget.clone(),
+            within: within.into_iter().collect(),
+        };
         Ok(Effect::Approve { incident: id, account, arm, leave })
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Incidents, Off,
     freeze::check_target,
     incident::{Decided, Incident},
+    lease::Wanted,
     nanoseconds,
     stage::{Closed, Stage},
     waiting::reply,
@@ -55,6 +56,12 @@ impl Incidents {
             Request::Approve { incident, scope, reason } => {
                 return self.approve(call, incident, &scope, by, &reason, now);
             }
+            Request::Leases => Answer::Leases(self.leases(&facts)),
+            Request::Lease { account, trees, budget, until, reason } => {
+                let wanted = Wanted { account, trees, budget, until: nanoseconds(until) };
+                return self.lease(call, wanted, by, &reason, now);
+            }
+            Request::Revoke { lease, reason } => return self.revoke(call, lease, by, &reason, now),
             Request::Deny { incident, reason } => return self.deny(call, incident, by, &reason, now),
             Request::Thaw { incident: Some(id), reason } => return self.thaw(call, &[id], by, &reason, now),
             Request::Thaw { incident: None, reason } => {
@@ -81,14 +88,15 @@ impl Incidents {
             }
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
             Request::Off { until, reason } => {
-                self.off = Some(Off { until: until.map(|span| now.saturating_add(nanoseconds(span))) });
+                let off = Off { until: until.map(|span| now.saturating_add(nanoseconds(span))) };
+                self.off = Some(off);
                 let open: Vec<u64> = self.those_that_admit(Verb::Off).collect();
                 for id in &open {
                     self.decide(*id, Verb::Off, &by, reason.as_str(), now)?;
                 }
                 self.order(Some(call), Verb::Off, by.clone(), reason.as_str(), now);
                 self.wait(call, Verb::Off, &open, by, now);
-                return Ok(vec![Effect::Off { call }]);
+                return Ok(vec![Effect::Off { call, until: off.end() }]);
             }
             Request::On { reason } => {
                 let off = self.off.take();

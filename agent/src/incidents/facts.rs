@@ -15,12 +15,13 @@ use super::{
 };
 use crate::{
     api::Responder,
-    daemon::{AccountFacts, Effect, Facts},
+    daemon::{AccountFacts, Effect, Facts, GrantFacts},
     report::Event,
+    sensor::Holder,
 };
 
 /// What was reported so shortly before the facts may not be in them.
-const SETTLED: BootNs = 1_000_000_000;
+pub(super) const SETTLED: BootNs = 1_000_000_000;
 
 impl Incidents {
     /// How things stand: counters that moved are said, an account that is found tripped gets its incident, and what nobody
@@ -31,6 +32,7 @@ impl Incidents {
         self.count_refused(&facts);
         self.end_those_that_are_over(&facts, now);
         effects.extend(self.find(&facts, now));
+        effects.extend(self.end_leases(&facts, now));
         effects.extend(withdrawn(&facts));
         self.facts = facts;
         effects
@@ -106,7 +108,8 @@ impl Incidents {
         let mut found = Vec::new();
         for account in &facts.accounts {
             let phase = account.standing.at(now).phase;
-            let waits = phase != Phase::Armed && account.response != "observe" && self.off.is_none();
+            let granted = now < account.granted_until || self.off.is_some();
+            let waits = phase != Phase::Armed && account.response != "observe" && !granted;
             if !waits || self.has_open(&account.name) {
                 continue;
             }
@@ -162,12 +165,11 @@ fn how_it_is_over(incident: &Incident, facts: &Facts) -> Option<Closed> {
     (is_over && facts.now > since + SETTLED).then_some(how)
 }
 
-/// Approvals that are over, or that nobody acts under any more.
+/// Grants that are over, and approvals that nobody acts under any more.
 fn withdrawn(facts: &Facts) -> impl Iterator<Item = Effect> {
-    let is_over = |facts_now: BootNs, until: BootNs, processes: u64| until <= facts_now || processes == 0;
-    let over = facts
-        .approvals
-        .iter()
-        .filter(move |approved| is_over(facts.now, approved.approval.until, approved.processes));
-    over.map(|approved| Effect::Withdraw { approval: approved.index })
+    let is_over = |granted: &&GrantFacts| {
+        let nobody = granted.grant.holder == Holder::Processes && granted.processes == 0;
+        granted.grant.until <= facts.now || nobody
+    };
+    facts.grants.iter().filter(is_over).map(|granted| Effect::Withdraw { grant: granted.index })
 }

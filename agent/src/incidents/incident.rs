@@ -8,6 +8,7 @@ use agent_common::rules::{
 };
 
 use super::{
+    lease::Lease,
     nanoseconds,
     record::Mark,
     stage::{Closed, Open, Stage},
@@ -65,6 +66,8 @@ pub(crate) enum Cause {
     Burst { account: String, whole: bool },
     /// A process of the account asked somebody else to act by this way, so many times.
     Escape { account: String, way: String, times: u64 },
+    /// A planned change was announced: what its account does there passes.
+    Lease(Lease),
     /// Somebody decided to freeze.
     Freeze { target: Target },
     /// A process of an account wanted to decide, so many times.
@@ -130,14 +133,14 @@ impl Incident {
                 Some(account)
             }
             Cause::Freeze { target } | Cause::Left { target } => target.account(),
-            Cause::Attempt { .. } => None,
+            Cause::Attempt { .. } | Cause::Lease(_) => None,
         }
     }
 
     /// The account that it names, whether or not its standing is concerned.
     pub(crate) fn names(&self) -> Option<&str> {
         match &self.cause {
-            Cause::Attempt { account, .. } => Some(account),
+            Cause::Attempt { account, .. } | Cause::Lease(Lease { account, .. }) => Some(account),
             _ => self.account(),
         }
     }
@@ -148,7 +151,8 @@ impl Incident {
             Cause::Burst { account, .. }
             | Cause::Escape { account, .. }
             | Cause::Found { account }
-            | Cause::Attempt { account, .. } => Target::Account(account.clone()),
+            | Cause::Attempt { account, .. }
+            | Cause::Lease(Lease { account, .. }) => Target::Account(account.clone()),
         }
     }
 
@@ -160,7 +164,7 @@ impl Incident {
 
     /// Whether processes wait for a decision.
     pub(crate) fn is_open(&self) -> bool {
-        self.stage.open().is_some_and(|open| open != Open::Denied)
+        self.stage.open().is_some_and(|open| !matches!(open, Open::Denied | Open::Leased))
     }
 
     /// Whether it is not to be forgotten.
@@ -184,6 +188,8 @@ impl Incident {
         match self.stage.open() {
             None => false,
             Some(Open::Denied) => matches!(verb, Verb::Thaw | Verb::Off),
+            Some(Open::Leased) => verb == Verb::Revoke,
+            Some(_) if verb == Verb::Revoke => false,
             Some(_) => true,
         }
     }

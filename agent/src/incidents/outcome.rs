@@ -30,6 +30,8 @@ impl Incidents {
                 effects.extend(self.answer_those(|waiting| Some(waiting.call) == call));
                 effects
             }
+            Outcome::Leased { call, incident, done } => self.on_leased(call, incident, done, now),
+            Outcome::Revoked { incident, done } => self.on_revoked(incident, done, now),
             Outcome::SelfTested { call, done } => self.on_self_tested(call, done),
             Outcome::Reloaded { call, done } => self.on_reloaded(call, done, now),
         }
@@ -44,7 +46,9 @@ impl Incidents {
                 decision.outcome.clone_from(&error);
             }
             incident.stage = match incident.cause {
-                Cause::Freeze { .. } | Cause::Left { .. } => Stage::Closed { at: now, how: Closed::Gone },
+                Cause::Freeze { .. } | Cause::Left { .. } | Cause::Lease(_) => {
+                    Stage::Closed { at: now, how: Closed::Gone }
+                }
                 Cause::Burst { .. } | Cause::Escape { .. } | Cause::Found { .. } | Cause::Attempt { .. } => {
                     incident.waits()
                 }
@@ -103,12 +107,13 @@ impl Incidents {
             | Stage::Held
             | Stage::Denied
             | Stage::Stopped
+            | Stage::Leased
             | Stage::Ending { .. }
             | Stage::Closed { .. } => Vec::new(),
         }
     }
 
-    fn on_ended(&mut self, id: u64, verb: Verb, touched: Touched, now: BootNs) -> Vec<Effect> {
+    pub(super) fn on_ended(&mut self, id: u64, verb: Verb, touched: Touched, now: BootNs) -> Vec<Effect> {
         let Some(incident) = self.incidents.get_mut(&id) else { return Vec::new() };
         if !matches!(incident.stage, Stage::Ending { .. }) {
             return Vec::new();
@@ -224,9 +229,7 @@ impl Incidents {
                 let mut effects = vec![Effect::Report(event)];
                 effects.extend(records.iter().flat_map(|record| self.on_record(record)));
                 effects.extend(self.free(&freed_accounts, now));
-                if self.off.is_some() {
-                    effects.push(Effect::Observe);
-                }
+                effects.extend(self.off.map(|off| Effect::GrantAll { until: off.end() }));
                 effects
                     .push(reply(call, Ok(Answer::Reloaded(Reloaded { before, after, accounts, warnings }))));
                 effects

@@ -65,7 +65,7 @@ impl Incident {
     /// does at once waits for no disk.
     fn is_being_decided(&self) -> bool {
         let by_somebody = |by: &Responder| matches!(by, Responder::User { .. } | Responder::Deadline);
-        let under_way = matches!(self.stage, Stage::Ending { .. } | Stage::Freezing { .. });
+        let under_way = matches!(self.stage, Stage::Ending { .. } | Stage::Freezing { .. } | Stage::Leased);
         under_way
             && self.decisions.last().is_some_and(|last| last.outcome.is_empty() && by_somebody(&last.by))
     }

@@ -73,13 +73,16 @@ impl Incidents {
         incident.goes_on().then_some(incident)
     }
 
-    /// What is approved costs no budget, and no burst looks back on it. The incident whose approval it was.
+    /// What is granted costs no budget, and no burst looks back on it. The incident whose grant it was.
     fn on_operation(&mut self, account: &str, record: &Record, act: &sensor::Act) -> Option<u64> {
-        if act.approval != 0 {
-            let approval = self.facts.approvals.iter().find(|facts| facts.index == act.approval)?;
-            let id = approval.approval.incident;
+        if act.grant != 0 {
+            let id = self.facts.grants.iter().find(|facts| facts.index == act.grant)?.grant.incident;
+            let act = self.act(record, act);
             if let Some(incident) = self.incidents.get_mut(&id) {
                 incident.approved += 1;
+                if matches!(incident.cause, Cause::Lease(_)) {
+                    incident.add(act);
+                }
             }
             return Some(id);
         }
@@ -114,7 +117,8 @@ impl Incidents {
         let response = self.response(&account, act);
         let facts = self.facts.account(&account);
         let (hold, refused_before) = facts.map_or((None, 0), |facts| (Some(facts.hold), facts.refused));
-        let observed = response == "observe" || self.off.is_some();
+        let granted = facts.is_some_and(|account| at < account.granted_until);
+        let observed = response == "observe" || granted || self.off.is_some();
         let can_hold = self.facts.can_hold();
         let stage = match response {
             _ if observed => Stage::Observed,

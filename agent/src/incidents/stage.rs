@@ -8,6 +8,7 @@
 //!   Freezing ──frozen 1──► Frozen ───────────────────┘
 //!   burst, response deny ──► Denied
 //!   Held, Frozen ── all processes gone ──► Closed
+//!   Leased ── its time is over, revoke ──► Closed
 //! ```
 //!
 //! It depends on the tier whether calls are held or processes stopped after the fact.
@@ -26,6 +27,8 @@ pub(crate) enum Stage {
     Denied,
     /// Stopped after the fact.
     Stopped,
+    /// A lease is in force.
+    Leased,
     Freezing {
         since: BootNs,
     },
@@ -49,6 +52,7 @@ pub(crate) enum Open {
     Held,
     Denied,
     Stopped,
+    Leased,
     Frozen { processes: u64 },
 }
 
@@ -60,6 +64,8 @@ pub(crate) enum Closed {
     Thawed,
     Killed,
     Gone,
+    Expired,
+    Revoked,
 }
 
 impl Stage {
@@ -69,6 +75,7 @@ impl Stage {
             Self::Held => Some(Open::Held),
             Self::Denied => Some(Open::Denied),
             Self::Stopped => Some(Open::Stopped),
+            Self::Leased => Some(Open::Leased),
             Self::Freezing { .. } => Some(Open::Frozen { processes: 0 }),
             Self::Frozen { processes } => Some(Open::Frozen { processes }),
             Self::Observed | Self::Ending { .. } | Self::Closed { .. } => None,
@@ -82,6 +89,7 @@ impl Stage {
             Verb::Deny => Self::Denied,
             Verb::Approve => closed(Closed::Approved),
             Verb::Kill => closed(Closed::Killed),
+            Verb::Revoke => closed(Closed::Revoked),
             _ => closed(Closed::Thawed),
         }
     }
@@ -95,6 +103,9 @@ impl Stage {
             Self::Closed { how: Closed::Approved, .. } => State::Approved,
             Self::Closed { how: Closed::Denied, .. } => State::Denied,
             Self::Stopped | Self::Ending { from: Open::Stopped, .. } => State::Stopped,
+            Self::Leased | Self::Ending { from: Open::Leased, .. } => State::Leased,
+            Self::Closed { how: Closed::Expired, .. } => State::Expired,
+            Self::Closed { how: Closed::Revoked, .. } => State::Revoked,
             Self::Freezing { .. } => State::Freezing,
             Self::Frozen { .. } | Self::Ending { from: Open::Frozen { .. }, .. } => State::Frozen,
             Self::Closed { how: Closed::Thawed, .. } => State::Thawed,

@@ -3,6 +3,7 @@
 mod approve;
 mod escape;
 mod hold;
+mod lease;
 mod record;
 mod scene;
 
@@ -222,7 +223,7 @@ fn off_ends_every_incident_and_by_itself() {
     scene.burst(NOW);
     let call = scene.last_call + 1;
     let off = Request::Off { until: Some(Duration::from_secs(9)), reason: reason() };
-    assert_eq!(scene.ask(off), [Effect::Off { call }]);
+    assert_eq!(scene.ask(off), [Effect::Off { call, until: NOW + 9 * S }]);
     let effects = scene.on(Input::Outcome(Outcome::Off { call, done: Touched::default() }));
     assert_eq!(replies(&effects).len(), 1);
     assert_eq!(scene.detail(ID).summary.state, State::Thawed);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agent_common::{
-    rules::{BootNs, Kind, NEVER, judge::Phase},
+    rules::{Kind, NEVER, judge::Phase},
     wire::Counter,
 };
 
@@ -13,16 +13,18 @@ use super::{
     decide::no_incident,
     incident::{Decided, Incident},
     kinds,
+    lease::lease_view,
     stage::{Closed, Stage},
     words::{counted, next, what},
 };
 use crate::{
     api::{
-        self, AccountView, Answer, BudgetView, Bytes, Decision, Filter, HeldView, IncidentDetail,
-        IncidentSummary, Mode, PolicyView, Problem, Standing, State, Status, Verb,
+        self, AccountView, Answer, BudgetView, Bytes, Decision, Filter, GrantedView, HeldView,
+        IncidentDetail, IncidentSummary, Mode, PolicyView, Problem, Standing, State, Status, Verb,
     },
     daemon::{AccountFacts, Facts, HeldFacts, ProcessFacts},
     policy::Then,
+    sensor::{Grant, Holder},
     store::Past,
 };
 
@@ -84,7 +86,7 @@ impl Incidents {
             note: account.note.clone(),
             response: account.response.to_owned(),
             standing: if granted.is_some() { Standing::Granted } else { phase(standing.phase) },
-            until: ends.or(decided).or(granted.map(|(_, until)| until)).map(|until| facts.wall(until)),
+            until: ends.or(decided).or(granted.map(|grant| grant.until)).map(|until| facts.wall(until)),
             budgets: account
                 .budgets
                 .iter()
@@ -102,18 +104,25 @@ impl Incidents {
             held: account.held_processes(),
             refused: account.refused,
             held_since: account.held.first().map(|held| facts.wall(held.call.at)),
-            incident: latest.map(|incident| incident.id).or(granted.map(|(id, _)| id)),
+            incident: latest.map(|incident| incident.id).or(granted.map(|grant| grant.incident)),
+            granted: granted.filter(|_| latest.is_none()).map(|grant| self.granted_view(grant)),
             then: latest.and_then(|incident| then(incident)),
         }
     }
 
-    /// The incident of what is approved for an account that is armed, and until when it is.
-    fn granted(&self, account: &AccountFacts, facts: &Facts) -> Option<(u64, BootNs)> {
+    /// What is granted to an account that is armed: of several what ends last.
+    fn granted(&self, account: &AccountFacts, facts: &Facts) -> Option<Grant> {
         let armed = account.standing.at(facts.now).phase == Phase::Armed;
         let index = self.names.index(&account.name).filter(|_| armed)?;
-        let approvals = facts.approvals.iter().map(|approved| approved.approval);
-        let last = approvals.filter(|approval| approval.account == index).max_by_key(|last| last.until)?;
-        Some((last.incident, last.until))
+        let grants = facts.grants.iter().map(|granted| granted.grant);
+        grants.filter(|grant| grant.account == index).max_by_key(|grant| grant.until)
+    }
+
+    fn granted_view(&self, grant: Grant) -> GrantedView {
+        let by = if grant.holder == Holder::Account { Verb::Lease } else { Verb::Approve };
+        let decisions = self.incidents.get(&grant.incident).map(|incident| &incident.decisions);
+        let decided = decisions.and_then(|all| all.iter().rev().find(|decided| decided.verb == by));
+        GrantedView { by, reason: decided.map(|decided| decided.reason.clone()).unwrap_or_default() }
     }
 
     /// Newest first, those of earlier daemons behind those of this one.
@@ -152,8 +161,9 @@ impl Incidents {
         };
         let until = match incident.stage {
             Stage::Closed { how: Closed::Approved, .. } => {
-                facts.approval_of(incident.id).map(|approved| approved.approval.until)
+                facts.grant_of(incident.id).map(|granted| granted.grant.until)
             }
+            Stage::Leased => incident.until,
             Stage::Denied => account.map(|account| account.standing.until).filter(|until| *until < NEVER),
             _ => incident.until.filter(|_| incident.is_open()),
         };
@@ -212,6 +222,7 @@ impl Incidents {
             told: about.iter().filter_map(|process| told(process, facts)).collect(),
             processes: about.into_iter().map(|process| process.view).collect(),
             decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
+            lease: lease_view(incident, facts),
             next: next(incident),
         }
     }

@@ -37,7 +37,14 @@ impl Incidents {
             Verb::Freeze => incident.and_then(|id| self.incidents.get(&id)?.until),
             Verb::Approve => incident.and_then(|id| self.incidents.get(&id)?.until),
             Verb::Off => self.off.and_then(|off| off.until),
-            Verb::Deny | Verb::Thaw | Verb::Kill | Verb::Reload | Verb::On | Verb::Selftest => None,
+            Verb::Deny
+            | Verb::Thaw
+            | Verb::Kill
+            | Verb::Lease
+            | Verb::Revoke
+            | Verb::Reload
+            | Verb::On
+            | Verb::Selftest => None,
         };
         self.waiting.push(Waiting {
             call,

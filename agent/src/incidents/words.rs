@@ -15,6 +15,7 @@ pub(super) fn counted(incident: &Incident) -> impl Iterator<Item = (Kind, u64)> 
 /// What happened.
 pub(super) fn what(incident: &Incident) -> String {
     match &incident.cause {
+        Cause::Lease(lease) => format!("{lease}, {} operations so far", incident.approved),
         Cause::Freeze { target } => format!("freeze of {target}"),
         Cause::Left { target } => format!("freeze of {target} by an earlier daemon"),
         Cause::Attempt { times, .. } => format!("tried to decide {times} times"),
@@ -56,6 +57,9 @@ pub(super) fn next(incident: &Incident) -> Vec<String> {
     let line = |verb: Verb, meaning| format!("burstguard {} {id}   {meaning}", verb.word());
     if incident.stage == Stage::Denied {
         return vec![line(Verb::Thaw, "let the account begin anew at once")];
+    }
+    if incident.stage == Stage::Leased {
+        return vec![format!("burstguard lease revoke {id}   end the lease now")];
     }
     if !incident.is_open() {
         return Vec::new();

@@ -62,6 +62,8 @@ fn level(event: &Event) -> Level {
         | Event::Anchor { .. }
         | Event::Blind { .. }
         | Event::Launched { .. }
+        | Event::Leased { .. }
+        | Event::LeaseOver { .. }
         | Event::Counter { .. }
         | Event::Reloaded { .. }
         | Event::Released { .. }
@@ -116,6 +118,12 @@ impl<'a> Fields<'a> {
             Event::Decided { incident, .. } => about("decided", Some(*incident)),
             Event::Attempt { incident, account, pid, .. } => {
                 Self { account: Some(account), pid: Some(*pid), ..about("attempt", Some(*incident)) }
+            }
+            Event::Leased { incident, account, .. } => {
+                Self { account: Some(account), ..about("leased", Some(*incident)) }
+            }
+            Event::LeaseOver { incident, account, .. } => {
+                Self { account: Some(account), ..about("lease_over", Some(*incident)) }
             }
             Event::EffectFailed { incident, .. } => about("effect_failed", Some(*incident)),
             Event::Off { .. } => named("off"),

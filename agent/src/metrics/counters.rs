@@ -84,7 +84,7 @@ impl Counters {
             held: make.counters("calls_held_total", "Calls that began to wait for a decision.", &["account"])?,
             approved: make.counters(
                 "operations_approved_total",
-                "Operations that happened under an approval; they cost no budget, and are among operations_total too.",
+                "Operations that happened under an approval or a lease; they cost no budget, and are among operations_total too.",
                 &["account"],
             )?,
             blind: make.counters(

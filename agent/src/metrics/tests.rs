@@ -28,6 +28,7 @@ fn account(name: &str) -> AccountView {
         refused: 6,
         held_since: Some(Timestamp::from_second(1_700_000_000).unwrap()),
         incident: Some(1),
+        granted: None,
         then: None,
     }
 }

@@ -8,14 +8,12 @@ use agent_common::{
     wire::{
         Record,
         identity::Launch,
-        row::{
-            Account, Approval, Budget, DirectoryKey, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member, Moved,
-        },
+        row::{Account, Budget, DirectoryKey, Grant, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member, Moved},
     },
 };
 
 /// Counts up when a row means something else though it is laid out as before.
-const MEANING: usize = 7;
+const MEANING: usize = 8;
 
 /// Folds the layout of rows into a number. A field that is not named here does not compile.
 macro_rules! fold {
@@ -34,21 +32,20 @@ pub(super) const ABI: u32 = {
     hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
     fold!(hash,
         Account {
-            standing, scratch_from, roots, horizon, grant_until, grant_allowance, grant_id, response, alone, escapes, reserved, refused,
-            budgets
+            standing, scratch_from, roots, horizon, granted_until, leases, response, alone, escapes, reserved, refused, budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }
-        Member { start, stopped_at, since, claim, origin, stopped_ancestors, approval, reserved }
+        Member { start, stopped_at, since, claim, origin, stopped_ancestors, grant, reserved }
         Held {
             at, start, counts_from, after, tgid, account, verb, kinds, judged, pass, text_len, parent, names, text
         }
         HeldName { key, directory, parent, inode, generation, device, root, protected }
-        Approval { until, allowance, incident, account, reserved }
-        DirectoryKey { key, root, approval }
+        Grant { until, allowance, incident, account, leased }
+        DirectoryKey { key, root, holder }
         Moved { key, root, text_len, text }
         Launch { claim, at, again, name }
         Record {
-            at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, approval, comm, text
+            at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, grant, comm, text
         }
     );
     hash

@@ -12,6 +12,7 @@ use agent_common::{
 
 use super::{
     error::{MapError, refused},
+    grants::{Directory, Grant},
     state::{ACCOUNTS, State},
 };
 
@@ -72,9 +73,8 @@ impl State {
 
     /// Takes over what a responder has decided about an account, and what it has forfeited.
     pub(super) fn set_decided(&self, index: u32, from: &row::Account) {
-        let admitted = u64::from(from.grant_allowance) | u64::from(from.grant_id) << 32;
-        self.accounts.set(index, offset_of!(row::Account, grant_allowance), admitted);
-        self.accounts.set(index, offset_of!(row::Account, grant_until), from.grant_until);
+        self.accounts.set(index, offset_of!(row::Account, leases), from.leases);
+        self.accounts.set(index, offset_of!(row::Account, granted_until), from.granted_until);
         self.accounts.set(index, offset_of!(row::Account, scratch_from), from.scratch_from);
         for kind in Kind::ALL {
             let not_before = from.budgets[kind as usize].not_before;
@@ -82,26 +82,20 @@ impl State {
         }
     }
 
-    /// From now on the programs only observe: nothing is stopped any more, except by a program that is just running. Takes
-    /// effect at once, where detaching takes the kernel seconds.
+    /// From now on the programs only observe, for their end has come: nothing is stopped any more, except by a program that is
+    /// just running. Takes effect at once, where detaching takes the kernel seconds.
     pub(crate) fn observe(&self) {
         (0..row::MAX_ACCOUNTS).for_each(|index| self.observe_one(index));
     }
 
     /// The same for one account.
     pub(crate) fn observe_one(&self, index: u32) {
-        self.respond(index, [row::response::OBSERVE; 2]);
-    }
-
-    /// Sets what happens when an account exceeds a budget, and when it asks somebody else to act: each one of [`row::response`].
-    pub(crate) fn respond(&self, index: u32, [burst, escape]: [u32; 2]) {
-        const RESPONSE: u64 = u32::MAX as u64;
-        let fields =
-            [(offset_of!(row::Account, response), burst), (offset_of!(row::Account, escapes), escape)];
-        for (field, response) in fields {
+        const NEIGHBOUR: u64 = (u32::MAX as u64) << 32;
+        const _: () = assert!(row::response::OBSERVE == 0);
+        for field in [offset_of!(row::Account, response), offset_of!(row::Account, escapes)] {
             let Some(word) = self.accounts.word(index, field) else { return };
             // Its neighbour in the word is the agent's alone, too.
-            word.store(word.load(SeqCst) & !RESPONSE | u64::from(response), SeqCst);
+            word.fetch_and(NEIGHBOUR, SeqCst);
         }
     }
 
@@ -114,6 +108,47 @@ impl State {
             row::response::FREEZE => "freeze",
             _ => "observe",
         }))
+    }
+
+    /// Until when an account is granted whatever it does; then its policy holds again, whether or not an agent is there.
+    pub(crate) fn granted_until(&self, index: u32) -> BootNs {
+        let word = self.accounts.word(index, offset_of!(row::Account, granted_until));
+        word.map_or(0, |word| word.load(SeqCst))
+    }
+
+    /// Sets it; 0: not any more.
+    pub(crate) fn grant_all(&self, index: u32, until: BootNs) {
+        self.accounts.set(index, offset_of!(row::Account, granted_until), until);
+    }
+
+    /// Makes a grant; its index. `taken` are indices that processes still have.
+    pub(crate) fn grant(
+        &mut self,
+        grant: Grant,
+        directories: &[Directory],
+        taken: impl Fn(u32) -> bool,
+        now: BootNs,
+    ) -> Result<u32, MapError> {
+        let index = self.grants.add(grant, directories, taken, now)?;
+        self.count_leases(grant.account);
+        Ok(index)
+    }
+
+    /// Ends one.
+    pub(crate) fn withdraw(&mut self, grant: u32) -> Result<(), MapError> {
+        if let Some(was) = self.grants.remove(grant)? {
+            self.count_leases(was.account);
+        }
+        Ok(())
+    }
+
+    /// Every grant there is, by index; `had` are those that processes have.
+    pub(crate) fn grants(&mut self, had: impl Iterator<Item = u32>) -> Vec<(u32, Grant)> {
+        self.grants.all(had)
+    }
+
+    fn count_leases(&self, account: u32) {
+        self.accounts.set(account, offset_of!(row::Account, leases), self.grants.leases(account));
     }
 
     /// How much of its budgets an account has used, as of `now`; those it has.

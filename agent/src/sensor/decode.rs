@@ -58,8 +58,8 @@ pub(crate) struct Act {
     pub(crate) kinds: Kinds,
     /// Whether a budget had no room for it.
     pub(crate) over: bool,
-    /// The index of the approval under which it happened; 0 for none.
-    pub(crate) approval: u32,
+    /// The index of the grant under which it happened; 0 for none.
+    pub(crate) grant: u32,
     /// By which way somebody else was asked to act, if that is what was done.
     pub(crate) way: Option<u32>,
     /// The path as the record has it, possibly cut off.
@@ -115,7 +115,7 @@ fn act(wire: &record::Record) -> Act {
         root: (wire.root != u32::MAX).then_some(wire.root),
         kinds: Kinds::from_bits(wire.kinds),
         over: wire.over != 0,
-        approval: wire.approval,
+        grant: wire.grant,
         way: (wire.verb == verb::ASK).then_some(wire.key as u32),
         path: path(&wire.text[..used]),
         sizes: Sizes { before: size(wire.before), after: size(wire.after) },
@@ -160,13 +160,13 @@ mod tests {
             root: None,
             kinds: Kinds::NONE,
             over: true,
-            approval: 0,
+            grant: 0,
             way: None,
             path: b"a/b".to_vec(),
             sizes,
         };
         assert_eq!(record.what, What::Burst(expected.clone()));
-        (wire.what, wire.approval, expected.approval) = (what::HELD, 3, 3);
+        (wire.what, wire.grant, expected.grant) = (what::HELD, 3, 3);
         assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Held(expected.clone()));
         wire.what = what::DENIED;
         assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Denied(expected));

@@ -25,8 +25,8 @@ pub(crate) struct Member {
     pub(crate) stopped: bool,
     /// Which of its ancestors were stopped before it was, the parent in bit 0.
     pub(crate) stopped_ancestors: u32,
-    /// The index of the approval under which it acts; 0 for none.
-    pub(crate) approval: u32,
+    /// The index of the grant under which it acts; 0 for none.
+    pub(crate) grant: u32,
 }
 
 /// Why a process is a member.
@@ -112,10 +112,10 @@ impl State {
         }
     }
 
-    /// From now on a process acts under an approval, as those do that it starts; 0: under none. Nothing if it has ended.
-    pub(crate) fn act_under(&mut self, process: ProcessId, approval: u32) -> Result<(), MapError> {
+    /// From now on a process acts under a grant, as those do that it starts; 0: under none. Nothing if it has ended.
+    pub(crate) fn act_under(&mut self, process: ProcessId, grant: u32) -> Result<(), MapError> {
         match self.row(process.pid).filter(|row| row.start == process.start) {
-            Some(row) => self.rewrite(process.pid, row::Member { approval, ..row }),
+            Some(row) => self.rewrite(process.pid, row::Member { grant, ..row }),
             None => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl State {
             let HeldCall { process: ProcessId { pid, start }, account, .. } = *call;
             let known = self.member(pid).filter(|member| member.start == start);
             let stopped_ancestors = known.map_or(0, |member| member.stopped_ancestors);
-            Member { pid, start, account, stopped: true, stopped_ancestors, approval: 0 }
+            Member { pid, start, account, stopped: true, stopped_ancestors, grant: 0 }
         };
         calls.iter().map(of).collect()
     }
@@ -171,7 +171,7 @@ impl Member {
             account: row.claim.account(),
             stopped: row.stopped_at != 0,
             stopped_ancestors: row.stopped_ancestors,
-            approval: row.approval,
+            grant: row.grant,
         }
     }
 }

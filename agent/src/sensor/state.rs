@@ -6,8 +6,8 @@ use agent_common::{rules::BootNs, wire::row};
 use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError as AyaMapError};
 
 use super::{
-    approvals::{APPROVALS, Approvals, DIRECTORIES},
     error::{MapError, refused, unpinned},
+    grants::{DIRECTORIES, GRANTS, Grants},
     held::{HELD, HeldCalls},
     launches::{LAUNCHED, LAUNCHES, Launches},
     ledger::{LEDGER, Ledger},
@@ -40,8 +40,8 @@ pub(crate) struct State {
     pub(super) spared: HashMap<MapData, u32, u64>,
     /// The calls that wait.
     pub(crate) held: HeldCalls,
-    /// What responders have approved.
-    pub(crate) approvals: Approvals,
+    /// What responders have granted.
+    pub(super) grants: Grants,
     /// Directories that were moved out of their trees.
     pub(super) moved: MovedDirectories,
     /// Units that accounts had started.
@@ -63,7 +63,7 @@ impl State {
             ledger: Ledger::data(take(LEDGER)?)?,
             spared: take(SPARED)?.try_into().map_err(refused(SPARED))?,
             held: HeldCalls::new(take(HELD)?)?,
-            approvals: Approvals::new(take(APPROVALS)?, take(DIRECTORIES)?)?,
+            grants: Grants::new(take(GRANTS)?, take(DIRECTORIES)?)?,
             moved: MovedDirectories::new(take(MARKS)?, take(MOVED)?)?,
             launches: Launches::new(take(LAUNCHES)?, take(LAUNCHED)?)?,
             heartbeat: Shared::new(HEARTBEAT, take(HEARTBEAT)?)?,
@@ -85,7 +85,7 @@ impl State {
             ledger,
             spared,
             held,
-            approvals,
+            grants,
             moved,
             launches,
             heartbeat,
@@ -102,7 +102,7 @@ impl State {
             (HEARTBEAT, heartbeat.data()),
         ]
         .into_iter()
-        .chain(approvals.maps())
+        .chain(grants.maps())
         .chain(moved.maps())
         .chain(launches.maps())
         .try_for_each(|(name, data)| data.pin(directory.join(name)).map_err(unpinned(name)))

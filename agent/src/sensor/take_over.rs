@@ -144,8 +144,8 @@ impl TakenOver {
             }
             standings.push((from, standing));
         }
-        new.approvals.carry_from(
-            &old.approvals,
+        new.grants.carry_from(
+            &old.grants,
             |account| heirs.account(account),
             |root| heirs.root(root),
             |way| heirs.way(way),
@@ -215,7 +215,11 @@ impl TakenOver {
 /// Whether an account is held to its budgets in both. A burst that was only observed must not stop anybody later, nor the
 /// other way round.
 fn both_act(old: &State, from: u32, new: &State, to: u32) -> Result<bool, MapError> {
-    let acts = |state: &State, index| Ok(state.account(index)?.response != response::OBSERVE);
+    let now = boot_now();
+    let acts = |state: &State, index| {
+        let row = state.account(index)?;
+        Ok(row.response != response::OBSERVE && row.granted_until <= now)
+    };
     Ok(acts(old, from)? && acts(new, to)?)
 }
 

@@ -19,19 +19,17 @@ const KINDS: [Kinds; 6] = [
     Kinds::ESCAPE,
 ];
 
-const GRANT: Grant = Grant { until: LATER, allowance: 1, id: 7 };
-const USELESS_GRANTS: [Option<Grant>; 4] = [
-    None,
-    Some(Grant { until: NOW, ..GRANT }),
-    Some(Grant { until: 0, ..GRANT }),
-    Some(Grant { allowance: 0, ..GRANT }),
-];
+/// None, one that is over, and three that go on.
+const GRANTS: [BootNs; 5] = [0, NOW, LATER, NOW + 2 * QUIET, NEVER];
 
 /// Everything that a verdict depends on, but the time.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     standing: Standing,
-    grant: Option<Grant>,
+    /// A grant covers this act.
+    granted: bool,
+    /// Until when the account is granted whatever it does.
+    granted_until: BootNs,
     kinds: Kinds,
     room: Room,
     /// To a burst.
@@ -42,7 +40,7 @@ struct Case {
 
 impl Case {
     fn judge(self) -> (Standing, Verdict) {
-        judge(self.standing, self.grant, self.kinds, self.room, self.responses(), self.tier, NOW)
+        judge(self.standing, self.granted, self.kinds, self.room, self.responses(), self.tier, NOW)
     }
 
     /// Whether it is judged as an escape.
@@ -56,7 +54,7 @@ impl Case {
     }
 
     fn responses(self) -> Responses {
-        Responses { burst: self.response, escape: self.escape }
+        Responses { burst: self.response, escape: self.escape, until: NEVER }.under(self.granted_until, NOW)
     }
 
     /// The standing that counts.
@@ -69,12 +67,21 @@ impl Case {
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for standing in standings() {
-        for grant in USELESS_GRANTS.into_iter().chain([Some(GRANT)]) {
+        for (granted, granted_until) in grants() {
             for kinds in KINDS {
                 for room in ROOMS {
                     for response in RESPONSES {
                         for escape in RESPONSES {
-                            let case = |tier| Case { standing, grant, kinds, room, response, escape, tier };
+                            let case = |tier| Case {
+                                standing,
+                                granted,
+                                granted_until,
+                                kinds,
+                                room,
+                                response,
+                                escape,
+                                tier,
+                            };
                             cases.extend([Tier::Tracepoint, Tier::Lsm].map(case));
                         }
                     }
@@ -83,6 +90,10 @@ fn cases() -> Vec<Case> {
         }
     }
     cases
+}
+
+fn grants() -> impl Iterator<Item = (bool, BootNs)> {
+    GRANTS.into_iter().flat_map(|until| [(false, until), (true, until)])
 }
 
 fn standings() -> Vec<Standing> {

@@ -87,8 +87,8 @@ pub struct Member {
     /// Which of its ancestors were stopped already when it was: the parent is bit 0. Whoever continues the others must
     /// leave those as they are.
     pub stopped_ancestors: u32,
-    /// The index of the approval under which it acts, as its descendants do; 0 for none.
-    pub approval: u32,
+    /// The index of the grant under which it acts, as its descendants do; 0 for none.
+    pub grant: u32,
     /// Must be zero.
     pub reserved: u32,
 }
@@ -102,7 +102,7 @@ impl Member {
         claim: Claim::NONE,
         origin: 0,
         stopped_ancestors: 0,
-        approval: 0,
+        grant: 0,
         reserved: 0,
     };
 }

@@ -1,13 +1,13 @@
 //! Calls that wait, what lets them go on, and what was moved out of a tree.
 
 use super::Claim;
-use crate::wire::record::TEXT_LEN;
+use crate::{rules::grant::NUMBERS, wire::record::TEXT_LEN};
 
 /// How many calls may wait at once; one more is refused.
 pub const MAX_HELD: u32 = 4096;
-/// How many approvals there may be at once, and one that stands for none.
-pub const MAX_APPROVALS: u32 = 1024;
-/// How many directories all approvals may name together.
+/// How many grants there may be at once, and one that stands for none.
+pub const MAX_GRANTS: u32 = 1024;
+/// How many directories all grants may name together.
 pub const MAX_DIRECTORIES: u32 = 8192;
 
 /// A call that waits, by the id of its thread: the truth about what is held. It is there from before the thread is stopped
@@ -115,23 +115,23 @@ impl Mark {
     }
 }
 
-/// Leave for some processes and their descendants to finish what an incident has shown.
+/// Leave to destroy: of some processes and their descendants (an approval), or of whoever acts for the account (a lease).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Approval {
+pub struct Grant {
     /// Until when (ns); 0: there is none.
     pub until: u64,
-    /// How many operations it still admits; all ones: any number.
-    pub allowance: u64,
+    /// How many operations it still admits, see [`crate::rules::grant`]; all ones: any number.
+    pub allowance: [u64; NUMBERS],
     /// Its incident, for the record.
     pub incident: u64,
     /// The account's index.
     pub account: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// 1: whoever acts for the account acts under it. 0: the processes in whose rows it is.
+    pub leased: u32,
 }
 
-/// A directory in which an approval holds, with all that is below it.
+/// A directory in which a grant holds, with all that is below it: its value is the index of that grant.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirectoryKey {
@@ -139,25 +139,32 @@ pub struct DirectoryKey {
     pub key: u64,
     /// The root's index.
     pub root: u32,
-    /// The approval's index.
-    pub approval: u32,
+    /// Whose: the index of a grant, of the processes that act under it; or [`leases_of`] an account.
+    pub holder: u32,
+}
+
+/// Who holds the leases of an account.
+#[must_use]
+#[inline(always)]
+pub const fn leases_of(account: u32) -> u32 {
+    1 << 31 | account
 }
 
 const _: () = assert!(size_of::<HeldName>() == 48);
 const _: () = assert!(size_of::<Held>() == 64 + 2 * size_of::<HeldName>() + TEXT_LEN);
-const _: () = assert!(size_of::<Approval>() == 32);
+const _: () = assert!(size_of::<Grant>() == 24 + NUMBERS * 8);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
 const _: () = assert!(size_of::<Moved>() == 16 + TEXT_LEN);
 const _: () = assert!(size_of::<Mark>() == 8 + size_of::<Moved>() + 8);
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Approval, DirectoryKey, Held, Mark, Moved};
+    use super::{DirectoryKey, Grant, Held, Mark, Moved};
 
     // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
     unsafe impl aya::Pod for Held {}
     // SAFETY: as above.
-    unsafe impl aya::Pod for Approval {}
+    unsafe impl aya::Pod for Grant {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Moved {}
     // SAFETY: as above.

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use super::stage::{Stage, hung_up};
 use crate::{
-    api::{Code, Filter, Reason, Request, Scope, Target},
+    api::{Allowance, Code, Filter, Reason, Request, Scope, Target},
     control::Control,
 };
 
@@ -48,10 +48,29 @@ fn all() -> Vec<(&'static str, &'static str, &'static str, Request)> {
             r#"{"for_s":900,"trees":["/etc"],"budget":5,"reason":"INC-88"}"#,
             Request::Approve {
                 incident: 9,
-                scope: Scope { once: false, until: minutes(15), trees: vec!["/etc".into()], budget: Some(5) },
+                scope: Scope {
+                    once: false,
+                    until: minutes(15),
+                    trees: vec!["/etc".into()],
+                    budget: Some(Allowance::Any(5)),
+                },
                 reason: reason(),
             },
         ),
+        (
+            "POST",
+            "/v1/leases",
+            r#"{"account":"deployer","trees":["/etc"],"budget":{"deletes":5},"for_s":900,"reason":"INC-88"}"#,
+            Request::Lease {
+                account: "deployer".to_owned(),
+                trees: vec!["/etc".into()],
+                budget: Some(Allowance::Kinds([("deletes".to_owned(), 5)].into())),
+                until: Duration::from_mins(15),
+                reason: reason(),
+            },
+        ),
+        ("GET", "/v1/leases", "", Request::Leases),
+        ("POST", "/v1/leases/9/revoke", REASON, Request::Revoke { lease: 9, reason: reason() }),
         ("POST", "/v1/incidents/9/deny", REASON, Request::Deny { incident: 9, reason: reason() }),
         ("POST", "/v1/incidents/9/thaw", REASON, Request::Thaw { incident: Some(9), reason: reason() }),
         ("POST", "/v1/incidents/9/kill", REASON, Request::Kill { incident: 9, reason: reason() }),

@@ -230,8 +230,8 @@ impl Agent {
     }
 
     /// Everything goes on.
-    pub(super) fn off(&mut self, call: CallId) {
-        self.in_force.generation.observe();
+    pub(super) fn off(&mut self, call: CallId, until: BootNs) {
+        self.in_force.generation.grant_all(until);
         let mut members = self.in_force.generation.kernel.members();
         let mut all = Thawed { began: boot_now(), ..Thawed::default() };
         let frozen: Vec<u64> = self.freezer.ids().collect();

@@ -46,14 +46,7 @@ impl Freezer {
 /// What [`release`] wants to know.
 fn member(stopped: Stopped) -> Member {
     let Stopped { process, stopped_ancestors } = stopped;
-    Member {
-        pid: process.pid,
-        start: process.start,
-        account: 0,
-        stopped: true,
-        stopped_ancestors,
-        approval: 0,
-    }
+    Member { pid: process.pid, start: process.start, account: 0, stopped: true, stopped_ancestors, grant: 0 }
 }
 
 /// Whether the leaf is still there.

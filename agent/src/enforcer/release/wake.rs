@@ -137,7 +137,7 @@ pub(super) mod tests {
     }
 
     fn member(ProcessId { pid, start }: ProcessId) -> Member {
-        Member { pid, start, account: 1, stopped: true, stopped_ancestors: 0, approval: 0 }
+        Member { pid, start, account: 1, stopped: true, stopped_ancestors: 0, grant: 0 }
     }
 
     /// Calls wait as long as this says so, at each look.

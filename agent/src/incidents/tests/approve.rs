@@ -9,7 +9,7 @@ use super::{
     scene::{NOW, S, Scene, replies},
 };
 use crate::{
-    api::{Answer, Code, Request, Scope, Standing as Shown, State, Target, Verb},
+    api::{Allowance, Answer, Code, Request, Scope, Standing as Shown, State, Target, Verb},
     daemon::{Effect, Input, Leave, Outcome, Within},
     report::Event,
     sensor::What,
@@ -36,8 +36,12 @@ fn an_approval_holds_where_the_incident_was_for_an_hour() {
 fn an_approval_is_as_wide_as_is_said() {
     let scope = |scope| leave(&waiting().ask(approve(scope))).clone();
     assert!(scope(Scope { once: true, ..Scope::default() }).once);
-    let minute = scope(Scope { until: Some(Duration::from_mins(1)), budget: Some(7), ..Scope::default() });
-    assert_eq!((minute.until, minute.allowance), (NOW + MINUTES, Some(7)));
+    let minute = scope(Scope {
+        until: Some(Duration::from_mins(1)),
+        budget: Some(Allowance::Any(7)),
+        ..Scope::default()
+    });
+    assert_eq!((minute.until, minute.allowance), (NOW + MINUTES, Some(Allowance::Any(7))));
     let whole = scope(Scope { trees: vec!["/srv".into()], ..Scope::default() });
     assert!(whole.within.contains(&Within { tree: "/srv".into(), path: Vec::new() }));
     let mut scene = waiting();
@@ -86,11 +90,11 @@ fn what_is_approved_is_reported_and_costs_no_budget() {
 fn an_approval_ends_with_its_time_or_its_processes() {
     let mut scene = Scene::holding("hold");
     scene.grant(7, NOW + 60 * MINUTES, 0);
-    assert_eq!(scene.look_again(), [Effect::Withdraw { approval: 5 }]);
+    assert_eq!(scene.look_again(), [Effect::Withdraw { grant: 5 }]);
     scene.grant(7, NOW + MINUTES, 1);
     assert_eq!(scene.look_again(), []);
     scene.now = NOW + MINUTES;
-    assert_eq!(scene.look_again(), [Effect::Withdraw { approval: 5 }]);
+    assert_eq!(scene.look_again(), [Effect::Withdraw { grant: 5 }]);
 }
 
 #[test]

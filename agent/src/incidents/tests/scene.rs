@@ -4,24 +4,25 @@ use std::{sync::Arc, time::Duration};
 
 use agent_common::rules::{
     BootNs, Kind, Kinds, NEVER,
+    grant::NUMBERS,
     judge::{Phase, Standing},
 };
 use jiff::Timestamp;
 
 use crate::{
     api::{
-        Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Sizes, Status,
-        StoreView, Target,
+        Allowance, Answer, Bytes, IncidentDetail, Problem, ProcessView, Reason, Request, Responder, Sizes,
+        Status, StoreView, Target,
     },
     daemon::{
-        About, AccountFacts, ApprovalFacts, Asked, Chosen, Effect, Facts, Frozen, HeldFacts, Input, Names,
+        About, AccountFacts, Asked, Chosen, Effect, Facts, Frozen, GrantFacts, HeldFacts, Input, Names,
         Outcome, ProcessFacts, Rights, Touched,
     },
     enforcer::freezer::FreezeState,
     incidents::Incidents,
     policy::Hold,
     processes::proc::ProcessId,
-    sensor::{Act, Approval, BudgetUse, HeldCall, HeldName, Record, What},
+    sensor::{Act, BudgetUse, Grant, HeldCall, HeldName, Holder, Record, What},
     store::{Entry, Past},
 };
 
@@ -39,7 +40,7 @@ pub(super) struct Scene {
     pub(super) about: Vec<ProcessFacts>,
     pub(super) last_call: u64,
     pub(super) account: AccountFacts,
-    pub(super) approvals: Vec<ApprovalFacts>,
+    pub(super) grants: Vec<GrantFacts>,
     /// What was to be written down, and whether before anything was done.
     pub(super) written: Vec<(Entry, bool)>,
     /// What the record has of earlier daemons.
@@ -59,6 +60,7 @@ impl Scene {
             response,
             escapes: "observe",
             standing: Standing::ARMED,
+            granted_until: 0,
             budgets: vec![BudgetUse { kind: Kind::Delete, used: 0, limit: 3, window: 10 * S }],
             processes: 1,
             stopped: 0,
@@ -76,7 +78,7 @@ impl Scene {
             about: vec![process(77)],
             last_call: 0,
             account,
-            approvals: Vec::new(),
+            grants: Vec::new(),
             written: Vec::new(),
             past: Past::default(),
             tier: Chosen::tracepoint(""),
@@ -99,7 +101,7 @@ impl Scene {
             wall: Timestamp::UNIX_EPOCH,
             about: Arc::new(About { tier: self.tier.clone(), ..About::default() }),
             accounts: vec![self.account.clone()],
-            approvals: self.approvals.clone(),
+            grants: self.grants.clone(),
             counters: Vec::new(),
             policy_changed: false,
             store: StoreView::default(),
@@ -150,10 +152,23 @@ impl Scene {
         self.account.held.clear();
     }
 
-    /// The kernel knows of an approval, with so many processes under it.
+    /// The kernel knows of a grant, with so many processes under it.
     pub(super) fn grant(&mut self, incident: u64, until: BootNs, processes: u64) {
-        let approval = Approval { account: ACCOUNT, incident, until, allowance: None };
-        self.approvals = vec![ApprovalFacts { index: 5, approval, processes }];
+        let grant = Grant {
+            account: ACCOUNT,
+            incident,
+            until,
+            allowance: Allowance::numbers(None),
+            holder: Holder::Processes,
+        };
+        self.grants = vec![GrantFacts { index: 5, grant, processes }];
+    }
+
+    /// The kernel knows of a lease, with so much left of it.
+    pub(super) fn lease(&mut self, incident: u64, until: BootNs, allowance: [u64; NUMBERS]) {
+        let grant = Grant { account: ACCOUNT, incident, until, allowance, holder: Holder::Account };
+        self.grants = vec![GrantFacts { index: 5, grant, processes: 0 }];
+        self.look();
     }
 
     /// A second has passed, and this follows.
@@ -169,9 +184,9 @@ impl Scene {
         at: BootNs,
         what: impl Fn(Act) -> What,
         path: &str,
-        approval: u32,
+        grant: u32,
     ) -> Vec<Effect> {
-        let act = Act { approval, path: path.as_bytes().to_vec(), ..act() };
+        let act = Act { grant, path: path.as_bytes().to_vec(), ..act() };
         self.on(Input::Records(vec![Self::record(ACCOUNT, at, what(act))]))
     }
 
@@ -255,7 +270,7 @@ pub(super) fn act() -> Act {
         root: Some(1),
         kinds: Kinds::of(Kind::Delete),
         over: false,
-        approval: 0,
+        grant: 0,
         way: None,
         path: b"f".to_vec(),
         sizes,

@@ -19,10 +19,27 @@ fn observing_never_refuses() {
 }
 
 #[test]
-fn a_grant_that_admits_lets_all_pass_on_the_record_and_changes_nothing() {
+fn what_a_grant_covers_passes_on_the_record_and_changes_nothing() {
     always(|case, standing, verdict| {
         let passes = if case.kinds.is_empty() { Verdict::Allow } else { Verdict::Report };
-        case.grant != Some(GRANT) || (verdict == passes && standing == case.standing.at(NOW))
+        !case.granted || (verdict == passes && standing == case.standing.at(NOW))
+    });
+}
+
+/// An account that is granted all is refused nothing, whatever it stands in, and nothing that it did under its grant stands
+/// against it when that is over.
+#[test]
+fn who_is_granted_all_is_observed_until_that_ends() {
+    always(|case, standing, verdict| {
+        let trips = case.phase() == Phase::Armed && standing.phase != Phase::Armed;
+        case.granted_until <= NOW || !refuses(verdict) && (!trips || standing.until <= case.granted_until)
+    });
+}
+
+#[test]
+fn a_grant_of_all_that_is_over_is_none() {
+    always(|case, standing, verdict| {
+        case.granted_until > NOW || (standing, verdict) == Case { granted_until: 0, ..case }.judge()
     });
 }
 
@@ -56,8 +73,8 @@ fn an_armed_account_is_refused_nothing_but_a_burst() {
 #[test]
 fn what_others_are_asked_to_do_is_refused_while_the_account_is_refused_itself() {
     always(|case, _, verdict| {
-        let is_refused = case.phase() != Phase::Armed && case.response != Response::Observe;
-        !case.kinds.is_escape() || case.grant == Some(GRANT) || !is_refused || refuses(verdict)
+        let is_refused = case.phase() != Phase::Armed && case.responses().burst != Response::Observe;
+        !case.kinds.is_escape() || case.granted || !is_refused || refuses(verdict)
     });
 }
 

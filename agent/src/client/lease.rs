@@ -1,0 +1,120 @@
+//! `burstguard lease`: leave to destroy, before a planned change.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{
+    Failure,
+    ask::{self, Because},
+    moved,
+    session::Session,
+    term::{Screen, clean, count, paths, table},
+};
+use crate::api::{Allowance, LeaseBody, LeaseView, Moved, ReasonBody};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lease {
+    /// Let an account destroy in these directories for a while. What exceeds the lease is judged as ever.
+    Grant(Grant),
+    /// Show the leases that are in force.
+    List,
+    /// End a lease before its time.
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    /// To whoever acts for this account.
+    #[arg(long, value_name = "NAME")]
+    account: String,
+    /// A protected tree, or a directory in one, with all that is below it; may be given several times.
+    #[arg(long = "tree", value_name = "PATH", required = true)]
+    trees: Vec<PathBuf>,
+    /// So many operations at most: a number, or kinds of them such as deletes=500,recreates=10, and then no others.
+    #[arg(long, value_name = "BUDGET")]
+    budget: Option<Allowance>,
+    /// For so long, such as 30m.
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
+    for_s: u64,
+    #[command(flatten)]
+    because: Because,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The number of the lease.
+    id: u64,
+    #[command(flatten)]
+    because: Because,
+}
+
+impl Lease {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Grant(grant) => grant.run(session),
+            Self::List => {
+                let leases: Vec<LeaseView> = session.daemon.get("/v1/leases")?;
+                session.show("leases", &leases, |screen| list(screen, &leases))
+            }
+            Self::Revoke(revoke) => revoke.run(session),
+        }
+    }
+}
+
+impl Grant {
+    fn run(self, session: &Session) -> Result<(), Failure> {
+        let Self { account, trees, budget, for_s, because } = self;
+        let body = LeaseBody { account, trees, budget, for_s, reason: because.reason(session)? };
+        let lease: LeaseView = session.daemon.post("/v1/leases", &body)?;
+        session.done("lease", &lease, |screen| text(screen, &lease))
+    }
+}
+
+impl Revoke {
+    fn run(self, session: &Session) -> Result<(), Failure> {
+        let Self { id, because } = self;
+        let body = ReasonBody { reason: because.reason(session)? };
+        let done: Moved = session.daemon.post(&format!("/v1/leases/{id}/revoke"), &body)?;
+        session.done("revoke", &done, |screen| moved::text(screen, &done))
+    }
+}
+
+/// What was granted.
+pub(super) fn text(screen: &Screen, lease: &LeaseView) -> String {
+    format!(
+        "lease {}: {} may destroy {} in {}, until {}\n",
+        lease.id,
+        clean(&lease.account),
+        allowed(lease),
+        paths(&lease.trees),
+        screen.at(lease.until),
+    )
+}
+
+fn allowed(lease: &LeaseView) -> String {
+    lease.budget.as_ref().map_or_else(|| "whatever is".to_owned(), |budget| clean(&budget.to_string()))
+}
+
+/// Those in force, and what is left of them.
+pub(super) fn list(screen: &Screen, leases: &[LeaseView]) -> String {
+    if leases.is_empty() {
+        return "no lease is in force\n".to_owned();
+    }
+    let row = |lease: &LeaseView| {
+        let left =
+            lease.left.as_ref().map_or_else(|| "any number".to_owned(), |left| clean(&left.to_string()));
+        vec![
+            lease.id.to_string(),
+            clean(&lease.account),
+            paths(&lease.trees),
+            count(lease.used, "operation", "operations"),
+            left,
+            screen.far(lease.until),
+            clean(&lease.by.to_string()),
+            clean(&lease.reason),
+        ]
+    };
+    let rows: Vec<_> = leases.iter().map(row).collect();
+    table(&["LEASE", "ACCOUNT", "TREES", "USED", "LEFT", "ENDS IN", "BY", "REASON"], &rows)
+}

@@ -1,0 +1,280 @@
+//! Leases: leave that is given before a planned change. Whoever acts for the account may destroy in these directories, until then
+//! and so much; what exceeds that is judged as ever. A lease is an incident that nobody waits for: it has a number, its acts are
+//! written down with it, and so is who granted it and why.
+
+use std::{
+    fmt,
+    path::{Component, Path, PathBuf},
+};
+
+use agent_common::rules::BootNs;
+
+use super::{
+    Incidents,
+    decide::no_incident,
+    facts::SETTLED,
+    incident::{Cause, Decided, Incident},
+    stage::{Closed, Stage},
+    waiting::reply,
+};
+use crate::{
+    api::{Allowance, Answer, Code, LeaseView, Problem, Reason, Responder, Verb},
+    daemon::{CallId, Effect, Facts, Leave, Touched, Within},
+    report::Event,
+};
+
+/// How many leases an account may have at once.
+const MOST: usize = 16;
+
+/// What is leased to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(super) account: String,
+    /// As they were asked for.
+    pub(super) trees: Vec<PathBuf>,
+    pub(super) within: Vec<Within>,
+    pub(super) budget: Option<Allowance>,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) account: String,
+    pub(super) trees: Vec<PathBuf>,
+    pub(super) budget: Option<Allowance>,
+    /// For how long.
+    pub(super) until: BootNs,
+}
+
+impl Incidents {
+    pub(super) fn lease(
+        &mut self,
+        call: CallId,
+        wanted: Wanted,
+        by: Responder,
+        reason: &Reason,
+        now: BootNs,
+    ) -> Result<Vec<Effect>, Problem> {
+        let Wanted { account, trees, budget, until } = wanted;
+        if self.names.index(&account).is_none() {
+            return Err(Problem::new(Code::NotFound, format!("the policy has no account {account:?}"))
+                .help("burstguard accounts lists them"));
+        }
+        let within = self.within(&trees)?;
+        self.check_others(&account, &within)?;
+        let until = now.saturating_add(until);
+        let leave = Leave { once: false, until, allowance: budget.clone(), within: within.clone() };
+        let lease = Lease { account: account.clone(), trees, within, budget };
+        let incident = self.open(Cause::Lease(lease), now, Stage::Leased);
+        incident.until = Some(until);
+        incident.decisions.push(Decided {
+            at: now,
+            verb: Verb::Lease,
+            by,
+            reason: reason.as_str().to_owned(),
+            outcome: String::new(),
+        });
+        Ok(vec![Effect::Lease { call: Some(call), incident: incident.id, account, leave }])
+    }
+
+    /// The directories that are meant: those that were named, and protected trees inside of them.
+    fn within(&self, trees: &[PathBuf]) -> Result<Vec<Within>, Problem> {
+        let mut within = Vec::new();
+        for path in trees {
+            let plain =
+                path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+            if !path.is_absolute() || !plain {
+                let message = format!("{}: want an absolute path without `.` and `..`", path.display());
+                return Err(Problem::new(Code::Invalid, message));
+            }
+            let before = within.len();
+            let around = self.names.trees().filter(|tree| path.starts_with(tree));
+            within.extend(around.max_by_key(|tree| tree.components().count()).map(|tree| below(tree, path)));
+            let inside = self.names.trees().filter(|tree| tree.starts_with(path) && *tree != path);
+            within.extend(inside.map(|tree| below(tree, tree)));
+            if within.len() == before {
+                let known: Vec<_> = self.names.trees().map(|tree| tree.display().to_string()).collect();
+                let message =
+                    format!("{} is in no protected tree of the policy, nor around one", path.display());
+                return Err(
+                    Problem::new(Code::NotFound, message).help(format!("the trees are {}", known.join(", ")))
+                );
+            }
+        }
+        within.sort();
+        within.dedup();
+        Ok(within)
+    }
+
+    /// Of two leases of one directory none would be the one that counts.
+    fn check_others(&self, account: &str, within: &[Within]) -> Result<(), Problem> {
+        let others: Vec<_> = self.in_force().filter(|(_, lease)| lease.account == account).collect();
+        let same = others.iter().find_map(|(incident, lease)| {
+            let same = lease.within.iter().find(|other| within.contains(other))?;
+            Some((incident.id, same))
+        });
+        if let Some((id, same)) = same {
+            let message = format!("{same} is leased to {account} already, by lease {id}");
+            return Err(Problem::new(Code::AlreadyDecided, message)
+                .help(format!("to grant it anew: burstguard lease revoke {id}")));
+        }
+        if others.len() >= MOST {
+            let message = format!("{account} has {MOST} leases, and may have no more at once");
+            return Err(Problem::new(Code::Invalid, message).help("burstguard lease list shows them"));
+        }
+        Ok(())
+    }
+
+    /// The leases that are in force, or will be in a moment.
+    fn in_force(&self) -> impl Iterator<Item = (&Incident, &Lease)> {
+        self.incidents.values().filter(|incident| incident.goes_on()).filter_map(|incident| {
+            match &incident.cause {
+                Cause::Lease(lease) => Some((incident, lease)),
+                _ => None,
+            }
+        })
+    }
+
+    pub(super) fn leases(&self, facts: &Facts) -> Vec<LeaseView> {
+        self.in_force().filter_map(|(incident, _)| lease_view(incident, facts)).collect()
+    }
+
+    /// Whether it is in force now the kernel's maps have said.
+    pub(super) fn on_leased(
+        &mut self,
+        call: Option<CallId>,
+        id: u64,
+        done: Result<(), String>,
+        now: BootNs,
+    ) -> Vec<Effect> {
+        let facts = std::sync::Arc::clone(&self.facts);
+        let Some(incident) = self.incidents.get_mut(&id) else { return Vec::new() };
+        let (stage, outcome) = match &done {
+            Ok(()) => (Stage::Leased, "in force".to_owned()),
+            Err(error) => (Stage::Closed { at: now, how: Closed::Gone }, format!("not in force: {error}")),
+        };
+        incident.stage = stage;
+        let by = incident.decisions.last_mut().map_or(Responder::Before, |decided| {
+            decided.outcome = outcome;
+            decided.by.clone()
+        });
+        let Cause::Lease(lease) = &incident.cause else { return Vec::new() };
+        let (account, what) = (lease.account.clone(), lease.to_string());
+        let (event, answer) = match done {
+            Ok(()) => {
+                let until = incident.until.map(|until| facts.wall(until).strftime("%FT%TZ").to_string());
+                let event = Event::Leased { incident: id, account, what, by: by.to_string(), until };
+                (event, lease_view(incident, &facts).map(Answer::Lease).ok_or_else(|| no_incident(id)))
+            }
+            Err(error) => {
+                let problem =
+                    Problem::new(Code::Failed, format!("cannot lease {what} to {account}: {error}"));
+                (Event::EffectFailed { incident: id, effect: "lease", error }, Err(problem))
+            }
+        };
+        let reply = call.map(|call| reply(call, answer));
+        std::iter::once(Effect::Report(event)).chain(reply).collect()
+    }
+
+    pub(super) fn revoke(
+        &mut self,
+        call: CallId,
+        id: u64,
+        by: Responder,
+        reason: &Reason,
+        now: BootNs,
+    ) -> Result<Vec<Effect>, Problem> {
+        let incident = self.incidents.get(&id).ok_or_else(|| self.missing(id))?;
+        if !matches!(incident.cause, Cause::Lease(_)) {
+            return Err(Problem::new(Code::Invalid, format!("incident {id} is no lease"))
+                .help("burstguard lease list shows those that are in force"));
+        }
+        self.decide(id, Verb::Revoke, &by, reason.as_str(), now)?;
+        self.wait(call, Verb::Revoke, &[id], by, now);
+        Ok(vec![Effect::Revoke { incident: id }])
+    }
+
+    pub(super) fn on_revoked(&mut self, id: u64, done: Result<(), String>, now: BootNs) -> Vec<Effect> {
+        let touched = Touched { began: now, ..Touched::default() };
+        match done {
+            Ok(()) => self.on_ended(id, Verb::Revoke, touched, now),
+            Err(error) => {
+                if let Some(incident) = self.incidents.get_mut(&id) {
+                    incident.stage = Stage::Leased;
+                    if let Some(decided) = incident.decisions.last_mut() {
+                        decided.outcome.clone_from(&error);
+                    }
+                }
+                for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
+                    waiting.failed.push(format!("cannot end lease {id}: {error}"));
+                }
+                let failed = Event::EffectFailed { incident: id, effect: "revoke", error };
+                let answers = self.done(id);
+                std::iter::once(Effect::Report(failed)).chain(answers).collect()
+            }
+        }
+    }
+
+    /// Leases whose time is over, which the kernel programs know by themselves; and those that are not in the kernel, since the policy
+    /// in force does not know their account any more.
+    pub(super) fn end_leases(&mut self, facts: &Facts, now: BootNs) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for incident in self.incidents.values_mut().filter(|incident| incident.stage == Stage::Leased) {
+            let is_in_force = incident.decisions.last().is_some_and(|last| !last.outcome.is_empty());
+            let is_old = facts.now > incident.opened.saturating_add(SETTLED);
+            let how = if incident.until.is_some_and(|until| until <= now) {
+                Closed::Expired
+            } else if is_in_force && is_old && facts.grant_of(incident.id).is_none() {
+                Closed::Gone
+            } else {
+                continue;
+            };
+            incident.stage = Stage::Closed { at: now, how };
+            effects.push(Effect::Report(Event::LeaseOver {
+                incident: incident.id,
+                account: incident.names().unwrap_or_default().to_owned(),
+                operations: incident.approved,
+            }));
+        }
+        effects
+    }
+}
+
+/// A path as a directory of a tree that it is in.
+fn below(tree: &Path, path: &Path) -> Within {
+    use std::os::unix::ffi::OsStrExt as _;
+    let rest = path.strip_prefix(tree).unwrap_or(Path::new(""));
+    Within { tree: tree.to_owned(), path: rest.as_os_str().as_bytes().to_vec() }
+}
+
+/// A lease as it stands, if the incident is one.
+pub(super) fn lease_view(incident: &Incident, facts: &Facts) -> Option<LeaseView> {
+    let Cause::Lease(lease) = &incident.cause else { return None };
+    let granted = incident.decisions.first()?;
+    let numbers = facts.grant_of(incident.id).map(|granted| granted.grant.allowance);
+    let left = lease.budget.as_ref().map(|budget| match numbers {
+        Some(numbers) => budget.left(numbers),
+        None => budget.clone(),
+    });
+    Some(LeaseView {
+        id: incident.id,
+        account: lease.account.clone(),
+        trees: lease.trees.iter().map(|tree| tree.as_path().into()).collect(),
+        budget: lease.budget.clone(),
+        left,
+        used: incident.approved,
+        granted_at: facts.wall(incident.opened),
+        until: facts.wall(incident.until?),
+        by: granted.by.clone(),
+        reason: granted.reason.clone(),
+    })
+}
+
+/// What it allows.
+impl fmt::Display for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trees: Vec<String> = self.trees.iter().map(|tree| tree.display().to_string()).collect();
+        write!(f, "lease of {}", trees.join(", "))?;
+        self.budget.as_ref().map_or(Ok(()), |budget| write!(f, " for {budget}"))
+    }
+}
