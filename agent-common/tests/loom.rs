@@ -1,4 +1,4 @@
-//! "At most N in any window of W", and a name ledger without locks, on every interleaving that the memory model allows.
+//! "At most N in any window of W", a grant's numbers, and a name ledger without locks, on every interleaving that the memory model allows.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p agent-common --release --test loom -- --nocapture`
 #![cfg(loom)]
@@ -8,8 +8,9 @@ mod support;
 use std::sync::{Arc, atomic::AtomicUsize};
 
 use agent_common::rules::{
-    BootNs,
+    BootNs, Kind, Kinds,
     budget::{Slots, Window, charge, give_back},
+    grant::{self, Allowance, NUMBERS, Number},
     ledger::{SPOTS, Shelf, recall, remember},
 };
 use loom::{
@@ -320,4 +321,94 @@ fn a_name_that_two_remember_at_once_is_forgotten_at_once() {
         assert!(remember(&*shelf, 9, None));
         assert_eq!(recall(&*shelf, 9), None);
     });
+}
+
+/// The numbers of a grant.
+struct Numbers([AtomicU64; NUMBERS]);
+
+/// One of them.
+struct One<'a>(&'a AtomicU64);
+
+impl Number for One<'_> {
+    fn left(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    fn replace(&self, from: u64, to: u64) -> bool {
+        exchange(self.0, from, to)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+impl Allowance for Numbers {
+    fn take_one(&self, number: usize, all: bool) -> bool {
+        grant::take_one(&One(&self.0[number]), all)
+    }
+
+    fn give_one(&self, number: usize) {
+        grant::give_one(&One(&self.0[number]));
+    }
+}
+
+/// Of two deletes and one recreate, and two operations in all, never more is admitted than that, and what was not is all
+/// there again, whoever comes when and fails.
+#[test]
+fn a_grant_admits_no_more_than_it_says() {
+    const LIVES: [&[(Kind, bool)]; 3] = [
+        &[(Kind::Delete, true), (Kind::Recreate, true)],
+        &[(Kind::Delete, false), (Kind::Recreate, true)],
+        &[(Kind::Recreate, true), (Kind::Recreate, false)],
+    ];
+    let mut interleavings = 0;
+    for (index, one) in LIVES.iter().enumerate() {
+        for other in &LIVES[index..] {
+            let runs = Arc::new(AtomicUsize::new(0));
+            let count = runs.clone();
+            loom::model(move || {
+                count.fetch_add(1, Relaxed);
+                admits(one, other);
+            });
+            interleavings += runs.load(Relaxed);
+        }
+    }
+    println!("a grant, two threads: {interleavings} interleavings");
+}
+
+/// Two threads, and of each what kinds of operation it asks for and whether they happen.
+fn admits(one: &'static [(Kind, bool)], other: &'static [(Kind, bool)]) {
+    let given = |number| match number {
+        number if number == Kind::Delete as usize || number == grant::ANY => 2,
+        number if number == Kind::Recreate as usize => 1,
+        _ => 0,
+    };
+    let numbers = Arc::new(Numbers(std::array::from_fn(|number| AtomicU64::new(given(number)))));
+    let life = |acts: &'static [(Kind, bool)]| {
+        let numbers = numbers.clone();
+        move || {
+            let mut admitted = Vec::new();
+            for (kind, happens) in acts {
+                let kinds = Kinds::of(*kind);
+                if !grant::take(&*numbers, kinds) {
+                    continue;
+                }
+                if *happens {
+                    admitted.push(*kind);
+                } else {
+                    grant::give_back(&*numbers, kinds);
+                }
+            }
+            admitted
+        }
+    };
+    let thread = thread::spawn(life(other));
+    let mut admitted = life(one)();
+    admitted.extend(thread.join().unwrap());
+    for number in 0..=grant::ANY {
+        let used = admitted.iter().filter(|kind| number == grant::ANY || **kind as usize == number).count();
+        let left = numbers.0[number].load(Relaxed);
+        assert_eq!(left + used as u64, given(number), "{admitted:?}");
+    }
 }

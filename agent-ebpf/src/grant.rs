@@ -4,7 +4,7 @@
 use agent_common::{
     rules::{
         Kinds,
-        grant::{self, Allowance, NUMBERS},
+        grant::{self, Allowance, NUMBERS, Number},
         place::RootId,
     },
     wire::row::{DirectoryKey, Grant},
@@ -81,7 +81,7 @@ fn try_admit(actor: &Actor, pending: &mut Pending) -> u32 {
         if let Some(grant) = grant_at(index)
             && grant.account == actor.index
             && pending.at < grant.until
-            && grant::take(&MapAllowance(grant), kinds)
+            && grant::take(&MapAllowance(index), kinds)
         {
             pending.grant = index;
             pending.admitted = u32::from(kinds.bits());
@@ -108,9 +108,7 @@ fn covering([first, second]: &[Target; 2], holder: usize) -> u32 {
 #[inline(never)]
 extern "C" fn give_back_of(account: u32) -> u32 {
     let give = |_: &Actor, pending: &mut Pending| {
-        if let Some(grant) = grant_at(pending.grant) {
-            grant::give_back(&MapAllowance(grant), Kinds::from_bits(pending.admitted as u8));
-        }
+        grant::give_back(&MapAllowance(pending.grant), Kinds::from_bits(pending.admitted as u8));
         pending.grant = 0;
     };
     let _ = pending::of_current(account, give);
@@ -126,30 +124,61 @@ fn grant_at(index: u32) -> Option<&'static mut Grant> {
     GRANTS.get_ptr_mut(index).map(|grant| unsafe { &mut *grant })
 }
 
-struct MapAllowance(*mut Grant);
-
-impl MapAllowance {
-    #[inline(always)]
-    fn word(&self, number: usize) -> *mut u64 {
-        // SAFETY: a live entry of an array map, here and below.
-        unsafe { &raw mut (*self.0).allowance[number % NUMBERS] }
-    }
-}
+/// The numbers of the grant with this index.
+struct MapAllowance(u32);
 
 impl Allowance for MapAllowance {
     #[inline(always)]
-    fn left(&self, number: usize) -> u64 {
+    fn take_one(&self, number: usize, all: bool) -> bool {
+        take_number(self.0, number as u32, u32::from(all)) != 0
+    }
+
+    #[inline(always)]
+    fn give_one(&self, number: usize) {
+        let _ = give_number(self.0, number as u32);
+    }
+}
+
+/// Global.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn take_number(index: u32, number: u32, all: u32) -> u32 {
+    number_of(index, number).map_or(0, |number| u32::from(grant::take_one(&number, all != 0)))
+}
+
+/// Global.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn give_number(index: u32, number: u32) -> u32 {
+    if let Some(number) = number_of(index, number) {
+        grant::give_one(&number);
+    }
+    0
+}
+
+#[inline(always)]
+fn number_of(index: u32, number: u32) -> Option<MapNumber> {
+    let grant: *mut Grant = grant_at(index)?;
+    // SAFETY: a live entry of an array map, here and below.
+    Some(MapNumber(unsafe { &raw mut (*grant).allowance[number as usize & (NUMBERS - 1)] }))
+}
+
+struct MapNumber(*mut u64);
+
+impl Number for MapNumber {
+    #[inline(always)]
+    fn left(&self) -> u64 {
         // SAFETY: as above; volatile because other CPUs write it.
-        unsafe { core::ptr::read_volatile(self.word(number)) }
+        unsafe { core::ptr::read_volatile(self.0) }
     }
 
     #[inline(always)]
-    fn replace(&self, number: usize, from: u64, to: u64) -> bool {
-        ledger::exchange(self.word(number), from, to)
+    fn replace(&self, from: u64, to: u64) -> bool {
+        ledger::exchange(self.0, from, to)
     }
 
     #[inline(always)]
-    fn add_one(&self, number: usize) {
-        ledger::add(self.word(number), 1);
+    fn add_one(&self) {
+        ledger::add(self.0, 1);
     }
 }

@@ -76,7 +76,7 @@ pub struct Operation {
     pub before: Option<u64>,
     /// How large what is there now is.
     pub after: Option<u64>,
-    /// The incident under whose approval it happened.
+    /// The incident under whose approval, or the lease under which it happened.
     pub approved: Option<u64>,
 }
 
@@ -162,6 +162,18 @@ pub enum Event {
         name: String,
         /// To what.
         total: u64,
+    },
+    /// A lease is in force.
+    Leased {
+        /// Its number.
+        incident: u64,
+    },
+    /// Its time is over.
+    LeaseOver {
+        /// Its number.
+        incident: u64,
+        /// How many happened under it.
+        operations: u64,
     },
     /// Something waits since before the agent started.
     Found {

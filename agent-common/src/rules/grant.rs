@@ -7,21 +7,31 @@ use super::{Kind, Kinds};
 
 /// The number that counts operations of any kind; those before it are by [`Kind`].
 pub const ANY: usize = Kind::COUNT;
-/// How many numbers there are.
-pub const NUMBERS: usize = ANY + 1;
+/// For how many there is room: a power of two, since the kernel's verifier understands a mask. What lies behind [`ANY`] is of
+/// no matter.
+pub const NUMBERS: usize = (ANY + 1).next_power_of_two();
 /// As many as there come.
 pub const UNLIMITED: u64 = u64::MAX;
 /// How often one is come for while others are faster; then it is as if nothing was left.
 const ATTEMPTS: u32 = 8;
 
-/// The numbers of one grant.
-pub trait Allowance {
+/// One number of a grant.
+pub trait Number {
     /// What is left.
-    fn left(&self, number: usize) -> u64;
+    fn left(&self) -> u64;
     /// Puts `to` there if `from` still is; whether it did.
-    fn replace(&self, number: usize, from: u64, to: u64) -> bool;
+    fn replace(&self, from: u64, to: u64) -> bool;
     /// Adds one.
-    fn add_one(&self, number: usize);
+    fn add_one(&self);
+}
+
+/// The numbers of one grant, for who goes on with [`take_one`] and [`give_one`] on each: the kernel's verifier follows those once,
+/// and not once for each number.
+pub trait Allowance {
+    /// Takes one; false if nothing is left, or if `all` is wanted of what is limited.
+    fn take_one(&self, number: usize, all: bool) -> bool;
+    /// Gives it back.
+    fn give_one(&self, number: usize);
 }
 
 /// Takes one operation; false, and nothing taken, if it is not admitted. A whole tree that goes at once is more than any
@@ -30,8 +40,8 @@ pub trait Allowance {
 #[inline(always)]
 pub fn take(allowance: &impl Allowance, kinds: Kinds) -> bool {
     let mut number = 0;
-    while number < NUMBERS {
-        if concerns(kinds, number) && !take_one(allowance, number, kinds.is_whole() && number != ANY) {
+    while number <= ANY {
+        if concerns(kinds, number) && !allowance.take_one(number, kinds.is_whole() && number != ANY) {
             give_below(allowance, kinds, number);
             return false;
         }
@@ -49,9 +59,9 @@ pub fn give_back(allowance: &impl Allowance, kinds: Kinds) {
 #[inline(always)]
 fn give_below(allowance: &impl Allowance, kinds: Kinds, end: usize) {
     let mut number = 0;
-    while number < NUMBERS {
-        if number < end && concerns(kinds, number) && allowance.left(number) != UNLIMITED {
-            allowance.add_one(number);
+    while number <= ANY {
+        if number < end && concerns(kinds, number) {
+            allowance.give_one(number);
         }
         number += 1;
     }
@@ -63,23 +73,33 @@ const fn concerns(kinds: Kinds, number: usize) -> bool {
     number == ANY || kinds.bits() as usize >> number & 1 == 1
 }
 
+/// One of what is left, see [`Allowance::take_one`].
+#[must_use]
 #[inline(always)]
-fn take_one(allowance: &impl Allowance, number: usize, wants_all: bool) -> bool {
+pub fn take_one(number: &impl Number, all: bool) -> bool {
     let mut attempt = 0;
     while attempt < ATTEMPTS {
-        let left = allowance.left(number);
+        let left = number.left();
         if left == UNLIMITED {
             return true;
         }
-        if left == 0 || wants_all {
+        if left == 0 || all {
             return false;
         }
-        if allowance.replace(number, left, left - 1) {
+        if number.replace(left, left - 1) {
             return true;
         }
         attempt += 1;
     }
     false
+}
+
+/// Gives one back.
+#[inline(always)]
+pub fn give_one(number: &impl Number) {
+    if number.left() != UNLIMITED {
+        number.add_one();
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Lease {
             Self::Grant(grant) => grant.run(session),
             Self::List => {
                 let leases: Vec<LeaseView> = session.daemon.get("/v1/leases")?;
-                session.show("leases", &leases, |screen| list(screen, &leases))
+                session.show("lease", &leases, |screen| list(screen, &leases))
             }
             Self::Revoke(revoke) => revoke.run(session),
         }
@@ -76,7 +76,7 @@ impl Revoke {
         let Self { id, because } = self;
         let body = ReasonBody { reason: because.reason(session)? };
         let done: Moved = session.daemon.post(&format!("/v1/leases/{id}/revoke"), &body)?;
-        session.done("revoke", &done, |screen| moved::text(screen, &done))
+        session.done("lease", &done, |screen| moved::text(screen, &done))
     }
 }
 

@@ -18,6 +18,7 @@ mod held;
 mod hold;
 mod holding;
 mod identity;
+mod leases;
 mod limits;
 mod lineage;
 mod many_processes;

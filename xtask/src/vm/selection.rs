@@ -14,6 +14,7 @@ const LSM: &[&str] = &[
     "bypass::lsm::",
     "bypass::systems::",
     "ways::lsm::",
+    "leases::lsm::",
 ];
 
 /// The families that another kernel may change, and what it changes. The others are of the agent's own making, or go through
@@ -38,6 +39,7 @@ const OLDEST: &[&str] = &[
     "except::lsm::",
     "bypass::lsm::as_a_user",
     "ways::lsm::",
+    "leases::lsm::it_lets_pass",
 ];
 
 /// What the other kernels' tests leave out, as the harness is told.
