@@ -54,7 +54,7 @@ pub fn look(desk: Desk) {
 pub fn admit(actor: &Actor, pending: &Pending) -> bool {
     let [first, second] = &pending.ends;
     let found = first.grants[0] | first.grants[1] | second.grants[0] | second.grants[1];
-    found != 0 && admit_of(actor.index) != 0
+    found != 0 && (admit_by(actor.index, 0) != 0 || admit_by(actor.index, 1) != 0)
 }
 
 /// Gives back what was taken for the call: it has failed, or may not happen.
@@ -65,30 +65,34 @@ pub fn give_back(actor: &Actor, pending: &Pending) {
     }
 }
 
-/// Global.
+/// Global: whether what this holder has admits it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn admit_of(account: u32) -> u32 {
-    pending::of_current(account, try_admit).unwrap_or(0)
+extern "C" fn admit_by(account: u32, holder: u32) -> u32 {
+    let admitted =
+        pending::of_current(account, |actor, pending| try_admit(actor, pending, holder as usize & 1));
+    u32::from(admitted.unwrap_or(false))
 }
 
 #[inline(always)]
-fn try_admit(actor: &Actor, pending: &mut Pending) -> u32 {
+fn try_admit(actor: &Actor, pending: &mut Pending, holder: usize) -> bool {
     let kinds = pending.kinds();
-    pending.grant = 0;
-    for holder in 0..2 {
-        let index = covering(&pending.ends, holder);
-        if let Some(grant) = grant_at(index)
-            && grant.account == actor.index
-            && pending.at < grant.until
-            && grant::take(&MapAllowance(index), kinds)
-        {
-            pending.grant = index;
-            pending.admitted = u32::from(kinds.bits());
-            return 1;
-        }
+    let index = covering(&pending.ends, holder);
+    let Some(grant) = grant_at(index) else { return false };
+    let holds = grant.account == actor.index && pending.at < grant.until;
+    if !holds || take_all(index, u32::from(kinds.bits())) == 0 {
+        return false;
     }
-    0
+    pending.grant = index;
+    pending.admitted = u32::from(kinds.bits());
+    true
+}
+
+/// Global.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn take_all(index: u32, kinds: u32) -> u32 {
+    u32::from(grant::take(&MapAllowance(index), Kinds::from_bits(kinds as u8)))
 }
 
 /// The grant that holds for all that the call touches; 0 for none.

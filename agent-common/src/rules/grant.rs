@@ -42,12 +42,15 @@ pub fn take(allowance: &impl Allowance, kinds: Kinds) -> bool {
     let mut number = 0;
     while number <= ANY {
         if concerns(kinds, number) && !allowance.take_one(number, kinds.is_whole() && number != ANY) {
-            give_below(allowance, kinds, number);
-            return false;
+            break;
         }
         number += 1;
     }
-    true
+    if number > ANY {
+        return true;
+    }
+    give_below(allowance, kinds, number);
+    false
 }
 
 /// Gives back what [`take`] has taken for the same kinds.

@@ -46,13 +46,10 @@ fn a_directory_may_leave_its_tree(crowd: &mut Crowd, at: usize) -> Result<()> {
 fn no_number_of_deletes_is_a_whole_tree(crowd: &mut Crowd, at: usize) -> Result<()> {
     lease(crowd, at, "", &["--budget", "deletes=500"])?;
     let party: &Party = &crowd.parties[at];
-    let tree = party.ground.tree();
-    let base = party.ground.base().display().to_string();
-    let name = tree.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let job = party.shell(&format!("cd {base} && exec mv {name} {name}.away"))?;
+    let job = party.shell("cd .. && exec mv tree tree.away")?;
     job.until_stopped()?;
     crowd.daemon.held_by(job.pid())?.incident.until_waiting(1)?;
-    ensure!(tree.exists());
+    ensure!(crowd.parties[at].ground.tree().exists());
     Ok(())
 }
 
