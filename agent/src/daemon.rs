@@ -54,7 +54,7 @@ use crate::{
     output::{Form, Output},
     report::Event,
     sensor,
-    store::{self, Store},
+    store::{self, Opened, Store},
 };
 pub(crate) use effect::{Effect, Leave, Within};
 #[cfg(test)]
@@ -113,11 +113,15 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let mut output = Output::new(form);
     let (in_force, first) = begin(come, &host, started, &mut output);
     let memory = RuntimeDir::memory();
+    let opened = opening.wait(OPENING).unwrap_or_else(|| {
+        store.leave();
+        Opened::default()
+    });
     let parts = Parts {
         in_force,
         freezer: adopt_freezes(&memory),
         memory,
-        last_incident: opening.last_incident(OPENING),
+        opened,
         record: Record::new(store, directory),
         control,
         events,

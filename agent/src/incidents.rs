@@ -2,6 +2,7 @@
 
 mod about;
 mod approve;
+mod carry;
 mod decide;
 mod escape;
 mod facts;
@@ -35,6 +36,7 @@ use crate::{
     api::{Decision, Responder, Verb},
     daemon::{CallId, Effect, Ending, Facts, Frozen, Input, Names},
     report::Event,
+    store::Entry,
 };
 pub(crate) use about::told_by;
 use incident::{Cause, Decided, Incident};
@@ -47,7 +49,8 @@ const REMEMBERED: usize = 1000;
 /// The longest that a decision may last: nobody means more than a year.
 const LONGEST: BootNs = 365 * 86_400 * 1_000_000_000;
 
-/// Every burst, freeze and attempt since the start, and who waits for what. Those before are in the record.
+/// Every burst, freeze and attempt since the start and those that go on since before, and who waits for what. All others are
+/// in the record.
 #[derive(Debug)]
 pub(crate) struct Incidents {
     names: Names,
@@ -68,6 +71,8 @@ pub(crate) struct Incidents {
     orders: Vec<Decision>,
     /// The same, while it is not known what came of it, by the call that asked for it.
     ordered: HashMap<Option<CallId>, Decision>,
+    /// Ends of incidents that an earlier daemon has left, to be written down.
+    ends: Vec<Entry>,
 }
 
 /// Nothing is enforced.
@@ -98,6 +103,7 @@ impl Incidents {
             counters: Vec::new(),
             orders: Vec::new(),
             ordered: HashMap::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -110,9 +116,12 @@ impl Incidents {
     fn follow(&mut self, input: Input, now: BootNs) -> Vec<Effect> {
         match input {
             Input::Records(records) => records.iter().flat_map(|record| self.on_record(record)).collect(),
-            Input::Found { freezes, facts } => {
-                let mut effects: Vec<Effect> =
-                    freezes.into_iter().map(|frozen| self.on_found(frozen, now)).collect();
+            Input::Found { left, freezes, facts } => {
+                let mut effects = self.carry_on_off(&facts);
+                effects.extend(self.carry_on(left, &freezes, &facts, now));
+                let unknown = freezes.into_iter().filter(|frozen| !self.incidents.contains_key(&frozen.id));
+                let unknown: Vec<_> = unknown.collect();
+                effects.extend(unknown.into_iter().map(|frozen| self.on_found(frozen, now)));
                 effects.extend(self.on_facts(facts, now));
                 effects
             }
@@ -147,7 +156,8 @@ impl Incidents {
         self.last = self.last.max(last);
     }
 
-    /// A freeze that is older than this daemon: nobody knows any more who decided it, or why, or until when.
+    /// A freeze that is older than this daemon, and that the record says nothing of: nobody knows any more who decided it, or
+    /// why, or until when.
     fn on_found(&mut self, frozen: Frozen, now: BootNs) -> Effect {
         let Frozen { id, target, processes } = frozen;
         self.last = self.last.max(id);

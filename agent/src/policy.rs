@@ -156,7 +156,7 @@ pub(crate) enum OnAgentLoss {
 }
 
 /// What is decided in the end by nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 pub(crate) enum Then {
     #[default]
     Deny,

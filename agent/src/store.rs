@@ -10,6 +10,7 @@
 //! heals by itself.
 
 mod book;
+mod carried;
 mod chain;
 mod entry;
 mod fault;
@@ -40,6 +41,7 @@ use crate::api::{IncidentDetail, IncidentSummary, StoreView};
 pub(crate) use chain::Head;
 pub(crate) use entry::{Entry, Says, Step};
 pub(crate) use file::FILE;
+pub(crate) use left::{Left, UNKNOWN};
 pub(crate) use prune::Bounds;
 use recorder::{Job, Recorder};
 pub(crate) use redact::{Pattern, Redact};
@@ -133,7 +135,7 @@ impl Store {
         let shared = Arc::<Shared>::default();
         let recorder = Recorder::new(directory, bounds, Arc::clone(&shared), tell);
         let thread = std::thread::Builder::new().name("recorder".to_owned());
-        if let Err(error) = thread.spawn(move || recorder.run(&waiting, &opened)) {
+        if let Err(error) = thread.spawn(move || recorder.run(&waiting, opened)) {
             shared.standing().degraded = Some(format!("cannot start a thread to write it: {error}"));
         }
         (Self { jobs, news, shared }, Opening(opening))
@@ -166,6 +168,13 @@ impl Store {
     #[must_use]
     pub(crate) fn look(&self, wanted: Wanted, ticket: Ticket) -> bool {
         self.jobs.try_send(Job::Look { wanted, ticket }).is_ok()
+    }
+
+    /// Ends what earlier daemons have left: nobody carries it on.
+    pub(crate) fn leave(&self) {
+        if self.jobs.try_send(Job::Leave).is_err() {
+            log::warn!("incidents of earlier daemons stay open in the record: its thread has ended");
+        }
     }
 
     /// Other bounds, from now on.
@@ -210,12 +219,21 @@ impl Store {
 }
 
 /// The record is being opened.
-pub(crate) struct Opening(mpsc::Receiver<u64>);
+pub(crate) struct Opening(mpsc::Receiver<Opened>);
+
+/// What is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// The highest number that an incident in it has.
+    pub(crate) last_incident: u64,
+    /// What was not over, by number.
+    pub(crate) left: Vec<Left>,
+}
 
 impl Opening {
-    /// The highest number that an incident in it has; 0 if it cannot be read, or not in time.
-    pub(crate) fn last_incident(&self, patience: Duration) -> u64 {
-        self.0.recv_timeout(patience).unwrap_or(0)
+    /// What is in it; none if it cannot be read, or not in time.
+    pub(crate) fn wait(&self, patience: Duration) -> Option<Opened> {
+        self.0.recv_timeout(patience).ok()
     }
 }
 

@@ -229,7 +229,11 @@ pub(crate) enum State {
     Killed,
     /// Nothing waits any more, and nobody had to decide.
     Gone,
-    /// Its daemon ended before it was over; what waits still is another incident.
+    /// It was over when the next daemon started, and no daemon has seen how.
+    Unseen,
+    /// The host was booted anew before it was over: nothing of it is left.
+    Rebooted,
+    /// Its daemon ended before it was over, and the next one could not carry it on; what waits still is another incident.
     Left,
 }
 

@@ -83,6 +83,8 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
         State::Thawed => "thawed".to_owned(),
         State::Killed => "killed".to_owned(),
         State::Gone => "gone".to_owned(),
+        State::Unseen => "ended while no daemon was there".to_owned(),
+        State::Rebooted => "ended by a reboot".to_owned(),
         State::Left => "left by its daemon".to_owned(),
     }
 }

@@ -35,7 +35,7 @@ use crate::{
     metrics::Metrics,
     output::Output,
     sensor::{self, HeldNow, Kernel},
-    store::Past,
+    store::{Left, Opened, Past},
 };
 
 /// How many records are taken at once, so that a storm of them cannot keep calls, signals and timers waiting.
@@ -55,8 +55,8 @@ pub(super) struct Parts {
     pub(super) freezer: Freezer,
     pub(super) memory: Memory,
     pub(super) record: Record,
-    /// The highest number of an incident in the record.
-    pub(super) last_incident: u64,
+    /// What was in the record.
+    pub(super) opened: Opened,
     pub(super) control: Control,
     /// Lines for whoever watches.
     pub(super) events: broadcast::Sender<Arc<str>>,
@@ -120,7 +120,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         freezer,
         memory,
         record,
-        last_incident,
+        opened: Opened { last_incident, left },
         control,
         events,
         metrics,
@@ -164,7 +164,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         told_to_end,
         ending,
     };
-    agent.until_end(first).await
+    agent.until_end(left, first).await
 }
 
 fn every(period: Duration) -> Interval {
@@ -329,10 +329,10 @@ impl Agent {
         take(&mut self.in_force.generation.kernel, most)
     }
 
-    async fn until_end(mut self, first: Vec<sensor::Record>) -> Result<()> {
+    async fn until_end(mut self, left: Vec<Left>, first: Vec<sensor::Record>) -> Result<()> {
         let facts = self.gather_facts()?;
-        let found = self.gather_found();
-        self.handle(Input::Found { freezes: found, facts: Arc::new(facts) });
+        let freezes = self.gather_found();
+        self.handle(Input::Found { left, freezes, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
         let ending = loop {
             match self.next_input().await {

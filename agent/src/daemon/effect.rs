@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use agent_common::rules::{BootNs, judge::Standing};
+use serde::{Deserialize, Serialize};
 
 use super::CallId;
 use crate::{
@@ -25,7 +26,7 @@ pub(crate) struct Leave {
 }
 
 /// A directory, and all that is below it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub(crate) struct Within {
     /// The protected root.
     pub(crate) tree: PathBuf,

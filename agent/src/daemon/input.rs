@@ -10,7 +10,7 @@ use crate::{
     api::{LeftAlone, Problem, ProcessView, Request, Responder, Right, Target},
     enforcer::freezer::FreezeState,
     sensor::Record,
-    store::Past,
+    store::{Left, Past},
 };
 
 /// One reason to wake up.
@@ -18,8 +18,8 @@ use crate::{
 pub(crate) enum Input {
     /// The kernel programs reported.
     Records(Vec<Record>),
-    /// What the daemon before has left, once, first of all.
-    Found { freezes: Vec<Frozen>, facts: Arc<Facts> },
+    /// What the daemon before has left, in the record and in the kernel; once, first of all.
+    Found { left: Vec<Left>, freezes: Vec<Frozen>, facts: Arc<Facts> },
     /// How kernel and host stand now; every second.
     Facts(Arc<Facts>),
     /// A responder asks.

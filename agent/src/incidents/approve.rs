@@ -105,7 +105,7 @@ impl Incidents {
         let until = now.saturating_add(nanoseconds(scope.until.unwrap_or(USUAL)));
         let arm = self.account_of(id).is_some();
         let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
-        incident.until = (!scope.once).then_some(until);
+        incident.approved_until = (!scope.once).then_some(until);
         let whole = scope.trees.iter().map(|tree| Within { tree: tree.clone(), path: Vec::new() });
         let within: BTreeSet<Within> = shown(incident).chain(whole).collect();
         let leave = Leave {

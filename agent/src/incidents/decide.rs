@@ -161,7 +161,7 @@ impl Incidents {
             return no_incident(id);
         }
         Problem::new(Code::AlreadyDecided, format!("incident {id} is of an earlier daemon, and over"))
-            .help("what waits still is another incident: burstguard incidents --open")
+            .help(format!("how it ended: burstguard incident {id}; what waits: burstguard incidents --open"))
     }
 
     /// Records a decision on an incident that waits for one.
@@ -222,6 +222,9 @@ pub(super) fn already(incident: &Incident, facts: &Facts) -> Problem {
     let decision = match (incident.stage, incident.decisions.last()) {
         (Stage::Closed { how: Closed::Gone, .. }, _) => {
             return nothing("is over: the processes that waited have ended, and nobody had decided");
+        }
+        (Stage::Closed { how: Closed::Unseen, .. }, _) => {
+            return nothing("is over: it ended while no daemon was there");
         }
         (Stage::Observed, _) | (_, None) => return nothing("waits for nobody: nothing was stopped"),
         (_, Some(decision)) => decision,

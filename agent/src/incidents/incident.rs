@@ -6,6 +6,7 @@ use agent_common::rules::{
     BootNs, Kind, Kinds, NEVER,
     judge::{Phase, QUIET, Standing},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     lease::Lease,
@@ -22,7 +23,7 @@ use crate::{
 pub(super) const ACTS: usize = 32;
 
 /// A burst, a freeze or an attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Incident {
     pub(crate) id: u64,
     pub(crate) cause: Cause,
@@ -55,12 +56,15 @@ pub(crate) struct Incident {
     /// What is decided then, where calls wait for it; else it is thawed.
     pub(crate) then: Option<Then>,
     pub(crate) decisions: Vec<Decided>,
+    /// Until when what was approved for it may go on.
+    pub(crate) approved_until: Option<BootNs>,
     /// What of it is in the record.
+    #[serde(skip)]
     pub(super) mark: Option<Mark>,
 }
 
 /// What opened an incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Cause {
     /// A budget was exceeded, or a whole tree went at once.
     Burst { account: String, whole: bool },
@@ -79,9 +83,10 @@ pub(crate) enum Cause {
 }
 
 /// An act as it was reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Act {
     pub(crate) at: BootNs,
+    #[serde(with = "bits")]
     pub(crate) kinds: Kinds,
     pub(crate) path: Bytes,
     pub(crate) tree: Option<Bytes>,
@@ -92,13 +97,28 @@ pub(crate) struct Act {
 }
 
 /// Who decided what, when and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Decided {
     pub(crate) at: BootNs,
     pub(crate) verb: Verb,
     pub(crate) by: Responder,
     pub(crate) reason: String,
     pub(crate) outcome: String,
+}
+
+/// Kinds as they lie in a record of the kernel.
+mod bits {
+    use agent_common::rules::Kinds;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    pub(super) fn serialize<S: Serializer>(kinds: &Kinds, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(kinds.bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Kinds, D::Error> {
+        u8::deserialize(from).map(Kinds::from_bits)
+    }
 }
 
 impl Incident {
@@ -122,6 +142,7 @@ impl Incident {
             until: None,
             then: None,
             decisions: Vec::new(),
+            approved_until: None,
             mark: None,
         }
     }

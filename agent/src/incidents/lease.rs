@@ -8,6 +8,7 @@ use std::{
 };
 
 use agent_common::rules::BootNs;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Incidents,
@@ -27,7 +28,7 @@ use crate::{
 const MOST: usize = 16;
 
 /// What is leased to whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Lease {
     pub(super) account: String,
     /// As they were asked for.

@@ -17,6 +17,8 @@ use crate::{
 
 /// How long counts may run ahead of the record.
 const COUNTS: BootNs = 10_000_000_000;
+/// How long one that is not over may stand in the record without having been written down again.
+const DAY: BootNs = 86_400_000_000_000;
 /// How many calls that wait are written down.
 const HELD: usize = 32;
 
@@ -31,7 +33,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    fn of(incident: &Incident, at: BootNs) -> Self {
+    pub(super) fn of(incident: &Incident, at: BootNs) -> Self {
         Self {
             at,
             stage: discriminant(&incident.stage),
@@ -49,7 +51,8 @@ impl Incident {
         let is = Mark { at: before.at, ..Mark::of(self, now) };
         let closed = matches!(self.stage, Stage::Closed { .. }) && is.stage != before.stage;
         if is == before {
-            None
+            // What may be carried on is not to be among what is pruned.
+            (self.goes_on() && now >= before.at.saturating_add(DAY)).then_some(Step::Counted)
         } else if is.decisions > before.decisions {
             Some(Step::Decided)
         } else if closed {
@@ -77,8 +80,9 @@ impl Incidents {
         let facts = Arc::clone(&self.facts);
         let wall = facts.wall(now);
         let mut first = self.orders.iter().any(|order| order.outcome.is_empty());
-        let orders = self.orders.drain(..).map(|order| Entry { at: now, wall, says: Says::Order(order) });
-        let mut entries: Vec<Entry> = orders.collect();
+        let orders =
+            self.orders.drain(..).map(|order| Entry { at: now, wall, says: Says::Order(order), carry: None });
+        let mut entries: Vec<Entry> = orders.chain(self.ends.drain(..)).collect();
         for incident in self.incidents.values_mut() {
             let Some(step) = incident.step(now) else { continue };
             first |= matches!(step, Step::Opened | Step::Decided) && incident.is_being_decided();
@@ -89,7 +93,8 @@ impl Incidents {
                 Stage::Closed { .. } if step == Step::Decided => Step::Closed,
                 _ => step,
             };
-            entries.push(Entry { at: now, wall, says: Says::Incident(step, Box::new(detail)) });
+            let says = Says::Incident(step, Box::new(detail));
+            entries.push(Entry { at: now, wall, says, carry: incident.carry(now) });
         }
         match (entries.is_empty(), first) {
             (true, _) => effects,

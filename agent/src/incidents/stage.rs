@@ -11,14 +11,17 @@
 //!   Leased ── its time is over, revoke ──► Closed
 //! ```
 //!
+//! Over a restart of the daemon it stays where it is, or where `carry` finds it.
+//!
 //! It depends on the tier whether calls are held or processes stopped after the fact.
 
 use agent_common::rules::BootNs;
+use serde::{Deserialize, Serialize};
 
 use crate::api::{State, Verb};
 
 /// Where an incident stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Stage {
     Observed,
     /// Calls wait that have not happened.
@@ -47,7 +50,7 @@ pub(crate) enum Stage {
 }
 
 /// A stage from which something is still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Open {
     Held,
     Denied,
@@ -57,7 +60,7 @@ pub(crate) enum Open {
 }
 
 /// How an incident ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Closed {
     Approved,
     Denied,
@@ -66,6 +69,8 @@ pub(crate) enum Closed {
     Gone,
     Expired,
     Revoked,
+    /// While no daemon was there.
+    Unseen,
 }
 
 impl Stage {
@@ -111,6 +116,7 @@ impl Stage {
             Self::Closed { how: Closed::Thawed, .. } => State::Thawed,
             Self::Closed { how: Closed::Killed, .. } => State::Killed,
             Self::Closed { how: Closed::Gone, .. } => State::Gone,
+            Self::Closed { how: Closed::Unseen, .. } => State::Unseen,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Inputs and the effects they have; no process, no kernel.
 
 mod approve;
+mod carry;
 mod escape;
 mod hold;
 mod lease;

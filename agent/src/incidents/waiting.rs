@@ -35,7 +35,7 @@ impl Incidents {
             .collect();
         let until = match verb {
             Verb::Freeze => incident.and_then(|id| self.incidents.get(&id)?.until),
-            Verb::Approve => incident.and_then(|id| self.incidents.get(&id)?.until),
+            Verb::Approve => incident.and_then(|id| self.incidents.get(&id)?.approved_until),
             Verb::Off => self.off.and_then(|off| off.until),
             Verb::Deny
             | Verb::Thaw

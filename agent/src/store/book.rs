@@ -14,9 +14,10 @@ use super::{
     entry::{Entry, PRUNED, Says, pruned_through},
     fault::Fault,
     file::{self, Opened},
+    left::Left,
     prune::{Bounds, Plan},
 };
-use crate::api::IncidentDetail;
+use crate::{api::IncidentDetail, clock::boot_id};
 
 /// The record, open for writing. Only one is at a time: the daemon is locked.
 #[derive(Debug)]
@@ -26,9 +27,12 @@ pub(super) struct Book {
     /// Device and inode: a file that is removed while it is open takes what is written, and nobody will ever read it.
     is: (u64, u64),
     head: Head,
+    boot: Option<String>,
 }
 
 const ALL: &str = "seq, at_ns, wall_us, kind, incident, body, hash";
+/// The last entry of each incident, which says all that is known of it.
+const LAST_OF_EACH: &str = "seq IN (SELECT max(seq) FROM entry WHERE incident IS NOT NULL GROUP BY incident)";
 
 impl Book {
     /// Opens the record in a directory, or begins one.
@@ -36,10 +40,10 @@ impl Book {
         let Opened { db, file, begun } = file::open(directory, now)?;
         let is = inode(&file)?;
         let head = last(&db).map_err(|error| Fault::sql("read the last entry of", &file, &error))?;
-        let mut book = Self { db, file, is, head: head.unwrap_or(Head::NONE) };
+        let mut book = Self { db, file, is, head: head.unwrap_or(Head::NONE), boot: boot_id() };
         let begun = begun.or_else(|| head.is_none().then(|| "it was empty".to_owned()));
         if let Some(why) = begun {
-            book.append(&[Entry { at: at_ns, wall: now, says: Says::Begun { why } }])?;
+            book.append(&[Entry { at: at_ns, wall: now, says: Says::Begun { why }, carry: None }])?;
         }
         Ok(book)
     }
@@ -67,7 +71,7 @@ impl Book {
         let mut add = || {
             let transaction = self.db.transaction()?;
             for entry in entries {
-                let row = row(entry)?.behind(head);
+                let row = row(entry, self.boot.as_deref())?.behind(head);
                 head = row.head();
                 insert(&transaction, &row)?;
             }
@@ -88,6 +92,18 @@ impl Book {
         incident(&self.db, id).map_err(|error| Fault::sql("read", &self.file, &error))
     }
 
+    /// What was not over when it was written down last.
+    pub(super) fn left(&self) -> Result<Vec<Left>, Fault> {
+        let fault = |error: rusqlite::Error| Fault::sql("read", &self.file, &error);
+        let mut all = self
+            .db
+            .prepare(&format!("SELECT {ALL} FROM entry WHERE {LAST_OF_EACH} ORDER BY incident"))
+            .map_err(fault)?;
+        let rows = all.query_map([], read).map_err(fault)?;
+        let left = rows.filter_map(|row| row.map(|row| Left::of(&row, self.boot.as_deref())).transpose());
+        left.collect::<Result<_, _>>().map_err(fault)
+    }
+
     /// In bytes, without what pruning has emptied.
     pub(super) fn size(&self) -> Result<u64, Fault> {
         size(&self.db).map_err(|error| Fault::sql("read", &self.file, &error))
@@ -101,7 +117,7 @@ impl Book {
             return Ok(());
         };
         let (through, entries) = before(&self.db, through).map_err(fault)?;
-        self.append(&[Entry { at, wall: now, says: Says::Pruned { through, entries, why } }])?;
+        self.append(&[Entry { at, wall: now, says: Says::Pruned { through, entries, why }, carry: None }])?;
         let fault = |error: rusqlite::Error| Fault::sql("prune", &self.file, &error);
         self.db.execute("DELETE FROM entry WHERE seq <= ?1", [signed(through.seq)]).map_err(fault)?;
         let mut vacuum = self.db.prepare("PRAGMA incremental_vacuum").map_err(fault)?;
@@ -144,10 +160,8 @@ pub(super) fn checkpoints(db: &Connection) -> rusqlite::Result<Vec<Head>> {
 }
 
 pub(super) fn incidents(db: &Connection, limit: usize) -> rusqlite::Result<Vec<IncidentDetail>> {
-    let mut all = db.prepare(
-        "SELECT body FROM entry WHERE seq IN (SELECT max(seq) FROM entry WHERE incident IS NOT NULL GROUP BY incident)
-         ORDER BY incident DESC LIMIT ?1",
-    )?;
+    let mut all =
+        db.prepare(&format!("SELECT body FROM entry WHERE {LAST_OF_EACH} ORDER BY incident DESC LIMIT ?1"))?;
     let bodies = all.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get::<_, Vec<u8>>(0))?;
     // One that a later version has written, or somebody else, is proven like the others, and not shown.
     let shown = |body: Vec<u8>| serde_json::from_slice(&body).ok();
@@ -184,8 +198,8 @@ fn before(db: &Connection, seq: u64) -> rusqlite::Result<(Head, u64)> {
     })
 }
 
-fn row(entry: &Entry) -> rusqlite::Result<Row> {
-    let body = entry.body().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+fn row(entry: &Entry, boot: Option<&str>) -> rusqlite::Result<Row> {
+    let body = entry.body(boot).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     Ok(Row {
         seq: 0,
         at_ns: entry.at,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::chain::Head;
+use super::{carried::Carried, chain::Head};
 use crate::api::{Decision, IncidentDetail};
 
 /// Something for the record.
@@ -14,6 +14,8 @@ pub(crate) struct Entry {
     pub(crate) at: BootNs,
     pub(crate) wall: Timestamp,
     pub(crate) says: Says,
+    /// The state of what goes on, for the daemon that comes after; none if nothing goes on.
+    pub(crate) carry: Option<Value>,
 }
 
 /// What an entry says. Of an incident each says all that is known by then, so that the last one is enough.
@@ -81,7 +83,15 @@ impl Entry {
         }
     }
 
-    pub(super) fn body(&self) -> serde_json::Result<Vec<u8>> {
+    /// `boot` is the one that it is written in.
+    pub(super) fn body(&self, boot: Option<&str>) -> serde_json::Result<Vec<u8>> {
+        let Some((state, boot)) = self.carry.as_ref().zip(boot) else { return self.shown() };
+        let mut body = serde_json::from_slice(&self.shown()?)?;
+        Carried::put(&mut body, state, boot)?;
+        text(&body)
+    }
+
+    fn shown(&self) -> serde_json::Result<Vec<u8>> {
         match &self.says {
             Says::Incident(_, detail) => text(detail),
             Says::Order(decision) => text(decision),

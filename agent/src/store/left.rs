@@ -1,34 +1,86 @@
-//! What an earlier daemon has left open. Pure.
+//! What earlier daemons have left that was not over. Pure.
 
 use agent_common::rules::BootNs;
 use jiff::Timestamp;
+use serde::Deserialize as _;
+use serde_json::Value;
 
-use super::entry::{Entry, Says, Step};
+use super::{
+    carried::Carried,
+    chain::Row,
+    entry::{Entry, Says, Step},
+};
 use crate::api::{IncidentDetail, State};
 
 /// What stands in the place of an outcome that nobody has heard of: the daemon ended between decision and outcome.
-pub(super) const UNKNOWN: &str = "not known: the daemon ended before it had heard what came of it";
+pub(crate) const UNKNOWN: &str = "not known: the daemon ended before it had heard what came of it";
 
-/// The end of an incident whose daemon has ended; none if it was over by then. What waits still is another incident: the next
-/// daemon finds it.
-pub(super) fn left(mut incident: IncidentDetail, now: Timestamp, at: BootNs) -> Option<Entry> {
-    let summary = &mut incident.summary;
-    if summary.closed_at.is_some() || summary.state == State::Observed {
-        return None;
+/// An incident that was not over when it was written down last, or of which something goes on though it is over.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Left {
+    pub(crate) detail: Box<IncidentDetail>,
+    /// What it takes to carry it on; none if it was written by a version that had another way of it.
+    pub(crate) carried: Option<Carried>,
+}
+
+impl Left {
+    /// What an entry, the last of its incident, leaves; none if that was over.
+    pub(super) fn of(row: &Row, boot: Option<&str>) -> Option<Self> {
+        let body: Value = serde_json::from_slice(&row.body).ok()?;
+        let wall = Timestamp::from_microsecond(row.wall_us).unwrap_or_default();
+        let carried = Carried::find(&body, row.at_ns, wall, boot);
+        let left = Self { detail: Box::deserialize(body).ok()?, carried };
+        (left.is_open() || left.carried.is_some()).then_some(left)
     }
-    summary.state = State::Left;
-    summary.closed_at = Some(now);
-    (summary.waiting, summary.until, summary.then) = (0, None, None);
-    incident.held.clear();
-    incident.next.clear();
-    if let Some(last) = incident.decisions.last_mut().filter(|last| last.outcome.is_empty()) {
-        UNKNOWN.clone_into(&mut last.outcome);
+
+    /// Whether it was not over.
+    fn is_open(&self) -> bool {
+        self.detail.summary.closed_at.is_none() && self.detail.summary.state != State::Observed
     }
-    Some(Entry { at, wall: now, says: Says::Incident(Step::Left, Box::new(incident)) })
+
+    /// The end of it, if it was not over and nobody carries it on: with its boot, or with its daemon. What waits still is then
+    /// another incident: the daemon finds it.
+    pub(crate) fn end(self, now: Timestamp, at: BootNs) -> Option<Entry> {
+        if !self.is_open() {
+            return None;
+        }
+        let with_its_boot = self.carried.is_some_and(|carried| !carried.same_boot);
+        let mut incident = self.detail;
+        let summary = &mut incident.summary;
+        summary.state = if with_its_boot { State::Rebooted } else { State::Left };
+        summary.closed_at = Some(now);
+        (summary.waiting, summary.until, summary.then) = (0, None, None);
+        incident.held.clear();
+        incident.next.clear();
+        if let Some(last) = incident.decisions.last_mut().filter(|last| last.outcome.is_empty()) {
+            UNKNOWN.clone_into(&mut last.outcome);
+        }
+        Some(Entry { at, wall: now, says: Says::Incident(Step::Left, incident), carry: None })
+    }
+}
+
+#[cfg(test)]
+impl Left {
+    /// What an entry that was written in one boot leaves for a daemon of another, or of the same.
+    pub(crate) fn by(entry: &Entry, written_in: &str, read_in: &str) -> Option<Self> {
+        let hash = super::chain::Head::NONE.hash;
+        let body = entry.body(Some(written_in)).expect("JSON");
+        let wall_us = entry.wall.as_microsecond();
+        let row = Row {
+            seq: 1,
+            at_ns: entry.at,
+            wall_us,
+            kind: String::new(),
+            incident: entry.incident(),
+            body,
+            hash,
+        };
+        Self::of(&row, Some(read_in))
+    }
 }
 
 /// Adds to an incident what an earlier daemon knew of it.
-pub(super) fn carry(before: &IncidentDetail, now: &mut IncidentDetail) {
+pub(super) fn add_to(now: &mut IncidentDetail, before: &IncidentDetail) {
     if now.acts.is_empty() {
         now.acts.clone_from(&before.acts);
         now.kinds.clone_from(&before.kinds);

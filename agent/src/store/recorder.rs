@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    Bounds, LISTED, News, Past, Shared, Ticket, Wanted,
+    Bounds, LISTED, News, Opened, Past, Shared, Ticket, Wanted,
     book::Book,
     entry::{Entry, Says, Step},
     fault::Fault,
@@ -33,6 +33,8 @@ pub(super) enum Job {
         ticket: Ticket,
     },
     Bound(Bounds),
+    /// What earlier daemons have left is carried on by nobody.
+    Leave,
     /// Tells whether everything before it is written.
     Done(SyncSender<bool>),
 }
@@ -42,7 +44,7 @@ const BATCH: usize = 128;
 /// How many entries wait for a disk that does not take them. The oldest are lost first: each says all of its incident.
 const BACKLOG: usize = 512;
 /// Of how many incidents it is remembered what an earlier daemon knew.
-const CARRIED: usize = 256;
+const KNOWN: usize = 256;
 /// How long a disk is left alone that has failed, at first and at most.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -56,8 +58,8 @@ pub(super) struct Recorder {
     book: Option<Book>,
     shared: Arc<Shared>,
     tell: UnboundedSender<News>,
-    /// Whether the incidents of earlier daemons are settled.
-    settled: bool,
+    /// Whether the incidents that earlier daemons have left are still to be ended.
+    leaves: bool,
     waiting: VecDeque<Entry>,
     /// How many of the lost entries the record says of.
     said: u64,
@@ -68,7 +70,7 @@ pub(super) struct Recorder {
     pause: Duration,
     pruned: Instant,
     /// Of incidents that another daemon has opened: what it knew.
-    carried: BTreeMap<u64, IncidentDetail>,
+    known: BTreeMap<u64, IncidentDetail>,
 }
 
 impl Recorder {
@@ -85,22 +87,26 @@ impl Recorder {
             shared,
             tell,
             book: None,
-            settled: false,
+            leaves: false,
             waiting: VecDeque::new(),
             said: 0,
             why: None,
             again: now,
             pause: FIRST,
             pruned: now,
-            carried: BTreeMap::new(),
+            known: BTreeMap::new(),
         }
     }
 
-    /// Until nobody has a job for it any more. `opened` hears the highest number of an incident.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>, opened: &Sender<u64>) {
+    /// Until nobody has a job for it any more. `opened` hears what is in it, unless it cannot be opened.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, opened: Sender<Opened>) {
         self.write(&[]);
-        let last = self.book.as_ref().and_then(|book| book.last_incident().ok()).unwrap_or(0);
-        let _ = opened.send(last); // fails only if nobody waits any more
+        if let Some(book) = &self.book
+            && let (Ok(last_incident), Ok(left)) = (book.last_incident(), book.left())
+        {
+            let _ = opened.send(Opened { last_incident, left }); // fails only if nobody waits any more
+        }
+        drop(opened);
         loop {
             let patience = if self.why.is_some() { self.again } else { self.pruned + PRUNE };
             match jobs.recv_timeout(patience.saturating_duration_since(Instant::now())) {
@@ -149,6 +155,10 @@ impl Recorder {
                 self.bounds = bounds;
                 self.prune(true);
             }
+            Job::Leave => {
+                self.leaves = true;
+                self.write(&[]);
+            }
             Job::Done(done) => {
                 let _ = done.send(self.waiting.is_empty()); // fails only if nobody waits any more
             }
@@ -157,7 +167,7 @@ impl Recorder {
     }
 
     fn wait(&mut self, mut entry: Entry) {
-        self.carry(&mut entry);
+        self.add_what_was_known(&mut entry);
         if self.waiting.len() == BACKLOG {
             self.waiting.pop_front();
             self.shared.standing().missed += 1;
@@ -204,23 +214,20 @@ impl Recorder {
             self.book = Some(book);
         }
         let Some(book) = &mut self.book else { return Ok(0) };
-        if !self.settled {
-            let left: Vec<Entry> = book
-                .incidents(usize::MAX)?
-                .into_iter()
-                .filter_map(|one| left::left(one, now, boot_now()))
-                .collect();
-            if !left.is_empty() {
-                book.append(&left)?;
+        if self.leaves {
+            let left = book.left()?.into_iter();
+            let ends: Vec<Entry> = left.filter_map(|one| one.end(now, boot_now())).collect();
+            if !ends.is_empty() {
+                book.append(&ends)?;
             }
-            count += left.len() as u64;
-            self.settled = true;
+            count += ends.len() as u64;
+            self.leaves = false;
         }
         let missed = self.shared.standing().missed;
         if missed > self.said {
             let why = self.why.clone().unwrap_or_else(|| "the disk was too slow".to_owned());
             let says = Says::Missed { entries: missed - self.said, why };
-            book.append(&[Entry { at: boot_now(), wall: now, says }])?;
+            book.append(&[Entry { at: boot_now(), wall: now, says, carry: None }])?;
             count += 1;
             self.said = missed;
         }
@@ -297,21 +304,21 @@ impl Recorder {
         })
     }
 
-    /// An incident that an earlier daemon has opened, and that goes on, keeps what that one knew.
-    fn carry(&mut self, entry: &mut Entry) {
+    /// A freeze that was found with the number of an incident that could not be carried on keeps what the daemon before knew.
+    fn add_what_was_known(&mut self, entry: &mut Entry) {
         let Says::Incident(step, detail) = &mut entry.says else { return };
         let id = detail.summary.id;
         if *step == Step::Opened
             && let Some(Ok(Some(before))) = self.book.as_ref().map(|book| book.incident(id))
         {
-            self.carried.insert(id, before);
+            self.known.insert(id, before);
         }
-        if let Some(before) = self.carried.get(&id) {
-            left::carry(before, detail);
+        if let Some(before) = self.known.get(&id) {
+            left::add_to(detail, before);
         }
         // More may come of one that is over, but not for long.
-        if self.carried.len() > CARRIED {
-            self.carried.pop_first();
+        if self.known.len() > KNOWN {
+            self.known.pop_first();
         }
     }
 

@@ -22,7 +22,6 @@ use super::{
     book::Book,
     fault::Fault,
     file::FILE,
-    left::UNKNOWN,
     proof::{Anchors, prove},
     *,
 };
@@ -66,8 +65,9 @@ impl Ground {
 
     fn start(&self) -> Scene {
         let (store, opening) = Store::open(self.directory(), Bounds::default());
-        let last = opening.last_incident(Duration::from_secs(10));
-        Scene { store, last, ticket: 0 }
+        let Opened { last_incident: last, left } = opening.wait(Duration::from_secs(10)).unwrap_or_default();
+        store.leave();
+        Scene { store, last, left, ticket: 0 }
     }
 }
 
@@ -75,6 +75,7 @@ impl Ground {
 struct Scene {
     store: Store,
     last: u64,
+    left: Vec<Left>,
     ticket: Ticket,
 }
 
@@ -151,7 +152,7 @@ fn detail(id: u64, state: State) -> Box<IncidentDetail> {
 }
 
 fn entry(step: Step, detail: Box<IncidentDetail>) -> Entry {
-    Entry { at: 9, wall: Timestamp::now(), says: Says::Incident(step, detail) }
+    Entry { at: 9, wall: Timestamp::now(), says: Says::Incident(step, detail), carry: None }
 }
 
 pub(super) fn opened(id: u64) -> Entry {
@@ -207,6 +208,8 @@ fn a_decision_that_was_not_carried_out_says_so_to_the_next() {
     assert_eq!(left.decisions[0].reason, "CHG-1");
     assert!(left.next.is_empty() && left.summary.closed_at.is_some());
     assert_eq!(next.shown(2).summary.state, State::Left);
+    let was_left: Vec<u64> = next.left.iter().map(|left| left.detail.summary.id).collect();
+    assert_eq!(was_left, [1, 2]);
     next.end();
     // Once: it is over now.
     let before = ground.book().head();

@@ -1,13 +1,13 @@
 //! One account, one responder.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agent_common::rules::{
     BootNs, Kind, Kinds, NEVER,
     grant::NUMBERS,
     judge::{Phase, Standing},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{
@@ -23,7 +23,7 @@ use crate::{
     policy::Hold,
     processes::proc::ProcessId,
     sensor::{Act, BudgetUse, Grant, HeldCall, HeldName, Holder, Record, What},
-    store::{Entry, Past},
+    store::{Entry, Left, Past},
 };
 
 pub(super) const S: BootNs = 1_000_000_000;
@@ -33,6 +33,7 @@ const ACCOUNT: u32 = 1;
 
 pub(super) struct Scene {
     pub(super) incidents: Incidents,
+    names: Names,
     pub(super) now: BootNs,
     pub(super) rights: Rights,
     pub(super) acts_for: Option<String>,
@@ -46,6 +47,8 @@ pub(super) struct Scene {
     /// What the record has of earlier daemons.
     pub(super) past: Past,
     tier: Chosen,
+    /// By how much the clock on the wall was set.
+    pub(super) clock: SignedDuration,
 }
 
 impl Scene {
@@ -70,7 +73,8 @@ impl Scene {
         };
         let names = Names::of(["deployer"], ["/srv"]).knowing(["one, /run/1.sock", "two, /run/2.sock"]);
         let mut scene = Self {
-            incidents: Incidents::new(names, 40),
+            incidents: Incidents::new(names.clone(), 40),
+            names,
             now: NOW,
             rights: Rights { view: true, respond: true, admin: true },
             acts_for: None,
@@ -82,6 +86,7 @@ impl Scene {
             written: Vec::new(),
             past: Past::default(),
             tier: Chosen::tracepoint(""),
+            clock: SignedDuration::ZERO,
         };
         scene.look();
         scene
@@ -95,10 +100,16 @@ impl Scene {
         scene
     }
 
+    /// The time of day.
+    fn wall(&self) -> Timestamp {
+        let since = i64::try_from(i128::from(self.now) - i128::from(NOW)).expect("not so long");
+        Timestamp::UNIX_EPOCH + self.clock + SignedDuration::from_nanos(since)
+    }
+
     fn facts(&self) -> Arc<Facts> {
         Arc::new(Facts {
             now: self.now,
-            wall: Timestamp::UNIX_EPOCH,
+            wall: self.wall(),
             about: Arc::new(About { tier: self.tier.clone(), ..About::default() }),
             accounts: vec![self.account.clone()],
             grants: self.grants.clone(),
@@ -131,7 +142,22 @@ impl Scene {
     /// The daemon before has left a freeze.
     pub(super) fn found(&mut self, id: u64, target: Target, processes: u64) {
         let (facts, freezes) = (self.facts(), vec![Frozen { id, target, processes }]);
-        self.on(Input::Found { freezes, facts });
+        self.on(Input::Found { left: Vec::new(), freezes, facts });
+    }
+
+    /// The daemon is killed; what it has written, and what the kernel has, is there for the next one of the same boot.
+    pub(super) fn restart(&mut self) -> Vec<Effect> {
+        self.restart_with(Vec::new(), "this")
+    }
+
+    /// The same with freezes, and in a boot.
+    pub(super) fn restart_with(&mut self, freezes: Vec<Frozen>, boot: &str) -> Vec<Effect> {
+        let last: BTreeMap<_, _> =
+            self.written.iter().filter_map(|(entry, _)| Some((entry.incident()?, entry))).collect();
+        let left = last.values().filter_map(|entry| Left::by(entry, "this", boot)).collect();
+        self.incidents = Incidents::new(self.names.clone(), 0);
+        let facts = self.facts();
+        self.on(Input::Found { left, freezes, facts })
     }
 
     /// The kernel has the account tripped, with so many stopped processes.

@@ -43,8 +43,8 @@ fn what_was_decided_outlives_whoever_is_killed_before_carrying_it_out() {
 fn the_one_that_is_killed() {
     let Some(directory) = env::var_os(STATE) else { return };
     let (store, opening) = Store::open(directory.into(), Bounds::default());
-    let last = opening.last_incident(Duration::from_secs(10));
-    let mut scene = Scene { store, last, ticket: 0 };
+    let Opened { last_incident: last, left } = opening.wait(Duration::from_secs(10)).expect("a record");
+    let mut scene = Scene { store, last, left, ticket: 0 };
     scene.write(opened(1)).expect("written");
     scene.write(decided(1, "")).expect("written");
     println!("{WRITTEN}");
