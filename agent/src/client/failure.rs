@@ -21,6 +21,14 @@ pub(super) enum Failure {
     NoDaemon { socket: PathBuf, source: io::Error },
     #[error("the daemon has ended")]
     Ended,
+    /// The connection ended before the answer.
+    #[error("no answer came: {0}")]
+    Broken(String),
+    #[error("no answer came: {0}")]
+    Late(String),
+    /// The same, of what was asked to be done.
+    #[error("it is not known whether this was done: no answer came: {0}")]
+    Unheard(String),
     #[error(transparent)]
     Problem(#[from] Problem),
     /// What came is no answer that this version knows.
@@ -42,21 +50,29 @@ impl Failure {
 
     pub(super) fn exit_status(&self) -> u8 {
         match self {
-            Self::NoDaemon { .. } | Self::Ended => 3,
+            Self::NoDaemon { .. } | Self::Ended | Self::Broken(_) => 3,
+            Self::Unheard(_) => Code::NotConfirmed.exit_status(),
             Self::Problem(problem) => problem.code.exit_status(),
-            Self::Answer(_) | Self::Output(_) => 1,
+            Self::Answer(_) | Self::Late(_) | Self::Output(_) => 1,
         }
     }
 
     /// What to do about it.
     pub(super) fn help(&self) -> Option<String> {
         match self {
-            Self::NoDaemon { .. } | Self::Ended => Some(left_behind(Path::new(PINS)).to_owned()),
+            Self::NoDaemon { .. } | Self::Ended | Self::Broken(_) => {
+                Some(left_behind(Path::new(PINS)).to_owned())
+            }
+            Self::Unheard(_) => Some(
+                "look before you ask again: burstguard status, and burstguard incidents --open; what still waits there was not \
+                 decided"
+                    .to_owned(),
+            ),
             Self::Problem(problem) => problem.help.clone(),
             Self::Answer(_) => {
                 Some("are the daemon and this command of one version? See: burstguard --version".to_owned())
             }
-            Self::Output(_) => None,
+            Self::Late(_) | Self::Output(_) => None,
         }
     }
 
@@ -76,6 +92,9 @@ impl Failure {
     pub(super) fn problem(&self) -> Problem {
         match self {
             Self::Problem(problem) => problem.clone(),
+            Self::Unheard(_) => {
+                Problem { code: Code::NotConfirmed, message: self.to_string(), help: self.help() }
+            }
             _ => Problem { code: Code::Failed, message: self.to_string(), help: self.help() },
         }
     }

@@ -42,7 +42,11 @@ impl Daemon {
 
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).map_err(|error| Failure::Answer(error.to_string()))?;
-        self.answer(Method::POST, path, body.into())
+        self.answer(Method::POST, path, body.into()).map_err(|failure| match failure {
+            // It was sent, and may have been done.
+            Failure::Broken(why) | Failure::Late(why) => Failure::Unheard(why),
+            failure => failure,
+        })
     }
 
     /// Gives each line of an answer that goes on to `line`, until that is enough or the daemon ends.
@@ -111,7 +115,7 @@ fn runtime() -> io::Result<Runtime> {
 
 async fn whole(response: Response<Incoming>) -> Result<Bytes, Failure> {
     let body = Limited::new(response.into_body(), LONGEST).collect().await;
-    Ok(body.map_err(|error| Failure::Answer(error.to_string()))?.to_bytes())
+    Ok(body.map_err(|error| Failure::Broken(error.to_string()))?.to_bytes())
 }
 
 fn problem(body: &[u8]) -> Failure {
@@ -122,13 +126,15 @@ fn problem(body: &[u8]) -> Failure {
 }
 
 fn broken(error: hyper::Error) -> Failure {
-    if error.is_incomplete_message() || error.is_canceled() {
-        Failure::Ended
+    if error.is_canceled() {
+        Failure::Ended // before it was sent
+    } else if error.is_incomplete_message() {
+        Failure::Broken("the daemon has ended".to_owned())
     } else {
-        Failure::Answer(error.to_string())
+        Failure::Broken(error.to_string())
     }
 }
 
 fn late(_: tokio::time::error::Elapsed) -> Failure {
-    Failure::Answer(format!("none came within {} s", WHOLE.as_secs()))
+    Failure::Late(format!("none came within {} s", WHOLE.as_secs()))
 }

@@ -5,7 +5,10 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::{
     api::{Answer, Code, Moved, Problem, Reloaded, Request, Responder, Tested, Verb},
     cli::{Cli, Command},
-    client::{self, failure::left_behind},
+    client::{
+        self,
+        failure::{Failure, left_behind},
+    },
     control::tests::stage::Stage,
 };
 
@@ -154,6 +157,30 @@ fn watching_ends_with_the_daemon_by_3() {
     stage.events.send(r#"{"event":"burst","incident":7}"#.into()).expect("a watcher");
     stage.end();
     assert_eq!(watching.join().expect("an end"), ExitCode::from(3));
+}
+
+/// It was sent, and whoever read it has ended: it may have been done.
+#[test]
+fn what_nobody_answers_is_not_known_to_be_done() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    let killed = thread::spawn(move || {
+        for reads in [true, false, true] {
+            let (mut stream, _) = listener.accept().expect("a client");
+            if reads {
+                let _ = std::io::Read::read(&mut stream, &mut [0; 4096]).expect("a request");
+            }
+        }
+    });
+    assert_eq!(run(&socket, "thaw 8 --reason x"), ExitCode::from(8));
+    assert_eq!(run(&socket, "thaw 8 --reason x --json"), ExitCode::from(8));
+    // Whoever only looks has lost nothing.
+    assert_eq!(run(&socket, "status"), ExitCode::from(3));
+    killed.join().expect("an end");
+    let said = Failure::Unheard("the daemon has ended".to_owned());
+    assert!(said.text().contains("not known") && said.text().contains("burstguard incidents --open"));
+    assert_eq!(said.problem().code, Code::NotConfirmed);
 }
 
 #[test]
