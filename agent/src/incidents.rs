@@ -109,8 +109,9 @@ impl Incidents {
 
     /// What follows from an input.
     pub(crate) fn on(&mut self, input: Input, now: BootNs) -> Vec<Effect> {
+        let ends = matches!(input, Input::End(_));
         let effects = self.follow(input, now);
-        self.recorded(effects, now)
+        self.recorded(effects, now, ends)
     }
 
     fn follow(&mut self, input: Input, now: BootNs) -> Vec<Effect> {

@@ -31,6 +31,7 @@ mod scene;
 mod service;
 mod socket;
 mod sudo;
+pub mod trace;
 pub mod tracepoints;
 pub mod truth;
 pub mod wait;

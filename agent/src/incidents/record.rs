@@ -8,7 +8,11 @@ use std::{
 
 use agent_common::rules::BootNs;
 
-use super::{Incidents, incident::Incident, stage::Stage};
+use super::{
+    Incidents,
+    incident::{Cause, Incident},
+    stage::Stage,
+};
 use crate::{
     api::{Decision, Responder, Verb},
     daemon::{CallId, Effect},
@@ -27,6 +31,7 @@ const HELD: usize = 32;
 pub(super) struct Mark {
     at: BootNs,
     stage: Discriminant<Stage>,
+    cause: Discriminant<Cause>,
     decisions: usize,
     has_outcome: bool,
     counts: [u64; 4],
@@ -37,6 +42,7 @@ impl Mark {
         Self {
             at,
             stage: discriminant(&incident.stage),
+            cause: discriminant(&incident.cause),
             decisions: incident.decisions.len(),
             has_outcome: incident.decisions.last().is_some_and(|last| !last.outcome.is_empty()),
             counts: [incident.done, incident.refused, incident.approved, incident.last],
@@ -45,8 +51,8 @@ impl Mark {
 }
 
 impl Incident {
-    /// What has come of it that is not in the record.
-    fn step(&self, now: BootNs) -> Option<Step> {
+    /// What has come of it that is not in the record, which may be so far `behind` with counts.
+    fn step(&self, now: BootNs, behind: BootNs) -> Option<Step> {
         let Some(before) = self.mark else { return Some(Step::Opened) };
         let is = Mark { at: before.at, ..Mark::of(self, now) };
         let closed = matches!(self.stage, Stage::Closed { .. }) && is.stage != before.stage;
@@ -60,7 +66,7 @@ impl Incident {
         } else if (Mark { counts: before.counts, ..is }) != before {
             Some(Step::Moved)
         } else {
-            (now >= before.at.saturating_add(COUNTS)).then_some(Step::Counted)
+            (now >= before.at.saturating_add(behind)).then_some(Step::Counted)
         }
     }
 
@@ -75,8 +81,9 @@ impl Incident {
 }
 
 impl Incidents {
-    /// The effects of an input, and that what has come of it is written down: what was decided first of all.
-    pub(super) fn recorded(&mut self, effects: Vec<Effect>, now: BootNs) -> Vec<Effect> {
+    /// The effects of an input, and that what has come of it is written down: what was decided first of all; and all of it if the
+    /// daemon `ends`.
+    pub(super) fn recorded(&mut self, effects: Vec<Effect>, now: BootNs, ends: bool) -> Vec<Effect> {
         let facts = Arc::clone(&self.facts);
         let wall = facts.wall(now);
         let mut first = self.orders.iter().any(|order| order.outcome.is_empty());
@@ -84,7 +91,7 @@ impl Incidents {
             self.orders.drain(..).map(|order| Entry { at: now, wall, says: Says::Order(order), carry: None });
         let mut entries: Vec<Entry> = orders.chain(self.ends.drain(..)).collect();
         for incident in self.incidents.values_mut() {
-            let Some(step) = incident.step(now) else { continue };
+            let Some(step) = incident.step(now, if ends { 0 } else { COUNTS }) else { continue };
             first |= matches!(step, Step::Opened | Step::Decided) && incident.is_being_decided();
             incident.mark = Some(Mark::of(incident, now));
             let mut detail = Self::whole(incident, &facts, Vec::new());

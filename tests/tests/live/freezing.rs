@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use tests::{Account, Cgroup, Daemon, Enforcement, Job, Policy, Scene, ask_json, cgroup, proc, wait};
+use tests::{
+    Account, Cgroup, Daemon, Enforcement, Incident, Job, Policy, Scene, ask_json, cgroup, proc, wait,
+};
 
 use crate::check::{FILES, each, filled, filled_with};
 use crate::commands::{decide, refused};
@@ -256,8 +258,10 @@ fn the_next_agent_knows_what_an_earlier_one_has_frozen() -> Result<()> {
     let [left] = &incidents.as_array().context("a list")?[..] else { panic!("{incidents}") };
     assert_eq!(
         ["id", "account", "state", "waiting", "what"].map(|key| &left[key]),
-        [&json!(1), &json!("a0"), &json!("frozen"), &json!(1), &json!("freeze of a0 by an earlier daemon")]
+        [&json!(1), &json!("a0"), &json!("frozen"), &json!(1), &json!("freeze of a0")]
     );
+    let decision = &Incident(1).show()?["decisions"][0];
+    assert_eq!((&decision["verb"], &decision["reason"]), (&json!("freeze"), &json!("INC-88, a test")));
     // Its number is not given again.
     let bystander = Account::unlisted()?;
     let other = Job::start(bystander.shell("while :; do :; done"))?;

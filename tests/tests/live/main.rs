@@ -6,6 +6,7 @@ mod bad_input;
 mod budget;
 mod busy;
 mod bypass;
+mod carry;
 mod check;
 mod commands;
 mod cost;

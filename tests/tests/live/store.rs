@@ -15,22 +15,22 @@ use tests::{Daemon, Event, Incident, Job, Said, agent, ask, ask_json, say, wait}
 
 use crate::restart::Stage;
 
-const FILE: &str = "incidents.db";
+pub(crate) const FILE: &str = "incidents.db";
 const SECRET: &str = "hunter2-and-more";
 
-fn state(stage: &Stage) -> PathBuf {
+pub(crate) fn state(stage: &Stage) -> PathBuf {
     stage.ground.base().join("state")
 }
 
 /// Lets the account burst; its incident.
-fn burst(stage: &Stage) -> Result<(Job, Incident)> {
+pub(crate) fn burst(stage: &Stage) -> Result<(Job, Incident)> {
     let job = stage.shell("exec rm -f *")?;
     job.until_stopped()?;
     Ok((job, open()?))
 }
 
 /// The one that waits for a decision.
-fn open() -> Result<Incident> {
+pub(crate) fn open() -> Result<Incident> {
     wait::until("an incident is open", || {
         let open = ask_json(&["incidents", "--open"])?;
         Ok(open[0]["id"].as_u64().map(Incident))
@@ -136,24 +136,6 @@ fn an_incident_and_its_decision_outlive_a_kill_and_any_change_is_found() -> Resu
     }
     let absent = verify(&stage.ground.tree(), &anchor)?;
     assert_eq!(absent.exit, Some(5), "{absent:?}");
-    next.end().map(drop)
-}
-
-#[test]
-fn what_nobody_had_decided_is_left_and_waits_as_another_incident() -> Result<()> {
-    let stage = Stage::new()?;
-    let mut daemon = stage.start()?;
-    let (job, incident) = burst(&stage)?;
-    daemon.kill()?;
-    let mut next = stage.start()?;
-    let other = open()?;
-    ensure!(other.0 > incident.0, "{other:?} after {incident:?}");
-    let left = incident.show()?;
-    assert_eq!((&left["state"], &left["done"], &left["next"]), (&json!("left"), &json!(11), &json!([])));
-    let refused = incident.try_to("thaw")?;
-    assert_eq!(refused.exit, Some(6), "{refused:?}");
-    other.decide("thaw", &[])?;
-    drop(job);
     next.end().map(drop)
 }
 

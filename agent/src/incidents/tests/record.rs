@@ -10,7 +10,7 @@ use crate::{
     api::{
         Answer, Code, Decision, Filter, IncidentDetail, IncidentSummary, Request, Scope, State, Target, Verb,
     },
-    daemon::{Effect, Input, Outcome, Touched},
+    daemon::{Effect, Ending, Input, Outcome, Touched},
     store::{Entry, Past, Says, Step},
 };
 
@@ -90,6 +90,21 @@ fn more_of_the_same_is_written_now_and_then() {
     scene.now += 20 * S;
     scene.look();
     assert_eq!(steps(&mut scene), []);
+}
+
+/// The next daemon goes on with what is written.
+#[test]
+fn all_of_it_is_written_at_the_end() {
+    let mut scene = Scene::new();
+    scene.trip(1);
+    scene.look();
+    scene.burst(NOW);
+    // What it was found as is not what it is.
+    assert_eq!(steps(&mut scene), [(Step::Opened, false), (Step::Moved, false)]);
+    scene.operation(NOW);
+    assert_eq!(steps(&mut scene), []);
+    scene.on(Input::End(Ending::Leave));
+    assert_eq!(steps(&mut scene), [(Step::Counted, false)]);
 }
 
 #[test]
