@@ -38,6 +38,7 @@ use std::{
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::api::{IncidentDetail, IncidentSummary, StoreView};
+pub(crate) use carried::Carried;
 pub(crate) use chain::Head;
 pub(crate) use entry::{Entry, Says, Step};
 pub(crate) use file::FILE;

@@ -85,9 +85,9 @@ fn granted(account: &AccountView, far: &str, at: &str) -> String {
 fn end(screen: &Screen, account: &AccountView) -> String {
     let Some(until) = account.until else { return String::new() };
     match (account.then, account.standing) {
-        (Some(Verb::Deny), _) => format!(", denied in {} unless approved", screen.far(until)),
-        (Some(Verb::Approve), _) => format!(", approved in {} unless denied", screen.far(until)),
-        (_, Standing::Granted) => granted(account, &screen.far(until), &screen.at(until)),
+        (Some(Verb::Deny), _) => format!(", denied in {} unless approved", screen.until(until)),
+        (Some(Verb::Approve), _) => format!(", approved in {} unless denied", screen.until(until)),
+        (_, Standing::Granted) => granted(account, &screen.until(until), &screen.at(until)),
         _ => format!(", until {}", screen.at(until)),
     }
 }

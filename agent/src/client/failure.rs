@@ -64,8 +64,8 @@ impl Failure {
                 Some(left_behind(Path::new(PINS)).to_owned())
             }
             Self::Unheard(_) => Some(
-                "look before you ask again: burstguard status, and burstguard incidents --open; what still waits there was not \
-                 decided"
+                "look before you ask again: burstguard status; what still waits for a decision: burstguard incidents \
+                 --open"
                     .to_owned(),
             ),
             Self::Problem(problem) => problem.help.clone(),

@@ -37,7 +37,7 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
         head(format!("Incident {}", summary.id)),
         incidents::state(screen, summary),
         screen.at(summary.opened_at),
-        screen.far(summary.opened_at),
+        screen.since(summary.opened_at),
         if_nobody_decides(screen, summary),
     );
     let kinds: Vec<_> =

@@ -44,7 +44,7 @@ pub(super) fn text(screen: &Screen, incidents: &[IncidentSummary]) -> String {
         .map(|incident| {
             vec![
                 incident.id.to_string(),
-                format!("{} ({} ago)", screen.at(incident.opened_at), screen.far(incident.opened_at)),
+                format!("{} ({})", screen.at(incident.opened_at), screen.ago(incident.opened_at)),
                 incident.account.as_deref().map_or_else(|| "-".to_owned(), clean),
                 clean(&incident.what),
                 incident.done.to_string(),
@@ -58,8 +58,8 @@ pub(super) fn text(screen: &Screen, incidents: &[IncidentSummary]) -> String {
 /// How it stands, and how it ends by itself.
 pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
     let until = match (incident.until, incident.then) {
-        (Some(until), Some(Verb::Thaw)) => format!(", thaws by itself in {}", screen.far(until)),
-        (Some(until), Some(verb)) => format!(", {} in {}", verb.past(), screen.far(until)),
+        (Some(until), Some(Verb::Thaw)) => format!(", thaws by itself in {}", screen.until(until)),
+        (Some(until), Some(verb)) => format!(", {} in {}", verb.past(), screen.until(until)),
         _ => String::new(),
     };
     let by = incident.by.as_ref().map(|by| format!(" by {}", clean(&by.to_string()))).unwrap_or_default();

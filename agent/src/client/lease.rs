@@ -110,7 +110,7 @@ pub(super) fn list(screen: &Screen, leases: &[LeaseView]) -> String {
             paths(&lease.trees),
             count(lease.used, "operation", "operations"),
             left,
-            screen.far(lease.until),
+            screen.until(lease.until),
             clean(&lease.by.to_string()),
             clean(&lease.reason),
         ]

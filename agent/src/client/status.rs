@@ -24,18 +24,18 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
     let file = if policy.changed { bad("changed since: burstguard reload") } else { "unchanged".to_owned() };
     let figure = |number: u64| if number == 0 { number.to_string() } else { bad(number) };
     let mut text = format!(
-        "burstguard {}   {mode}   tier {} ({})   kernel {}   armed {} ago, self-test ok {} ago\n\
-         policy   {sources}   sha {}   loaded {} ({} ago), {file}\n\
+        "burstguard {}   {mode}   tier {} ({})   kernel {}   armed {}, self-test ok {}\n\
+         policy   {sources}   sha {}   loaded {} ({}), {file}\n\
          watching {}, {}, {}   records lost {}   kernel errors {}   open incidents {}\n",
         clean(&status.version),
         clean(&status.tier),
         clean(&status.tier_note),
         clean(&status.kernel),
-        screen.far(status.armed_at),
-        screen.far(status.self_test_at),
+        screen.ago(status.armed_at),
+        screen.ago(status.self_test_at),
         short(&policy.sha256),
         screen.at(policy.loaded_at),
-        screen.far(policy.loaded_at),
+        screen.ago(policy.loaded_at),
         count(status.accounts.len() as u64, "account", "accounts"),
         count(status.trees.len() as u64, "tree", "trees"),
         count(status.processes, "process", "processes"),

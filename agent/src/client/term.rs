@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{api::Bytes, clean::Clean};
 
@@ -42,6 +42,12 @@ pub(super) fn count(number: u64, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
+const AHEAD: &str = "the clock was ahead";
+
+fn seconds(span: SignedDuration) -> u64 {
+    u64::try_from(span.as_secs()).unwrap_or(0)
+}
+
 impl Screen {
     /// A time of day if that says enough, else the day too.
     pub(super) fn at(&self, at: Timestamp) -> String {
@@ -54,9 +60,25 @@ impl Screen {
         format!("{}{zone}", at.to_zoned(self.zone.clone()).strftime(form))
     }
 
-    /// How long ago, or how long until.
-    pub(super) fn far(&self, at: Timestamp) -> String {
-        span(self.now.duration_since(at).unsigned_abs().as_secs())
+    /// How long that is ago; of what was written down when the clock was ahead nobody can tell.
+    pub(super) fn since(&self, at: Timestamp) -> String {
+        if self.is_ahead(at) { AHEAD.to_owned() } else { span(seconds(self.now.duration_since(at))) }
+    }
+
+    /// The same as an adverb.
+    pub(super) fn ago(&self, at: Timestamp) -> String {
+        if self.is_ahead(at) { AHEAD.to_owned() } else { format!("{} ago", self.since(at)) }
+    }
+
+    /// How long it is until then.
+    pub(super) fn until(&self, at: Timestamp) -> String {
+        span(seconds(at.duration_since(self.now)))
+    }
+
+    /// Whether what has happened already has happened later than now. A second is what clocks that are read one after the other
+    /// may be set by.
+    fn is_ahead(&self, at: Timestamp) -> bool {
+        at.duration_since(self.now) > SignedDuration::from_secs(1)
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn text(screen: &Screen, whois: &api::Whois) -> String {
     );
     let mut text = format!("{}\n  {account}\n", incident::one(&whois.process));
     let by = whois.by.as_ref();
-    let since = by.map(|by| format!(", since {} ({})", screen.at(by.since), screen.far(by.since)));
+    let since = by.map(|by| format!(", since {} ({})", screen.at(by.since), screen.since(by.since)));
     let since = since.unwrap_or_default();
     text.extend(whois.evidence.iter().map(|line| format!("  because {}{since}\n", clean(line))));
     text.extend(whois.spared.iter().map(|why| format!("  never frozen: {}\n", clean(why))));

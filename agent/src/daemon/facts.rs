@@ -36,18 +36,19 @@ pub(crate) struct Facts {
     pub(crate) store: StoreView,
 }
 
-/// What changes only with a reload or a self-test.
+/// What changes only with a reload or a self-test. Its times are of the kernel's clock, so that setting the other one makes
+/// nothing older.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
     pub(crate) kernel: String,
     pub(crate) tier: Chosen,
-    pub(crate) armed_at: Timestamp,
-    pub(crate) self_test_at: Timestamp,
+    pub(crate) armed_at: BootNs,
+    pub(crate) self_test_at: BootNs,
     pub(crate) trees: Vec<PathBuf>,
     pub(crate) enforces: bool,
     pub(crate) policy_sources: Vec<PathBuf>,
     pub(crate) policy_sha256: String,
-    pub(crate) policy_loaded_at: Timestamp,
+    pub(crate) policy_loaded_at: BootNs,
     pub(crate) policy_warnings: Vec<String>,
 }
 
@@ -136,12 +137,11 @@ impl Facts {
     /// The time of day of a moment on the kernel's clock.
     pub(crate) fn wall(&self, at: BootNs) -> Timestamp {
         let ns = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX).nanoseconds();
-        let wall = if at <= self.now {
-            self.wall.checked_sub(ns(self.now - at))
+        if at <= self.now {
+            self.wall.checked_sub(ns(self.now - at)).unwrap_or(Timestamp::MIN)
         } else {
-            self.wall.checked_add(ns(at - self.now))
-        };
-        wall.unwrap_or(self.wall)
+            self.wall.checked_add(ns(at - self.now)).unwrap_or(Timestamp::MAX)
+        }
     }
 
     /// Whether calls can wait before anything has happened; else processes are stopped after the fact.
@@ -156,5 +156,25 @@ impl Facts {
 
     pub(crate) fn account(&self, name: &str) -> Option<&AccountFacts> {
         self.accounts.iter().find(|account| account.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However the clock on the wall is set: no panic, and what came later is never shown as earlier.
+        #[test]
+        fn times_of_day_are_in_the_order_of_what_happened(
+            wall in Timestamp::MIN.as_second()..Timestamp::MAX.as_second(), now: u64, one: u64, other: u64,
+        ) {
+            let wall = Timestamp::from_second(wall).expect("in range");
+            let facts = Facts { now, wall, ..Facts::default() };
+            prop_assert_eq!(facts.wall(now), wall);
+            prop_assert!(facts.wall(one.min(other)) <= facts.wall(one.max(other)));
+        }
     }
 }

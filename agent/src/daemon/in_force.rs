@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Result;
-use jiff::Timestamp;
 
 use super::{
     facts::{About, AccountFacts, GrantFacts},
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::{
     api::Target,
+    clock::boot_now,
     policy::{Account, Keeping, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
     processes::{
         proc::{Process, ProcessId},
@@ -69,7 +69,7 @@ pub(super) fn bring(
     let Loaded { policy, warnings, sources, hash, .. } = loaded;
     let Armed { generation, tier, proof, carried, retirement } =
         Generation::arm(Tables::of(&policy, self_test)?, self_test, tier)?;
-    let now = Timestamp::now();
+    let now = boot_now();
     let about = About {
         kernel: kernel.to_owned(),
         tier,

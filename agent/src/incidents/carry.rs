@@ -20,7 +20,7 @@ use crate::{
     api::Verb,
     daemon::{AccountFacts, Effect, Facts, Frozen},
     report::Event,
-    store::{Left, UNKNOWN},
+    store::{Carried, Left, UNKNOWN},
 };
 
 /// What came of a decision after which all is as it was before.
@@ -128,7 +128,7 @@ impl Incidents {
         for left in left {
             self.last = self.last.max(left.detail.summary.id);
             let carried = left.carried.as_ref().filter(|carried| carried.same_boot);
-            match carried.and_then(|carried| carried.state::<Incident>()) {
+            match carried.and_then(Carried::state::<Incident>) {
                 Some(incident) => effects.extend(self.carry_on_one(incident, freezes, facts, now)),
                 None => self.ends.extend(left.end(facts.wall(now), now)),
             }

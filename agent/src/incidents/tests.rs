@@ -2,6 +2,7 @@
 
 mod approve;
 mod carry;
+mod clock;
 mod escape;
 mod hold;
 mod lease;

@@ -110,10 +110,18 @@ impl Book {
     }
 
     /// Removes the oldest entries as far as they are past the bounds. An entry says up to which one, and is on the disk before
-    /// they go.
-    pub(super) fn prune(&mut self, bounds: Bounds, now: Timestamp, at: u64) -> Result<(), Fault> {
+    /// they go. `by_age` is whether it can be told by the clock what is old.
+    pub(super) fn prune(
+        &mut self,
+        bounds: Bounds,
+        now: Timestamp,
+        at: u64,
+        by_age: bool,
+    ) -> Result<(), Fault> {
         let fault = |error: rusqlite::Error| Fault::sql("prune", &self.file, &error);
-        let Some(Plan { through, why }) = bounds.plan(&self.db, self.head.seq, now).map_err(fault)? else {
+        let Some(Plan { through, why }) =
+            bounds.plan(&self.db, self.head.seq, by_age.then_some(now)).map_err(fault)?
+        else {
             return Ok(());
         };
         let (through, entries) = before(&self.db, through).map_err(fault)?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use agent_common::rules::BootNs;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -13,6 +14,41 @@ pub(crate) struct Bounds {
     pub(crate) keep: Duration,
     /// In bytes, of the file; SQLite's log beside it is a mebibyte more.
     pub(crate) size: u64,
+}
+
+/// The clock on the wall, and since when it has gone along with the kernel's. One that was set may be wrong by years for a moment,
+/// and nothing is thrown away by such a one: by age only once it has gone so for a day. Whoever restarts the daemon more often
+/// than that has the record bounded by its size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    /// How far it is ahead of the kernel's, in nanoseconds.
+    ahead: i128,
+    since: BootNs,
+}
+
+/// How long it must have gone so.
+const STEADY: BootNs = 86_400_000_000_000;
+/// By how much it may be set from one look to the next and still count as the same: what NTP does without a step.
+const SLEW: u128 = 60_000_000_000;
+
+impl Clock {
+    pub(super) fn new(wall: Timestamp, boot: BootNs) -> Self {
+        Self { ahead: ahead(wall, boot), since: boot }
+    }
+
+    /// Looks at both; whether ages can be told by it.
+    pub(super) fn is_steady(&mut self, wall: Timestamp, boot: BootNs) -> bool {
+        let now = ahead(wall, boot);
+        if now.abs_diff(self.ahead) > SLEW {
+            self.since = boot;
+        }
+        self.ahead = now;
+        boot.saturating_sub(self.since) >= STEADY
+    }
+}
+
+fn ahead(wall: Timestamp, boot: BootNs) -> i128 {
+    wall.as_nanosecond() - i128::from(boot)
 }
 
 /// Which entries go.
@@ -30,9 +66,16 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// None if nothing is past them. The last entry stays in any case: the chain goes on from it.
-    pub(super) fn plan(self, db: &Connection, last: u64, now: Timestamp) -> rusqlite::Result<Option<Plan>> {
-        let old = self.too_old(db, last, now)?.map(|through| Plan { through, why: "age" });
+    /// None if nothing is past them; `now` is none while nobody can tell by the clock what is old. The last entry stays in any
+    /// case: the chain goes on from it.
+    pub(super) fn plan(
+        self,
+        db: &Connection,
+        last: u64,
+        now: Option<Timestamp>,
+    ) -> rusqlite::Result<Option<Plan>> {
+        let old = now.map(|now| self.too_old(db, last, now)).transpose()?.flatten();
+        let old = old.map(|through| Plan { through, why: "age" });
         let large = self.too_large(db, last)?.map(|through| Plan { through, why: "size" });
         let plan = [old, large].into_iter().flatten().max_by_key(|plan| plan.through);
         Ok(plan

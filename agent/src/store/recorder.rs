@@ -19,6 +19,7 @@ use super::{
     entry::{Entry, Says, Step},
     fault::Fault,
     left,
+    prune::Clock,
 };
 use crate::{api::IncidentDetail, clock::boot_now};
 
@@ -69,6 +70,7 @@ pub(super) struct Recorder {
     again: Instant,
     pause: Duration,
     pruned: Instant,
+    clock: Clock,
     /// Of incidents that another daemon has opened: what it knew.
     known: BTreeMap<u64, IncidentDetail>,
 }
@@ -94,6 +96,7 @@ impl Recorder {
             again: now,
             pause: FIRST,
             pruned: now,
+            clock: Clock::new(Timestamp::now(), boot_now()),
             known: BTreeMap::new(),
         }
     }
@@ -272,7 +275,9 @@ impl Recorder {
         let due = now || self.pruned.elapsed() > PRUNE || self.shared.standing().size > self.bounds.size;
         let Some(book) = self.book.as_mut().filter(|_| due) else { return };
         self.pruned = Instant::now();
-        match book.prune(self.bounds, Timestamp::now(), boot_now()) {
+        let (now, at) = (Timestamp::now(), boot_now());
+        let by_age = self.clock.is_steady(now, at);
+        match book.prune(self.bounds, now, at, by_age) {
             Ok(()) => {
                 let (head, size) = (book.head(), book.size());
                 let mut standing = self.shared.standing();

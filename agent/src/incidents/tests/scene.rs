@@ -101,7 +101,7 @@ impl Scene {
     }
 
     /// The time of day.
-    fn wall(&self) -> Timestamp {
+    pub(super) fn wall(&self) -> Timestamp {
         let since = i64::try_from(i128::from(self.now) - i128::from(NOW)).expect("not so long");
         Timestamp::UNIX_EPOCH + self.clock + SignedDuration::from_nanos(since)
     }
