@@ -170,10 +170,14 @@ impl Policy {
         self
     }
 
-    /// Root and this user have a role.
+    /// Root has a role, and this user, besides those who were given it before.
     #[must_use]
     pub fn role(mut self, role: &'static str, uid: u32) -> Self {
-        self.roles.push((role, vec!["uid:0".to_owned(), format!("uid:{uid}")]));
+        let holder = format!("uid:{uid}");
+        match self.roles.iter_mut().find(|(known, _)| *known == role) {
+            Some((_, holders)) => holders.push(holder),
+            None => self.roles.push((role, vec!["uid:0".to_owned(), holder])),
+        }
         self
     }
 

@@ -38,6 +38,7 @@ mod starting;
 mod stop;
 mod store;
 mod survival;
+mod throng;
 mod trees;
 mod truncate;
 mod truth;
