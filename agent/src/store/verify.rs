@@ -18,7 +18,10 @@ use super::{
     journal,
     proof::{Anchors, Flaw, Proof, prove},
 };
-use crate::api::{Code, Problem, VERSION};
+use crate::{
+    api::{Code, Problem, VERSION},
+    clean::Clean,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -63,7 +66,7 @@ pub(crate) fn run(arguments: Arguments, json: bool) -> ExitCode {
             if json {
                 println!("{}", json!({ "version": VERSION, "problem": problem }));
             }
-            eprintln!("error: {}   (exit {exit})", crate::clean::Clean(&problem.message));
+            eprintln!("error: {}   (exit {exit})", Clean(&problem.message));
             ExitCode::from(exit)
         }
     }
@@ -173,9 +176,12 @@ impl Verified {
     }
 
     fn text(&self) -> String {
-        let file = self.file.display();
-        let text = match &self.proven {
-            Err(Flaw { seq, what }) => format!("{file} is not what it was, from entry {seq} on: {what}"),
+        let clean = |text: &str| Clean(text).to_string();
+        let file = clean(&self.file.display().to_string());
+        match &self.proven {
+            Err(Flaw { seq, what }) => {
+                format!("{file} is not what it was, from entry {seq} on: {}", clean(what))
+            }
             Ok(Proof { head, first, entries, anchors, pruned }) => {
                 let before = match first {
                     1 => String::new(),
@@ -188,7 +194,8 @@ impl Verified {
                 let held = match (&self.no_anchor, anchors) {
                     (Some(why), _) => format!(
                         "no anchor, so nothing is said of entries removed from the end, nor of a record made anew: {why}; \
-                         give one with --anchor"
+                         give one with --anchor",
+                        why = clean(why),
                     ),
                     (None, anchors) => format!("it agrees with {anchors} anchors{gone}"),
                 };
@@ -196,8 +203,7 @@ impl Verified {
                     "{file} is whole: {entries} entries{before}, none changed or removed\n  {held}\n  last {head}"
                 )
             }
-        };
-        text.lines().map(|line| crate::clean::Clean(line).to_string()).collect::<Vec<_>>().join("\n")
+        }
     }
 }
 
@@ -299,6 +305,13 @@ mod tests {
             said(Ok(proof), Some("this host has no journalctl"))
                 .contains("nothing is said of entries removed from the end")
         );
+        let forged = Verified {
+            file: "/s\n/s is whole: 9 entries\u{1b}]0;x\u{7}/incidents.db".into(),
+            proven: Err(Flaw { seq: 4, what: "a kind\nthat is\u{9b}2J none".to_owned() }),
+            no_anchor: None,
+        };
+        let said_of_forged = forged.text();
+        assert!(!said_of_forged.contains(char::is_control), "{said_of_forged}");
         let flaw = Flaw { seq: 4, what: "entry 4 does not fit its hash: it was changed".to_owned() };
         assert_eq!(
             said(Err(flaw), None),

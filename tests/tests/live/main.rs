@@ -25,6 +25,7 @@ mod lineage;
 mod many_processes;
 mod maps;
 mod metrics;
+mod names;
 mod off;
 mod pins;
 mod recreate;

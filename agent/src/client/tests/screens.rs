@@ -235,10 +235,14 @@ fn failures_say_what_to_do() {
     );
 }
 
+/// What acts on a terminal or a database, or looks like a line of ours; and what is no text.
+const HOSTILE: &str = "\u{1b}]0;x\u{7}\u{9b}2J\r\u{202e}'; DROP TABLE incidents;--\nFORGED";
+const NO_TEXT: [u8; 10] = *b"\xff\x1b]0\nFORGE";
+
 /// Puts something hostile into every text of an answer.
 fn poison(value: &mut Value, free: bool) {
     match value {
-        Value::String(text) if free => text.push_str("\u{1b}]0;x\u{7}\u{9b}2J\r\u{202e}"),
+        Value::String(text) if free => text.push_str(HOSTILE),
         Value::Array(values) => values.iter_mut().for_each(|value| poison(value, free)),
         Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| {
             let closed =
@@ -259,6 +263,16 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
         poison(&mut value, true);
         value
     };
+    let no_text = |mut value: Value| {
+        for act in value["acts"].as_array_mut().into_iter().flatten() {
+            (act["path"], act["comm"]) = (json!(NO_TEXT), json!(NO_TEXT));
+        }
+        for process in value["processes"].as_array_mut().into_iter().flatten() {
+            (process["comm"], process["command"], process["cgroup"]) =
+                (json!(NO_TEXT), json!(NO_TEXT), json!(NO_TEXT));
+        }
+        value
+    };
     let budgets = |mut value: Value| {
         value["budgets"][0]["kind"] = json!("deletes\u{1b}[2J");
         value
@@ -273,6 +287,7 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
         incidents::text(&screen(), &[read(poisoned(summary()))]),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(detail()))),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(held::detail()))),
+        incident::text(&screen(), &read::<IncidentDetail>(no_text(detail()))),
         approve::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
         deny::text(&read::<Moved>(poisoned(confirmation()))),
         whois::text(&screen(), &read::<Whois>(poisoned(whois_value()))),
@@ -288,6 +303,7 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
         let acting: Vec<_> =
             own.chars().filter(|char| char.is_control() && *char != '\n' || *char == '\u{202e}').collect();
         assert!(acting.is_empty(), "{acting:?} in {text}");
+        assert!(!own.lines().any(|line| line.trim_start().starts_with("FORGE")), "{text}");
     }
 }
 
