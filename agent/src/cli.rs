@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon answers, 4 not allowed, 5 not found, 6 already decided,
-7 the policy is invalid, 8 done but not confirmed by the kernel in time.";
+7 the policy is invalid, 8 done but not confirmed by the kernel in time, or no answer came and it may have been done.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -140,7 +140,8 @@ fn undecided(summary: &IncidentSummary) -> Option<String> {
             Some("they wait, and the account does no more, until somebody decides".to_owned())
         }
         (State::Left, _) => Some(
-            "its daemon ended; what waits still is another incident: burstguard incidents --open".to_owned(),
+            "it could not be carried on; what waits still is another incident: burstguard incidents --open"
+                .to_owned(),
         ),
         (State::Freezing | State::Frozen, None) => Some("they wait until somebody decides".to_owned()),
         _ => None,

@@ -1,19 +1,20 @@
 //! What was open when an agent ended goes on with the next one, under its number.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use tests::{Daemon, Event, Incident, Job, Said, ask, ask_json, trace, wait};
+use tests::{Daemon, Event, Incident, Job, ask, ask_json, trace, wait};
 
 use crate::check::FILES;
 use crate::commands::decide;
 use crate::restart::{Stage, is_stopped};
 use crate::store::{FILE, burst, open, state};
 
-const NOT_CARRIED_OUT: &str = "not carried out: the daemon ended before; decide again";
+pub(crate) const NOT_CARRIED_OUT: &str = "not carried out: the daemon ended before; decide again";
 
 /// What was told of an incident in the night, and must be so in the morning. Times of day are told by two clocks, which are read
 /// one after the other.
@@ -113,9 +114,9 @@ fn a_freeze_ends_at_its_time_whoever_is_there_then() -> Result<()> {
 struct Reader(Connection);
 
 impl Reader {
-    fn of(stage: &Stage) -> Result<Self> {
+    fn of(state: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        Ok(Self(Connection::open_with_flags(state(stage).join(FILE), flags)?))
+        Ok(Self(Connection::open_with_flags(state.join(FILE), flags)?))
     }
 
     fn decided(&self) -> Result<bool> {
@@ -124,10 +125,15 @@ impl Reader {
     }
 }
 
-/// Kills an agent when a decision is on its disk, and before it is carried out; what the responder was told.
-fn killed_between(stage: &Stage, daemon: &mut Daemon, words: &[&str]) -> Result<Said> {
-    let reader = Reader::of(stage)?;
-    trace::killed_when(daemon, "recorder", || reader.decided(), || ask(words))
+/// Kills an agent when a decision is on its disk, in the directory `state`, and before it is carried out. Whoever decided is told
+/// that this is not known.
+pub(crate) fn killed_between(state: &Path, daemon: &mut Daemon, words: &[&str]) -> Result<()> {
+    let reader = Reader::of(state)?;
+    let said = trace::killed_when(daemon, "recorder", || reader.decided(), || ask(words))?;
+    ensure!(said.exit == Some(8), "{said:?}");
+    ensure!(said.complaint.contains("not known whether this was done"), "{said:?}");
+    ensure!(said.complaint.contains("burstguard incidents --open"), "{said:?}");
+    Ok(())
 }
 
 #[test]
@@ -137,10 +143,7 @@ fn a_decision_that_was_written_and_not_carried_out_is_open_again() -> Result<()>
         let mut daemon = stage.start()?;
         let (job, incident) = burst(&stage)?;
         let id = incident.0.to_string();
-        let said = killed_between(&stage, &mut daemon, &[verb, &id, "--reason", "INC-88"])?;
-        assert_eq!(said.exit, Some(8), "{said:?}");
-        ensure!(said.complaint.contains("not known whether this was done"), "{said:?}");
-        ensure!(said.complaint.contains("burstguard incidents --open"), "{said:?}");
+        killed_between(&state(&stage), &mut daemon, &[verb, &id, "--reason", "INC-88"])?;
         ensure!(job.goes_on() && is_stopped(job.pid()), "it was carried out");
         let mut next = stage.start()?;
         let shown = incident.until("stopped")?;
@@ -163,8 +166,7 @@ fn an_off_that_was_written_and_not_carried_out_is_not_in_force() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
     let (job, incident) = burst(&stage)?;
-    let said = killed_between(&stage, &mut daemon, &["off", "--reason", "INC-88"])?;
-    assert_eq!(said.exit, Some(8), "{said:?}");
+    killed_between(&state(&stage), &mut daemon, &["off", "--reason", "INC-88"])?;
     let mut next = stage.start()?;
     assert_eq!(ask_json(&["status"])?["mode"], "enforce");
     assert_eq!(incident.until("stopped")?["decisions"][0]["outcome"], NOT_CARRIED_OUT);

@@ -1,7 +1,8 @@
 //! What waits goes on waiting without an agent, and the next one decides about it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -9,6 +10,7 @@ use tests::{
     Daemon, Enforcement, Held, Incident, Job, Outcome, Party, Policy, ask_json, policy_of, say, wait,
 };
 
+use crate::carry::{NOT_CARRIED_OUT, killed_between};
 use crate::holding::{BUDGET, FILES, holds, is_stopped};
 
 /// An account that is watched by agents that come and go.
@@ -39,12 +41,23 @@ impl Stage {
         self.party().missing(FILES)
     }
 
-    /// A call that waits, of a process that leaves the last file alone; and then the agent is killed as a crash would.
-    fn held_and_alone(&self) -> Result<(Job, Held)> {
-        let mut daemon = self.start()?;
+    /// A call that waits, of a process that leaves the last file alone.
+    fn held_by(&self, daemon: &mut Daemon) -> Result<(Job, Held)> {
         let job = self.party().each(FILES - 1, &["unlink {}"])?;
         job.until_stopped()?;
         let held = daemon.held_by(job.pid())?;
+        Ok((job, held))
+    }
+
+    /// Where the record is.
+    fn state(&self) -> PathBuf {
+        self.party().ground.base().join("state")
+    }
+
+    /// The same; and then the agent is killed as a crash would.
+    fn held_and_alone(&self) -> Result<(Job, Held)> {
+        let mut daemon = self.start()?;
+        let (job, held) = self.held_by(&mut daemon)?;
         daemon.kill()?;
         ensure!(self.missing() == BUDGET && is_stopped(job.pid()), "{} are missing", self.missing());
         Ok((job, held))
@@ -114,16 +127,65 @@ fn the_next_agent_denies() -> Result<()> {
     job.until_done()
 }
 
+/// It does not begin anew, nor is it the deadline of the policy that came since.
 #[test]
 fn the_next_agent_holds_to_the_deadline() -> Result<()> {
     let stage = Stage::new()?;
-    let (job, _) = stage.held_and_alone()?;
-    let _daemon = stage.start_with(|policy| policy.hold("1s", "deny"))?;
+    let mut daemon = stage.start_with(|policy| policy.hold("8s", "deny"))?;
+    let (job, held) = stage.held_by(&mut daemon)?;
+    let began = Instant::now();
+    daemon.kill()?;
+    let _daemon = stage.start_with(|policy| policy.hold("1h", "approve"))?;
+    let shown = held.incident.show()?;
+    assert_eq!((&shown["state"], &shown["then"]), (&json!("held"), &json!("deny")));
     assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
+    ensure!(began.elapsed() < Duration::from_secs(60), "after {:?}", began.elapsed());
     assert_eq!(stage.missing(), BUDGET);
-    let denied = &ask_json(&["incidents"])?[0];
-    assert_eq!(denied["state"], json!("denied"));
+    held.incident.until("denied").map(drop)
+}
+
+#[test]
+fn a_decision_that_was_written_and_not_carried_out_is_open_again() -> Result<()> {
+    for verb in ["approve", "deny", "kill"] {
+        let stage = Stage::new()?;
+        let mut daemon = stage.start()?;
+        let (job, held) = stage.held_by(&mut daemon)?;
+        let id = held.incident.0.to_string();
+        killed_between(&stage.state(), &mut daemon, &[verb, &id, "--reason", "INC-88"])?;
+        ensure!(job.goes_on() && is_stopped(job.pid()) && stage.missing() == BUDGET, "it was carried out");
+        let _next = stage.start()?;
+        let shown = held.incident.until("held")?;
+        let decision = &shown["decisions"][0];
+        assert_eq!((&decision["verb"], &decision["outcome"]), (&json!(verb), &json!(NOT_CARRIED_OUT)));
+        assert_eq!(ask_json(&["incidents", "--open"])?.as_array().map(Vec::len), Some(1));
+        held.incident.approve(&[])?;
+        assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
+        assert_eq!(held.incident.show()?["decisions"].as_array().map(Vec::len), Some(2));
+    }
     Ok(())
+}
+
+/// What was approved goes on, and what is done under it is counted to its incident.
+#[test]
+fn what_was_approved_is_so_with_the_next_agent() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let mut job = stage.party().each(FILES - 1, &["wait", "unlink {}"])?;
+    (0..=BUDGET).try_for_each(|_| job.tell("go"))?;
+    job.until_stopped()?;
+    let held = daemon.held_by(job.pid())?;
+    held.incident.approve(&[])?;
+    wait::until("the call has happened", || Ok((stage.missing() == BUDGET + 1).then_some(())))?;
+    daemon.kill()?;
+    let _next = stage.start()?;
+    (BUDGET + 1..FILES - 1).try_for_each(|_| job.tell("go"))?;
+    assert_eq!(job.until_ended_at_last()?, Outcome::Exited(0));
+    assert_eq!(stage.missing(), FILES - 1);
+    wait::until("all of it is counted", || {
+        let shown = held.incident.show()?;
+        ensure!(shown["state"] == "approved", "{shown}");
+        Ok((shown["approved"].as_u64() >= Some((FILES - 2 - BUDGET) as u64)).then_some(()))
+    })
 }
 
 #[test]
