@@ -25,6 +25,8 @@ use crate::{
 
 /// What came of a decision after which all is as it was before.
 const NOT_CARRIED_OUT: &str = "not carried out: the daemon ended before; decide again";
+/// What came of one that was, as was seen later.
+const CARRIED_OUT: &str = "carried out: the account has burst again since";
 /// What came of one that the kernel carries out.
 const IN_FORCE: &str = "in force; the daemon ended before it had heard of whom";
 
@@ -167,6 +169,21 @@ impl Incidents {
         }
         self.insert(incident);
         found.map(Effect::Report).into_iter().chain(effects).collect()
+    }
+
+    /// An account has burst at this moment: it was armed until then, so a decision after which all seemed to be as before was
+    /// carried out, and what waits now is of this burst.
+    pub(super) fn was_armed_until(&mut self, at: BootNs, account: &str) {
+        for incident in self.incidents.values_mut().filter(|incident| incident.account() == Some(account)) {
+            let Some(last) = incident.decisions.last_mut() else { continue };
+            if last.at < at && last.outcome == NOT_CARRIED_OUT {
+                CARRIED_OUT.clone_into(&mut last.outcome);
+                incident.stage = match last.verb {
+                    Verb::Deny => Stage::Closed { at, how: Closed::Denied },
+                    verb => Stage::after(verb, at),
+                };
+            }
+        }
     }
 }
 

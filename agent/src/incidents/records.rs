@@ -114,6 +114,9 @@ impl Incidents {
     /// An observed account is armed again by itself, so a later burst is another incident.
     fn on_burst(&mut self, account: String, actor: Actor, at: BootNs, act: &sensor::Act) -> Vec<Effect> {
         let way = self.way(act).map(str::to_owned);
+        if way.is_none() {
+            self.was_armed_until(at, &account);
+        }
         let response = self.response(&account, act);
         let facts = self.facts.account(&account);
         let (hold, refused_before) = facts.map_or((None, 0), |facts| (Some(facts.hold), facts.refused));

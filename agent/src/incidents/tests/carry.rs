@@ -199,6 +199,28 @@ fn what_ended_while_no_daemon_was_there_is_said_to_have() {
     assert!(scene.refused(deny()).message.contains("is over"));
 }
 
+/// It was thawed, though nobody had heard so; and has burst again, which nobody had read.
+#[test]
+fn a_burst_since_the_decision_is_another_incident() {
+    let mut scene = Scene::new();
+    scene.burst(NOW);
+    scene.trip(1);
+    scene.now += S;
+    scene.ask(Request::Thaw { incident: Some(ID), reason: reason() });
+    scene.now += 2 * S;
+    scene.restart();
+    assert_eq!(outcome(&scene.detail(ID)), NOT_CARRIED_OUT);
+    // The first one again tells nothing.
+    scene.incidents.was_armed_until(NOW, "deployer");
+    assert_eq!(scene.detail(ID).summary.state, State::Stopped);
+    scene.burst(NOW + 2 * S);
+    let before = scene.detail(ID);
+    assert_eq!(before.summary.state, State::Thawed);
+    assert!(outcome(&before).starts_with("carried out"), "{before:?}");
+    assert_eq!(scene.detail(ID + 1).summary.state, State::Stopped);
+    assert_eq!(scene.status().open_incidents, 1);
+}
+
 /// The calls that were decided about are gone, and others wait: that is another incident.
 #[test]
 fn a_call_that_waits_since_the_decision_is_another_incident() {
