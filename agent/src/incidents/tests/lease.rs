@@ -211,3 +211,43 @@ proptest! {
         }
     }
 }
+
+/// Its grant is the kernel's, and goes on; what is done under it is counted to it, by the next daemon too.
+#[test]
+fn it_goes_on_with_the_next_daemon() {
+    let mut scene = granted(Some("deletes=500"));
+    let before = leases(&mut scene);
+    scene.now += 10 * S;
+    scene.restart();
+    assert_eq!(leases(&mut scene), before);
+    scene.tell(scene.now, What::Operation, "app/f", 5);
+    assert_eq!(leases(&mut scene)[0].used, before[0].used + 1);
+    // It ends at its time, by whichever daemon is there.
+    scene.now = NOW + 30 * MINUTES;
+    scene.grants.clear();
+    scene.restart();
+    assert_eq!(scene.detail(ID).summary.state, State::Expired);
+}
+
+#[test]
+fn one_that_was_not_put_into_force_is_not() {
+    let mut scene = Scene::new();
+    scene.ask(lease_of(&["/srv/app"], None));
+    scene.now += S;
+    scene.restart();
+    assert_eq!(leases(&mut scene), []);
+    let over = scene.detail(ID);
+    assert_eq!(
+        (over.summary.state, over.decisions[0].outcome.as_str()),
+        (State::Unseen, crate::store::UNKNOWN)
+    );
+}
+
+#[test]
+fn one_that_was_to_be_revoked_and_was_not_is_in_force() {
+    let mut scene = granted(None);
+    scene.ask(Request::Revoke { lease: ID, reason: reason() });
+    scene.restart();
+    assert_eq!(leases(&mut scene).len(), 1);
+    assert!(scene.detail(ID).decisions[1].outcome.starts_with("not carried out"));
+}
