@@ -13,14 +13,15 @@ use serde_json::Value;
 use super::{
     Incidents, Off,
     incident::{Cause, Decided, Incident},
+    lease::was_in_force,
     record::Mark,
     stage::{Closed, Stage},
 };
 use crate::{
-    api::Verb,
+    api::{Allowance, Verb},
     daemon::{AccountFacts, Effect, Facts, Frozen},
     report::Event,
-    store::{Carried, Left, UNKNOWN},
+    store::{Left, UNKNOWN},
 };
 
 /// What came of a decision after which all is as it was before.
@@ -129,10 +130,17 @@ impl Incidents {
         let mut effects = Vec::new();
         for left in left {
             self.last = self.last.max(left.detail.summary.id);
-            let carried = left.carried.as_ref().filter(|carried| carried.same_boot);
-            match carried.and_then(Carried::state::<Incident>) {
-                Some(incident) => effects.extend(self.carry_on_one(incident, freezes, facts, now)),
-                None => self.ends.extend(left.end(facts.wall(now), now)),
+            let state =
+                left.carried.as_ref().and_then(|carried| Some((carried, carried.state::<Incident>()?)));
+            let of_lease = left.detail.lease.as_ref().and_then(|lease| lease.left.clone());
+            match state {
+                Some((carried, incident)) if carried.same_boot => {
+                    effects.extend(self.carry_on_one(incident, of_lease, freezes, facts, now));
+                }
+                Some((carried, incident)) if was_in_force(&incident) => {
+                    effects.extend(self.lease_after_reboot(incident, carried, of_lease, facts, now));
+                }
+                _ => self.ends.extend(left.end(facts.wall(now), now)),
             }
         }
         effects
@@ -141,12 +149,16 @@ impl Incidents {
     fn carry_on_one(
         &mut self,
         mut incident: Incident,
+        of_lease: Option<Allowance>,
         freezes: &[Frozen],
         facts: &Facts,
         now: BootNs,
     ) -> Vec<Effect> {
         incident.mark = Some(Mark::of(&incident, now));
         let remains = Remains::of(&incident, freezes, facts);
+        if was_in_force(&incident) && remains.grants.is_empty() {
+            return self.lease_again(incident, of_lease, "all had been let go", now);
+        }
         let effects = if incident.goes_on() {
             go_on(&mut incident, &remains, now)
         } else if remains.grants.is_empty() {
@@ -226,7 +238,6 @@ fn go_on(incident: &mut Incident, remains: &Remains<'_>, now: BootNs) -> Vec<Eff
             incident.found(Stage::after(Verb::Approve, now), IN_FORCE);
             Vec::new()
         }
-        (None, None) if incident.stage == Stage::Leased => Vec::new(), // its time may be over, see `end_leases`
         (None, _) => {
             incident.found(Stage::Closed { at: now, how: Closed::Unseen }, UNKNOWN);
             Vec::new()

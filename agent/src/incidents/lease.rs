@@ -2,6 +2,8 @@
 //! and so much; what exceeds that is judged as ever. A lease is an incident that nobody waits for: it has a number, its acts are
 //! written down with it, and so is who granted it and why.
 
+mod again;
+
 use std::{
     fmt,
     path::{Component, Path, PathBuf},
@@ -9,6 +11,8 @@ use std::{
 
 use agent_common::rules::BootNs;
 use serde::{Deserialize, Serialize};
+
+pub(super) use again::was_in_force;
 
 use super::{
     Incidents,

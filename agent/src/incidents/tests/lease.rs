@@ -2,12 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::scene::{NOW, S, Scene, replies};
 use crate::{
     api::{Allowance, Answer, Code, LeaseView, Reason, Request, Right, State, Verb},
-    daemon::{Effect, Input, Leave, Outcome, Within},
+    daemon::{Effect, Ending, Input, Leave, Outcome, Within},
     report::Event,
     sensor::What,
 };
@@ -250,4 +251,52 @@ fn one_that_was_to_be_revoked_and_was_not_is_in_force() {
     scene.restart();
     assert_eq!(leases(&mut scene).len(), 1);
     assert!(scene.detail(ID).decisions[1].outcome.starts_with("not carried out"));
+}
+
+/// What was left of it, for the time of day that it was granted for.
+#[test]
+fn it_goes_on_after_a_reboot() {
+    let mut scene = granted(Some("deletes=500"));
+    let mut left = Allowance::numbers(Some(&"deletes=500".parse().unwrap()));
+    left[0] = 320;
+    scene.lease(ID, NOW + 30 * MINUTES, left);
+    scene.tell(NOW, What::Operation, "app/f", 5);
+    scene.on(Input::End(Ending::Leave));
+    for (minutes, remain) in [(10, Some(20)), (-60, Some(30)), (31, None)] {
+        let mut after = Scene::new();
+        after.written.clone_from(&scene.written);
+        after.now = 50 * S;
+        // The clock of the host has gone on meanwhile by so many minutes, or was set back.
+        after.clock = SignedDuration::from_mins(minutes) + SignedDuration::from_secs(950);
+        let effects = after.restart_with(Vec::new(), "another");
+        let again = effects.iter().find_map(|effect| match effect {
+            Effect::Lease { call: None, incident: ID, leave, .. } => Some(leave),
+            _ => None,
+        });
+        let expected = remain.map(|minutes| Leave {
+            once: false,
+            until: 50 * S + minutes * MINUTES,
+            allowance: Some("deletes=320".parse().unwrap()),
+            within: vec![within("app")],
+        });
+        assert_eq!(again, expected.as_ref(), "{minutes}: {effects:?}");
+        if remain.is_none() {
+            assert_eq!(after.detail(ID).summary.state, State::Expired);
+            continue;
+        }
+        after.on(Input::Outcome(Outcome::Leased { call: None, incident: ID, done: Ok(()) }));
+        let detail = after.detail(ID);
+        assert_eq!(detail.summary.state, State::Leased);
+        assert!(detail.decisions[1].reason.starts_with("granted at 1970-01-01T00:00:00Z"), "{detail:?}");
+    }
+}
+
+#[test]
+fn it_goes_on_though_all_was_let_go() {
+    let mut scene = granted(None);
+    scene.grants.clear();
+    scene.now += MINUTES;
+    let effects = scene.restart();
+    let again = |effect: &Effect| matches!(effect, Effect::Lease { call: None, incident: ID, leave, .. } if leave.until == NOW + 30 * MINUTES);
+    assert!(effects.iter().any(again), "{effects:?}");
 }

@@ -1,0 +1,112 @@
+//! Leases that go on though the kernel has lost them: after a reboot, or after everything was let go. What was granted until some
+//! time of day is granted until then, with what was left of it.
+
+use agent_common::rules::BootNs;
+use jiff::{Timestamp, ToSpan as _};
+
+use super::{
+    super::{
+        Incidents,
+        incident::{Cause, Decided, Incident},
+        record::Mark,
+        stage::{Closed, Stage},
+    },
+    Lease,
+};
+use crate::{
+    api::{Allowance, Responder, Verb},
+    daemon::{Effect, Facts, Leave},
+    store::Carried,
+};
+
+/// Whether it is a lease that somebody was told of.
+pub(in super::super) fn was_in_force(incident: &Incident) -> bool {
+    let told = incident.decisions.first().is_some_and(|granted| !granted.outcome.is_empty());
+    incident.stage == Stage::Leased && told
+}
+
+impl Incidents {
+    /// Puts a lease of the boot before into force. How long the host was down counts, by the time of day; that this may have been set
+    /// back makes no lease longer than it was.
+    pub(in super::super) fn lease_after_reboot(
+        &mut self,
+        mut incident: Incident,
+        carried: &Carried,
+        left: Option<Allowance>,
+        facts: &Facts,
+        now: BootNs,
+    ) -> Vec<Effect> {
+        let granted = facts.wall_of(carried, incident.opened);
+        let length = incident.until.unwrap_or(0).saturating_sub(incident.opened);
+        let end = facts.wall_of(carried, incident.until.unwrap_or(0));
+        let remains = u64::try_from(end.duration_since(facts.wall(now)).as_nanos()).unwrap_or(0).min(length);
+        incident.mark = Some(Mark::of(&incident, now));
+        incident.until = Some(now.saturating_add(remains));
+        // Times of the kernel's clock of a boot that is over mean nothing now; the entries of then have them.
+        (incident.opened, incident.last, incident.held_at) = (0, 0, 0);
+        incident.acts.clear();
+        incident.decisions.iter_mut().for_each(|decided| decided.at = 0);
+        let why = format!("granted at {}, before this boot", granted.strftime("%FT%TZ"));
+        self.lease_again(incident, left, &why, now)
+    }
+
+    /// Puts it into force until its end.
+    pub(in super::super) fn lease_again(
+        &mut self,
+        mut incident: Incident,
+        left: Option<Allowance>,
+        why: &str,
+        now: BootNs,
+    ) -> Vec<Effect> {
+        let id = incident.id;
+        let until = incident.until.unwrap_or(now);
+        let Cause::Lease(lease) = incident.cause.clone() else { return Vec::new() };
+        let (account, within) = (lease.account.clone(), self.within(&lease.trees));
+        let decided = |outcome: String| Decided {
+            at: now,
+            verb: Verb::Lease,
+            by: Responder::Before,
+            reason: why.to_owned(),
+            outcome,
+        };
+        let effects = match within {
+            _ if until <= now => {
+                incident.stage = Stage::Closed { at: now, how: Closed::Expired };
+                Vec::new()
+            }
+            Ok(within) if self.names.index(&account).is_some() => {
+                incident.decisions.push(decided(String::new()));
+                let leave = Leave { once: false, until, allowance: left, within: within.clone() };
+                incident.cause = Cause::Lease(Lease { within, ..lease });
+                vec![Effect::Lease { call: None, incident: id, account, leave }]
+            }
+            Ok(_) => {
+                incident.stage = Stage::Closed { at: now, how: Closed::Gone };
+                incident
+                    .decisions
+                    .push(decided(format!("not in force: the policy has no account {account:?}")));
+                Vec::new()
+            }
+            Err(problem) => {
+                incident.stage = Stage::Closed { at: now, how: Closed::Gone };
+                incident.decisions.push(decided(format!("not in force: {}", problem.message)));
+                Vec::new()
+            }
+        };
+        self.insert(incident);
+        effects
+    }
+}
+
+impl Facts {
+    /// The time of day of a moment on the kernel's clock of the boot in which something was written down.
+    fn wall_of(&self, carried: &Carried, at: BootNs) -> Timestamp {
+        let ns = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX).nanoseconds();
+        let wall = if at >= carried.at {
+            carried.wall.checked_add(ns(at - carried.at))
+        } else {
+            carried.wall.checked_sub(ns(carried.at - at))
+        };
+        wall.unwrap_or(self.wall)
+    }
+}
