@@ -3,6 +3,7 @@
 
 mod allowance;
 mod answer;
+mod approval;
 mod bytes;
 mod decision;
 mod problem;
@@ -17,6 +18,7 @@ pub(crate) use answer::{
     IncidentSummary, LeaseView, LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing,
     State, Status, StoreView, Tested, Told, Whereabouts, Whois, Why,
 };
+pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use problem::{Code, Problem};

@@ -10,6 +10,7 @@ mod freeze;
 mod incident;
 mod lease;
 mod outcome;
+mod people;
 mod recent;
 mod record;
 mod records;

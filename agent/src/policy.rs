@@ -183,6 +183,8 @@ pub(crate) struct Roles {
     pub(crate) respond: Vec<Role>,
     /// Change what is watched.
     pub(crate) admin: Vec<Role>,
+    /// How many people it takes to let go on what waits: 1 to 5.
+    pub(crate) approvals: u8,
 }
 
 /// A user, or everyone in a group.
@@ -269,7 +271,7 @@ impl Roles {
     fn usual(host: &impl Host) -> Self {
         let group = host.gid("burstguard").ok().flatten().map(Role::Gid);
         let holders: Vec<_> = [Role::Uid(0)].into_iter().chain(group).collect();
-        Self { view: holders.clone(), respond: holders.clone(), admin: holders }
+        Self { view: holders.clone(), respond: holders.clone(), admin: holders, approvals: 1 }
     }
 }
 

@@ -135,6 +135,16 @@ pub(crate) enum Event {
     Leased { incident: u64, account: String, what: String, by: String, until: Option<String> },
     /// Its time is over; so many operations happened under it.
     LeaseOver { incident: u64, account: String, operations: u64 },
+    /// Somebody has said that what waits may go on; more people have to, and nothing does yet.
+    Approval {
+        incident: u64,
+        verb: Verb,
+        target: String,
+        by: String,
+        reason: String,
+        given: u64,
+        needed: u64,
+    },
     /// A process of an account wanted to decide.
     Attempt { incident: u64, account: String, pid: u32, times: u64 },
     /// A decision could not be carried out.
@@ -230,6 +240,11 @@ impl fmt::Display for Event {
             }
             Self::LeaseOver { incident, account, operations } => {
                 write!(f, "lease {incident} of {} is over after {operations} operations", Clean(account))
+            }
+            Self::Approval { incident, verb, target, by, reason, given, needed } => {
+                let (verb, target, by) = (verb.past(), Clean(target), Clean(by));
+                write!(f, "{verb} {incident} ({target}) by {by}, {given} of {needed}: {}", Clean(reason))?;
+                write!(f, "; nothing goes on yet")
             }
             Self::Attempt { incident, account, pid, times } => {
                 write!(

@@ -202,6 +202,15 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Somebody has said that something may go on, and more people have to.
+    Approval {
+        /// Which incident.
+        incident: u64,
+        /// How many have said so.
+        given: u64,
+        /// How many have to.
+        needed: u64,
+    },
     /// A process of an account wanted to decide.
     Attempt {
         /// As which incident it is recorded.

@@ -15,6 +15,7 @@ pub struct Policy {
     accounts: Vec<Watched>,
     budgets: Vec<(&'static str, String)>,
     roles: Vec<(&'static str, Vec<String>)>,
+    approvals: Option<u8>,
     hold: Option<(&'static str, &'static str)>,
     except: Vec<String>,
     escapes: Option<&'static str>,
@@ -75,6 +76,7 @@ impl Policy {
             accounts: Vec::new(),
             budgets,
             roles: Vec::new(),
+            approvals: None,
             hold: None,
             except: Vec::new(),
             escapes: None,
@@ -181,6 +183,13 @@ impl Policy {
         self
     }
 
+    /// It takes so many people to let go on what waits.
+    #[must_use]
+    pub fn approvals(mut self, people: u8) -> Self {
+        self.approvals = Some(people);
+        self
+    }
+
     /// Puts it into a file in a directory, in the place of the one before.
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
         let file = directory.join("policy.toml");
@@ -198,10 +207,23 @@ impl Policy {
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tier: _, mode, response, accounts, budgets, roles, hold, except, escapes, ways } = self;
+        let Self {
+            tier: _,
+            mode,
+            response,
+            accounts,
+            budgets,
+            roles,
+            approvals,
+            hold,
+            except,
+            escapes,
+            ways,
+        } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
-        if !roles.is_empty() {
+        if !roles.is_empty() || approvals.is_some() {
             writeln!(f, "[roles]")?;
+            approvals.iter().try_for_each(|people| writeln!(f, "approvals = {people}"))?;
             roles.iter().try_for_each(|(role, holders)| writeln!(f, "{role} = {holders:?}"))?;
         }
         ways.iter().try_for_each(|(name, by)| writeln!(f, "[way.{name}]\n{by}"))?;

@@ -50,6 +50,28 @@ impl Allowance {
         }
     }
 
+    /// What this and the other allow. A number of any kind is shared out among kinds that are named, in their order: both cannot be
+    /// counted at once.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Any(one), Self::Any(other)) => Self::Any(*one.min(other)),
+            (Self::Any(all), Self::Kinds(kinds)) | (Self::Kinds(kinds), Self::Any(all)) => {
+                let mut left = *all;
+                let share = |(word, count): (&String, &u64)| {
+                    let share = left.min(*count);
+                    left -= share;
+                    (share > 0).then(|| (word.clone(), share))
+                };
+                Self::Kinds(kinds.iter().filter_map(share).collect())
+            }
+            (Self::Kinds(one), Self::Kinds(other)) => {
+                let both =
+                    |(word, count): (&String, &u64)| Some((word.clone(), *count.min(other.get(word)?)));
+                Self::Kinds(one.iter().filter_map(both).collect())
+            }
+        }
+    }
+
     /// As a grant counts it; none: as many as there come.
     pub(crate) fn numbers(allowance: Option<&Self>) -> [u64; NUMBERS] {
         let mut numbers = [UNLIMITED; NUMBERS];
@@ -119,6 +141,25 @@ impl fmt::Display for Allowance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_two_allow_is_no_more_than_either() {
+        let read = |text: &str| text.parse::<Allowance>().unwrap();
+        for (one, other, expected) in [
+            ("5", "3", "3 operations"),
+            ("deletes=5,recreates=2", "deletes=3,replaces=9", "3 deletes"),
+            ("deletes=5,recreates=2", "9", "5 deletes, 2 recreates"),
+            ("deletes=5,recreates=2", "6", "5 deletes, 1 recreates"),
+            ("deletes=5,recreates=2", "4", "4 deletes"),
+            ("deletes=5", "replaces=5", ""),
+        ] {
+            for (one, other) in [(one, other), (other, one)] {
+                assert_eq!(read(one).and(&read(other)).to_string(), expected, "{one} {other}");
+            }
+        }
+        let none = Allowance::numbers(Some(&read("deletes=5").and(&read("replaces=5"))));
+        assert!(none[..ANY].iter().all(|number| *number == 0), "{none:?}");
+    }
 
     fn parse(text: &str) -> Result<Allowance, String> {
         text.parse()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Allowance, Bytes, Decision, Responder, Sizes, Target, Verb};
+use super::{Allowance, Approvals, Bytes, Decision, Pending, Responder, Sizes, Target, Verb};
 
 /// The answer to a request that was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -192,6 +192,9 @@ pub(crate) struct IncidentSummary {
     pub(crate) refused: u64,
     /// Operations that happened under its approval or lease.
     pub(crate) approved: u64,
+    /// Who has said that it may go on, while it waits and that takes more than one person.
+    #[serde(default)]
+    pub(crate) approvals: Option<Approvals>,
     /// When it is decided by itself, or ends by itself, or when what was approved ends.
     pub(crate) until: Option<Timestamp>,
     /// What is decided then.
@@ -351,6 +354,9 @@ pub(crate) struct Moved {
     /// When it ends by itself.
     pub(crate) until: Option<Timestamp>,
     pub(crate) left_alone: Vec<LeftAlone>,
+    /// Incidents of which nothing goes on yet: more people have to say so.
+    #[serde(default)]
+    pub(crate) pending: Vec<Pending>,
 }
 
 /// A process that was meant and not touched.

@@ -142,7 +142,7 @@ impl Request {
 
 /// How much an approval allows: the processes that wait, and whatever they start, may finish in the directories that the
 /// incident shows, until they end or an hour has passed. All of this can be said otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Scope {
     /// Exactly the calls that wait, and nothing more.
     pub(crate) once: bool,

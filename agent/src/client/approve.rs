@@ -44,6 +44,9 @@ impl Approve {
 
 /// Who may finish what, until when, and what was released.
 pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
+    if !moved.pending.is_empty() {
+        return moved::pending(moved);
+    }
     let held = moved.processes.iter().filter(|process| process.held).count();
     let whose = clean(&moved.target);
     let finish = match (held, moved.until) {

@@ -65,8 +65,15 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
     let by = incident.by.as_ref().map(|by| format!(" by {}", clean(&by.to_string()))).unwrap_or_default();
     let end = incident.until.map(|until| format!(" until {}", screen.at(until))).unwrap_or_default();
     let waiting = count(incident.waiting, "process", "processes");
+    let approvals = incident.approvals.as_ref().filter(|approvals| !approvals.given.is_empty());
+    let approvals = approvals
+        .map(|approvals| format!(", {} of {} approvals", approvals.given.len(), approvals.needed))
+        .unwrap_or_default();
     match incident.state {
-        State::Held => format!("{}, {}{until}", bad("HELD"), count(incident.waiting, "call", "calls")),
+        State::Held => {
+            let calls = count(incident.waiting, "call", "calls");
+            format!("{}, {calls}{approvals}{until}", bad("HELD"))
+        }
         State::Denied if incident.closed_at.is_none() => format!("{}{by}{end}", bad("DENIED")),
         State::Denied => format!("denied{by}"),
         State::Approved => format!("approved{by}{end}"),
@@ -74,9 +81,9 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
             format!("observed, {} would have been stopped", incident.would_have_stopped)
         }
         State::Observed => "observed".to_owned(),
-        State::Stopped => format!("{}, {waiting}{until}", bad("STOPPED")),
-        State::Freezing => format!("{}, {waiting}{until}", bad("FREEZING")),
-        State::Frozen => format!("{}, {waiting}{until}", bad("FROZEN")),
+        State::Stopped => format!("{}, {waiting}{approvals}{until}", bad("STOPPED")),
+        State::Freezing => format!("{}, {waiting}{approvals}{until}", bad("FREEZING")),
+        State::Frozen => format!("{}, {waiting}{approvals}{until}", bad("FROZEN")),
         State::Leased => format!("leased{by}{end}"),
         State::Expired => "lease is over".to_owned(),
         State::Revoked => format!("revoked{by}"),

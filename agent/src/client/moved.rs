@@ -3,10 +3,14 @@
 use std::fmt::Write as _;
 
 use super::term::{Screen, clean, count, took};
-use crate::api::{LeftAlone, Moved, Verb};
+use crate::api::{LeftAlone, Moved, Pending, Verb};
 
 /// What was done, in a line, and what was left.
 pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
+    // One incident, of which nothing goes on.
+    if moved.incident.is_some() && !moved.pending.is_empty() {
+        return pending(moved);
+    }
     let processes = count(moved.processes.len() as u64, "process", "processes");
     let cgroups = match moved.cgroups {
         0 => String::new(),
@@ -28,7 +32,21 @@ pub(super) fn text(screen: &Screen, moved: &Moved) -> String {
         clean(&moved.by.to_string()),
     );
     left_alone(&mut text, moved);
-    text
+    text + &pending(moved)
+}
+
+/// Of what nothing goes on yet, and who has to say so too.
+pub(super) fn pending(moved: &Moved) -> String {
+    let (verb, by) = (moved.verb, clean(&moved.by.to_string()));
+    let one = |Pending { incident, given, needed }: &Pending| {
+        format!(
+            "{} {incident} as {by}, {given} of {needed}: nothing goes on yet\n  another person with the role \
+             \"respond\" has to say so too: burstguard {} {incident}\n",
+            verb.past(),
+            verb.word(),
+        )
+    };
+    moved.pending.iter().map(one).collect()
 }
 
 /// What was meant and not touched, a line each.

@@ -31,6 +31,8 @@ pub(crate) struct Caller {
     pub(crate) groups: Vec<u32>,
     /// The login user id; `u32::MAX` if there was no login.
     pub(crate) login: u32,
+    /// Who sits there: the login user id, else the real one. The effective one is that of a program with the set-user-id bit.
+    pub(crate) person: u32,
     /// The user's, if it has one.
     pub(crate) name: Option<String>,
     process: Option<Arc<OwnedFd>>,
@@ -68,6 +70,7 @@ impl Caller {
             gid: peer.gid(),
             groups: groups(stream)?,
             login: process.login,
+            person: if process.login == u32::MAX { process.uid } else { process.login },
             name: None,
             process: Some(Arc::new(pidfd)),
         };

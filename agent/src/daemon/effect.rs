@@ -19,6 +19,8 @@ pub(crate) struct Leave {
     /// Exactly the calls that wait, and nothing more.
     pub(crate) once: bool,
     pub(crate) until: BootNs,
+    /// Of the calls that wait only those that did by then, which were shown to whoever approved; none: all.
+    pub(crate) seen: Option<BootNs>,
     /// How many operations at most.
     pub(crate) allowance: Option<Allowance>,
     /// Where, besides the directories of the calls that wait.

@@ -46,6 +46,8 @@ pub(crate) struct About {
     pub(crate) self_test_at: BootNs,
     pub(crate) trees: Vec<PathBuf>,
     pub(crate) enforces: bool,
+    /// How many people it takes to let go on what waits; 0 before there is a policy.
+    pub(crate) approvals: u8,
     pub(crate) policy_sources: Vec<PathBuf>,
     pub(crate) policy_sha256: String,
     pub(crate) policy_loaded_at: BootNs,

@@ -115,6 +115,7 @@ impl Agent {
         let asked = Asked {
             call: number,
             by: responder(caller),
+            person: caller.person,
             pid: caller.pid,
             rights,
             acts_for,

@@ -77,6 +77,7 @@ pub(super) fn bring(
         self_test_at: now,
         trees: policy.trees.iter().flat_map(|tree| tree.paths.iter().cloned()).collect(),
         enforces: policy.mode == Mode::Enforce,
+        approvals: policy.roles.approvals,
         policy_sources: sources,
         policy_sha256: hash,
         policy_loaded_at: now,

@@ -60,6 +60,8 @@ pub(crate) type CallId = u64;
 pub(crate) struct Asked {
     pub(crate) call: CallId,
     pub(crate) by: Responder,
+    /// Who that is: the login user id, else the real one.
+    pub(crate) person: u32,
     /// The asking process, and the rights that its user has.
     pub(crate) pid: u32,
     pub(crate) rights: Rights,

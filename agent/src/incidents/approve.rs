@@ -9,6 +9,7 @@ use super::{
     decide::{already, no_incident},
     incident::Incident,
     nanoseconds,
+    people::{Agreed, Heard, How, Order},
     stage::{Closed, Stage},
 };
 use crate::{
@@ -19,19 +20,16 @@ use crate::{
 };
 
 /// For how long what is approved may go on, if nothing else is said.
-const USUAL: Duration = Duration::from_hours(1);
+pub(super) const USUAL: Duration = Duration::from_hours(1);
 
 impl Incidents {
     pub(super) fn approve(
         &mut self,
-        call: CallId,
         id: u64,
-        scope: &Scope,
-        by: Responder,
-        reason: &Reason,
-        now: BootNs,
+        scope: Scope,
+        order: Order<'_>,
     ) -> Result<Vec<Effect>, Problem> {
-        let account = self.waits_in_calls(id, Verb::Approve)?;
+        self.waits_in_calls(id, Verb::Approve)?;
         for tree in &scope.trees {
             if !self.names.trees().any(|known| known == tree) {
                 let known: Vec<_> = self.names.trees().map(|known| known.display().to_string()).collect();
@@ -41,9 +39,59 @@ impl Incidents {
                 );
             }
         }
-        let effect = self.approved(id, account, scope, &by, reason.as_str(), now)?;
-        self.wait(call, Verb::Approve, &[id], by, now);
-        Ok(vec![effect])
+        self.let_go_on(&[id], &How::Approve(scope), order)
+    }
+
+    /// Lets go on what waits in these, as soon as as many people have said so as it takes.
+    pub(super) fn let_go_on(
+        &mut self,
+        ids: &[u64],
+        how: &How,
+        order: Order<'_>,
+    ) -> Result<Vec<Effect>, Problem> {
+        let (mut effects, mut pending, mut verb) = (Vec::new(), Vec::new(), how.verb());
+        for id in ids {
+            match self.say(*id, how.clone(), &order)? {
+                Heard::Enough(agreed) => {
+                    effects.extend(self.go_on(*id, &agreed, &order.by, order.reason.as_str(), order.now)?);
+                    verb = if ids.len() == 1 { agreed.how.verb() } else { verb };
+                }
+                Heard::TooFew(more, said) => {
+                    effects.push(Effect::Report(said));
+                    pending.push(more);
+                }
+            }
+        }
+        self.wait(order.call, verb, ids, order.by, order.now);
+        self.wait_for_nobody(order.call, &pending);
+        effects.extend(self.answer_those(|waiting| waiting.call == order.call && waiting.open.is_empty()));
+        Ok(effects)
+    }
+
+    /// An incident goes on as was agreed.
+    pub(super) fn go_on(
+        &mut self,
+        id: u64,
+        agreed: &Agreed,
+        by: &Responder,
+        reason: &str,
+        now: BootNs,
+    ) -> Result<Vec<Effect>, Problem> {
+        match &agreed.how {
+            How::Approve(scope) => {
+                let account = self.incidents.get(&id).and_then(Incident::account).map(str::to_owned);
+                let account = account.ok_or_else(|| no_incident(id))?;
+                let mut effect = self.approved(id, account, scope, by, reason, now)?;
+                if let Effect::Approve { leave, .. } = &mut effect {
+                    leave.seen = agreed.seen;
+                }
+                Ok(vec![effect])
+            }
+            How::Thaw => {
+                self.decide(id, Verb::Thaw, by, reason, now)?;
+                Ok(self.thawed(id, now))
+            }
+        }
     }
 
     pub(super) fn deny(
@@ -111,6 +159,7 @@ impl Incidents {
         let leave = Leave {
             once: scope.once,
             until,
+            seen: None,
             allowance: scope.budget.clone(),
             within: within.into_iter().collect(),
         };

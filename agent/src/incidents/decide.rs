@@ -1,6 +1,6 @@
 //! Decisions, and what they set off.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use agent_common::rules::BootNs;
 
@@ -10,12 +10,13 @@ use super::{
     incident::{Decided, Incident},
     lease::Wanted,
     nanoseconds,
+    people::{How, Order},
     stage::{Closed, Stage},
     waiting::reply,
 };
 use crate::{
-    api::{Answer, Code, Problem, Reason, Request, Responder, Target, Verb},
-    daemon::{Asked, CallId, Effect, Facts},
+    api::{Answer, Code, Problem, Request, Responder, Target, Verb},
+    daemon::{Asked, Effect, Facts},
 };
 
 impl Incidents {
@@ -33,7 +34,8 @@ impl Incidents {
     }
 
     fn carry_out(&mut self, asked: Asked, now: BootNs) -> Result<Vec<Effect>, Problem> {
-        let Asked { call, by, request, facts, about, askers, past, .. } = asked;
+        let Asked { call, by, person, request, facts, about, askers, past, .. } = asked;
+        let order = |by, reason| Order { call, by, person, reason, now };
         let answer = match request {
             Request::Status => Answer::Status(Box::new(self.status(&facts))),
             Request::Watch => Answer::Watching,
@@ -54,7 +56,7 @@ impl Incidents {
                 return Ok(self.freeze_asked(call, target, by, &reason, until, now));
             }
             Request::Approve { incident, scope, reason } => {
-                return self.approve(call, incident, &scope, by, &reason, now);
+                return self.approve(incident, scope, order(by, &reason));
             }
             Request::Leases => Answer::Leases(self.leases(&facts)),
             Request::Lease { account, trees, budget, until, reason } => {
@@ -63,7 +65,7 @@ impl Incidents {
             }
             Request::Revoke { lease, reason } => return self.revoke(call, lease, by, &reason, now),
             Request::Deny { incident, reason } => return self.deny(call, incident, by, &reason, now),
-            Request::Thaw { incident: Some(id), reason } => return self.thaw(call, &[id], by, &reason, now),
+            Request::Thaw { incident: Some(id), reason } => return self.thaw(&[id], order(by, &reason)),
             Request::Thaw { incident: None, reason } => {
                 let open: Vec<u64> = self.those_that_admit(Verb::Thaw).collect();
                 if open.is_empty() {
@@ -72,7 +74,15 @@ impl Incidents {
                         "no incident is open: nothing is held, stopped or frozen, and nobody is denied",
                     ));
                 }
-                return self.thaw(call, &open, by, &reason, now);
+                let said = open.iter().filter_map(|id| Some((*id, self.has_said(*id, person)?)));
+                let mut said: BTreeMap<u64, Problem> = said.collect();
+                if said.len() == open.len()
+                    && let Some((_, twice)) = said.pop_first()
+                {
+                    return Err(twice);
+                }
+                let rest: Vec<u64> = open.into_iter().filter(|id| !said.contains_key(id)).collect();
+                return self.thaw(&rest, order(by, &reason));
             }
             Request::Kill { incident, reason } => {
                 let processes = about.iter().filter(|process| process.spared.is_none());
@@ -122,29 +132,22 @@ impl Incidents {
     /// thaw will end for all, or one that waits for a decision of its own.
     pub(super) fn account_of(&self, id: u64) -> Option<String> {
         let account = self.incidents.get(&id)?.account()?;
-        let keeps = |other: &Incident| other.is_frozen() || other.keeps(0).is_some();
+        let keeps =
+            |other: &Incident| other.is_frozen() || other.stage == Stage::Stopped || other.keeps(0).is_some();
         let mut others = self.incidents.values().filter(|other| other.id != id && keeps(other));
         let kept = others.any(|other| other.account() == Some(account));
         (!kept).then(|| account.to_owned())
     }
 
-    fn thaw(
-        &mut self,
-        call: CallId,
-        ids: &[u64],
-        by: Responder,
-        reason: &Reason,
-        now: BootNs,
-    ) -> Result<Vec<Effect>, Problem> {
+    fn thaw(&mut self, ids: &[u64], order: Order<'_>) -> Result<Vec<Effect>, Problem> {
         for id in ids {
-            self.decide(*id, Verb::Thaw, &by, reason.as_str(), now)?;
+            self.admits(*id, Verb::Thaw)?;
         }
-        self.wait(call, Verb::Thaw, ids, by, now);
-        Ok(ids.iter().flat_map(|id| self.thawed(*id, now)).collect())
+        self.let_go_on(ids, &How::Thaw, order)
     }
 
     /// Lets an incident go. An account that another one keeps does not begin anew: it stands as it did before it was frozen.
-    fn thawed(&self, id: u64, now: BootNs) -> Vec<Effect> {
+    pub(super) fn thawed(&self, id: u64, now: BootNs) -> Vec<Effect> {
         let thaw = Effect::Thaw { incident: id, account: self.account_of(id) };
         let kept = self.incidents.get(&id).and_then(Incident::account).and_then(|account| {
             let others = || self.incidents.values().filter(|other| other.account() == Some(account));
@@ -164,6 +167,12 @@ impl Incidents {
             .help(format!("how it ended: burstguard incident {id}; what waits: burstguard incidents --open"))
     }
 
+    /// Whether this can be decided about an incident; else who has decided it.
+    fn admits(&self, id: u64, verb: Verb) -> Result<(), Problem> {
+        let incident = self.incidents.get(&id).ok_or_else(|| self.missing(id))?;
+        if incident.admits(verb) { Ok(()) } else { Err(already(incident, &self.facts)) }
+    }
+
     /// Records a decision on an incident that waits for one.
     pub(super) fn decide(
         &mut self,
@@ -173,12 +182,8 @@ impl Incidents {
         reason: &str,
         now: BootNs,
     ) -> Result<(), Problem> {
-        let facts = Arc::clone(&self.facts);
-        let missing = self.missing(id);
-        let incident = self.incidents.get_mut(&id).ok_or(missing)?;
-        if !incident.admits(verb) {
-            return Err(already(incident, &facts));
-        }
+        self.admits(id, verb)?;
+        let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
         incident.decide(Decided {
             at: now,
             verb,

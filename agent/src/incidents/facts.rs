@@ -35,6 +35,7 @@ impl Incidents {
         effects.extend(self.end_leases(&facts, now));
         effects.extend(withdrawn(&facts));
         self.facts = facts;
+        effects.extend(self.carry_out_what_is_agreed(now));
         effects
     }
 

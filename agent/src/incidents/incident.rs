@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     lease::Lease,
     nanoseconds,
+    people::Said,
     record::Mark,
     stage::{Closed, Open, Stage},
 };
@@ -58,6 +59,8 @@ pub(crate) struct Incident {
     pub(crate) decisions: Vec<Decided>,
     /// Until when what was approved for it may go on.
     pub(crate) approved_until: Option<BootNs>,
+    /// Who has said that it may go on, as far as it takes more than one person.
+    pub(crate) said: Vec<Said>,
     /// What of it is in the record.
     #[serde(skip)]
     pub(super) mark: Option<Mark>,
@@ -143,6 +146,7 @@ impl Incident {
             then: None,
             decisions: Vec::new(),
             approved_until: None,
+            said: Vec::new(),
             mark: None,
         }
     }
@@ -265,6 +269,11 @@ impl Incident {
             self.stage = Stage::Ending { verb: decided.verb, from };
         }
         self.decisions.push(decided);
+    }
+
+    /// The decision to freeze it: somebody may have said since that it may go on.
+    pub(crate) fn freeze_decided(&mut self) -> Option<&mut Decided> {
+        self.decisions.iter_mut().rev().find(|decided| decided.verb == Verb::Freeze)
     }
 
     /// The effect of the last decision is done.

@@ -68,7 +68,8 @@ impl Incidents {
         let within = self.within(&trees)?;
         self.check_others(&account, &within)?;
         let until = now.saturating_add(until);
-        let leave = Leave { once: false, until, allowance: budget.clone(), within: within.clone() };
+        let leave =
+            Leave { once: false, until, seen: None, allowance: budget.clone(), within: within.clone() };
         let lease = Lease { account: account.clone(), trees, within, budget };
         let incident = self.open(Cause::Lease(lease), now, Stage::Leased);
         incident.until = Some(until);

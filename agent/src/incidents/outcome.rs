@@ -42,7 +42,7 @@ impl Incidents {
         let Some(incident) = self.incidents.get_mut(&id) else { return Vec::new() };
         if touched.processes.is_empty() {
             let error = nobody(&touched);
-            if let Some(decision) = incident.decisions.last_mut() {
+            if let Some(decision) = incident.freeze_decided() {
                 decision.outcome.clone_from(&error);
             }
             incident.stage = match incident.cause {
@@ -72,7 +72,7 @@ impl Incidents {
             Stage::Freezing { since } if state.frozen && count > 0 => {
                 incident.stage = Stage::Frozen { processes: count };
                 let took = now.saturating_sub(since);
-                let by = incident.decisions.last_mut().map_or(Responder::Policy, |decision| {
+                let by = incident.freeze_decided().map_or(Responder::Policy, |decision| {
                     decision.outcome = format!("{count} processes frozen, confirmed by the kernel");
                     decision.by.clone()
                 });

@@ -75,8 +75,11 @@ impl Incident {
     fn is_being_decided(&self) -> bool {
         let by_somebody = |by: &Responder| matches!(by, Responder::User { .. } | Responder::Deadline);
         let under_way = matches!(self.stage, Stage::Ending { .. } | Stage::Freezing { .. } | Stage::Leased);
-        under_way
-            && self.decisions.last().is_some_and(|last| last.outcome.is_empty() && by_somebody(&last.by))
+        let last = self.decisions.last().filter(|last| by_somebody(&last.by));
+        // Of two people the first is answered that it was heard; what it comes to is still to come.
+        last.is_some_and(|last| {
+            under_way && last.outcome.is_empty() || self.said.last().is_some_and(|said| said.is(last))
+        })
     }
 }
 

@@ -178,6 +178,7 @@ impl Incidents {
             waiting,
             refused: incident.refused,
             approved: incident.approved,
+            approvals: incident.approvals(facts),
             until: until.map(|until| facts.wall(until)),
             then: then(incident).filter(|_| until.is_some()),
             by: incident.decisions.last().map(|decided| decided.by.clone()),
@@ -223,7 +224,7 @@ impl Incidents {
             processes: about.into_iter().map(|process| process.view).collect(),
             decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
             lease: lease_view(incident, facts),
-            next: next(incident),
+            next: next(incident, incident.approvals(facts).as_ref()),
         }
     }
 }

@@ -6,7 +6,7 @@ use agent_common::rules::BootNs;
 
 use super::Incidents;
 use crate::{
-    api::{Answer, Code, Moved, Problem, Responder, Verb},
+    api::{Answer, Code, Moved, Pending, Problem, Responder, Verb},
     daemon::{CallId, Effect},
 };
 
@@ -60,9 +60,18 @@ impl Incidents {
                 confirmed_us: None,
                 until: until.map(|until| self.facts.wall(until)),
                 left_alone: Vec::new(),
+                pending: Vec::new(),
             },
             failed: Vec::new(),
         });
+    }
+
+    /// Of these nothing is to come: more people have to say so.
+    pub(super) fn wait_for_nobody(&mut self, call: CallId, pending: &[Pending]) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.call == call) {
+            waiting.open.retain(|id| !pending.iter().any(|more| more.incident == *id));
+            waiting.moved.pending = pending.to_vec();
+        }
     }
 
     /// One incident of a call is done; the last one answers it.

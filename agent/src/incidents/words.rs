@@ -6,7 +6,7 @@ use super::{
     incident::{Cause, Incident},
     stage::Stage,
 };
-use crate::api::Verb;
+use crate::api::{Approvals, Verb};
 
 pub(super) fn counted(incident: &Incident) -> impl Iterator<Item = (Kind, u64)> + '_ {
     Kind::ALL.into_iter().zip(incident.kinds).filter(|(_, count)| *count > 0)
@@ -52,9 +52,12 @@ fn span(ns: BootNs) -> String {
 }
 
 /// What a responder can type now.
-pub(super) fn next(incident: &Incident) -> Vec<String> {
+pub(super) fn next(incident: &Incident, approvals: Option<&Approvals>) -> Vec<String> {
     let id = incident.id;
-    let line = |verb: Verb, meaning| format!("burstguard {} {id}   {meaning}", verb.word());
+    let line = |verb: Verb, meaning| {
+        let people = approvals.filter(|_| matches!(verb, Verb::Approve | Verb::Thaw)).map(people);
+        format!("burstguard {} {id}   {meaning}{}", verb.word(), people.unwrap_or_default())
+    };
     if incident.stage == Stage::Denied {
         return vec![line(Verb::Thaw, "let the account begin anew at once")];
     }
@@ -72,4 +75,12 @@ pub(super) fn next(incident: &Incident) -> Vec<String> {
         ];
     }
     vec![line(Verb::Thaw, "let these processes go on"), line(Verb::Kill, "end them")]
+}
+
+/// How many people that takes, and who has said so.
+fn people(approvals: &Approvals) -> String {
+    let given: Vec<String> = approvals.given.iter().map(|one| one.by.to_string()).collect();
+    let so_far =
+        if given.is_empty() { String::new() } else { format!(", {} has said so", given.join(" and ")) };
+    format!("; takes {} people{so_far}", approvals.needed)
 }

@@ -52,6 +52,7 @@ fn level(event: &Event) -> Level {
         | Event::Found { .. }
         | Event::Frozen { .. }
         | Event::Decided { .. }
+        | Event::Approval { .. }
         | Event::Attempt { .. }
         | Event::Off { .. }
         | Event::NotReloaded { .. }
@@ -116,6 +117,7 @@ impl<'a> Fields<'a> {
             Event::Found { incident, .. } => about("found", Some(*incident)),
             Event::Frozen { incident, .. } => about("frozen", Some(*incident)),
             Event::Decided { incident, .. } => about("decided", Some(*incident)),
+            Event::Approval { incident, .. } => about("approval", Some(*incident)),
             Event::Attempt { incident, account, pid, .. } => {
                 Self { account: Some(account), pid: Some(*pid), ..about("attempt", Some(*incident)) }
             }

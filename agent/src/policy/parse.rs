@@ -85,6 +85,7 @@ pub(super) struct RolesDraft {
     pub(super) view: Option<Vec<Located<Person>>>,
     pub(super) respond: Option<Vec<Located<Person>>>,
     pub(super) admin: Option<Vec<Located<Person>>>,
+    pub(super) approvals: Option<Located<u8>>,
 }
 
 /// What is not said is as usual.
@@ -116,6 +117,8 @@ const DIRECTORIES: &str = "absolute paths without \"..\"";
 const PORTS: &str = "numbers from 1 to 65535";
 const MAX_NAME: usize = 64;
 const MAX_NOTE: usize = 1024;
+/// How many people it may take to let go on what waits.
+const APPROVALS: RangeInclusive<u8> = 1..=5;
 /// How long a call may wait.
 const DEADLINE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
@@ -287,10 +290,20 @@ impl Reader<'_> {
             return RolesDraft::default();
         };
         self.refuse_unknown(table, "", &["view", "respond", "admin", "approvals"]);
-        self.approvals(table);
         let [view, respond, admin] = ["view", "respond", "admin"]
             .map(|key| get(table, key).map(|node| self.some(key, node, PEOPLE, text::person)));
-        RolesDraft { view, respond, admin }
+        RolesDraft { view, respond, admin, approvals: self.approvals(table) }
+    }
+
+    fn approvals(&mut self, roles: &Table) -> Option<Located<u8>> {
+        let node = get(roles, "approvals")?;
+        let count = node.as_integer().and_then(|count| u8::try_from(count).ok());
+        let count = count.filter(|count| APPROVALS.contains(count));
+        if count.is_none() {
+            let wanted = format!("a number from {} to {}", APPROVALS.start(), APPROVALS.end());
+            self.want("approvals =", node, &wanted);
+        }
+        Some(Located { value: count?, at: node.at.clone() })
     }
 
     fn record(&mut self, table: &Table) -> RecordDraft {

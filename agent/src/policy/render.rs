@@ -9,7 +9,8 @@ use super::{
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin }, record } = policy;
+    let Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin, approvals }, record } =
+        policy;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
         let paths: Vec<_> =
@@ -32,7 +33,9 @@ pub(super) fn effective(policy: &Policy) -> Value {
             "size": Size::of(record.bounds.size).to_string(),
             "redact": texts(&record.redact),
         },
-        "roles": { "view": people(view), "respond": people(respond), "admin": people(admin) },
+        "roles": {
+            "view": people(view), "respond": people(respond), "admin": people(admin), "approvals": approvals,
+        },
     })
 }
 

@@ -187,6 +187,7 @@ fn a_whole_policy() {
             view: vec![Role::Uid(0), Role::Gid(27)],
             respond: vec![Role::Uid(0), Role::Gid(27)],
             admin: vec![Role::Uid(0)],
+            approvals: 1,
         },
         record: Keeping {
             bounds: Bounds { keep: Duration::from_hours(7 * 24), size: 2 << 30 },
@@ -313,7 +314,10 @@ fn policies() -> impl Strategy<Value = Policy> {
         |(mode, trees, mut accounts, view, respond, admin, record)| {
             accounts.sort_by(|a, b| a.name.cmp(&b.name));
             let ways = known_ways();
-            Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin }, record }
+            // Of a group nobody knows how many are in it.
+            let approvals = if respond.iter().any(|role| matches!(role, Role::Gid(_))) { 3 } else { 1 };
+            let roles = Roles { view, respond, admin, approvals };
+            Policy { mode, trees, accounts, ways, roles, record }
         },
     )
 }

@@ -27,6 +27,7 @@ mod maps;
 mod metrics;
 mod names;
 mod off;
+mod people;
 mod pins;
 mod recreate;
 mod reloading;

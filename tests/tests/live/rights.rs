@@ -15,7 +15,7 @@ use crate::commands::burst_is_known;
 const THAW: [&str; 4] = ["thaw", "1", "--reason", "x"];
 
 /// Somebody asks.
-fn asks(scene: &Scene, user: &Account, words: &[&str]) -> Result<Said> {
+pub(crate) fn asks(scene: &Scene, user: &Account, words: &[&str]) -> Result<Said> {
     let mut command = user.command(scene.ground.bring(&agent()?)?);
     command.args(words);
     say(command)

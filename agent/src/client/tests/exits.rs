@@ -34,6 +34,7 @@ fn moved(verb: Verb) -> Answer {
         confirmed_us: None,
         until: None,
         left_alone: Vec::new(),
+        pending: Vec::new(),
     })
 }
 

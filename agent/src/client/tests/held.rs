@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::screens::{self, at, check, confirmation, process, read, screen, summary};
 use crate::{
-    api::Moved,
-    client::{accounts, approve, deny, incident, incidents},
+    api::{Moved, Pending, Verb},
+    client::{accounts, approve, deny, incident, incidents, moved},
 };
 
 pub(super) fn account() -> Value {
@@ -126,6 +126,41 @@ fn approval(verb: &str) -> Moved {
         moved[key] = value;
     }
     read(moved)
+}
+
+/// Of two people one has said so.
+#[test]
+fn what_more_people_have_to_say() {
+    let mut first = approval("approve");
+    first.processes.clear();
+    first.pending = vec![Pending { incident: 7, given: 1, needed: 2 }];
+    let more = "approved 7 as oncall (uid 1004), 1 of 2: nothing goes on yet\n  another person with the role \"respond\" has \
+                to say so too: burstguard approve 7\n";
+    check(&approve::text(&screen(), &first), more);
+    first.verb = Verb::Thaw;
+    let thawed = more.replace("approved", "thawed").replace("approve", "thaw");
+    check(&moved::text(&screen(), &first), &thawed);
+    // One went on, another did not.
+    let all = Moved { incident: None, target: "everything".to_owned(), cgroups: 0, ..first };
+    let all = moved::text(&screen(), &all);
+    assert!(
+        all.starts_with("thawed: everything, 0 processes") && all.contains("\nthawed 7 as oncall"),
+        "{all}"
+    );
+    let mut summary = summary();
+    let by = json!({ "kind": "user", "uid": 1004, "name": "oncall", "login": null, "pid": 9 });
+    let given = json!([{
+        "at": at("03:13:41"), "by": by, "person": 1004, "verb": "approve", "reason": "x", "once": false,
+        "for_s": null, "trees": [], "budget": null,
+    }]);
+    for (given, expected) in
+        [(json!([]), "HELD, 1 call, denied in 11m"), (given, "HELD, 1 call, 1 of 2 approvals, denied in 11m")]
+    {
+        let fields = [("state", json!("held")), ("then", json!("deny"))];
+        fields.into_iter().for_each(|(key, value)| summary[key] = value);
+        summary["approvals"] = json!({ "needed": 2, "given": given });
+        check(&incidents::state(&screen(), &read(summary.clone())), expected);
+    }
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl Agent {
 
     /// What is approved is written down before the account is armed, so that nobody is judged in between.
     pub(super) fn approve(&mut self, incident: u64, account: &str, arm: bool, leave: &Leave) {
-        let calls = self.in_force.generation.held_of(account);
+        let mut calls = self.in_force.generation.held_of(account);
+        calls.retain(|call| leave.seen.is_none_or(|seen| call.at <= seen));
         let mut left_alone = Vec::new();
         if !leave.once
             && let Err(error) = self.in_force.generation.approve(incident, account, &calls, leave)

@@ -76,7 +76,7 @@ impl Incidents {
             }
             Ok(within) if self.names.index(&account).is_some() => {
                 incident.decisions.push(decided(String::new()));
-                let leave = Leave { once: false, until, allowance: left, within: within.clone() };
+                let leave = Leave { once: false, until, seen: None, allowance: left, within: within.clone() };
                 incident.cause = Cause::Lease(Lease { within, ..lease });
                 vec![Effect::Lease { call: None, incident: id, account, leave }]
             }

@@ -20,7 +20,8 @@ fn an_approval_holds_where_the_incident_was_for_an_hour() {
     let mut scene = waiting();
     let effects = scene.ask(approve(Scope::default()));
     let within = Within { tree: "/srv".into(), path: b"d".to_vec() };
-    let expected = Leave { once: false, until: NOW + 60 * MINUTES, allowance: None, within: vec![within] };
+    let expected =
+        Leave { once: false, until: NOW + 60 * MINUTES, seen: None, allowance: None, within: vec![within] };
     assert_eq!(leave(&effects), &expected);
     assert_eq!(scene.detail(ID).summary.state, State::Held, "until the kernel has judged them again");
     let effects = scene.on(Input::Outcome(Outcome::Approved { incident: ID, done: done() }));

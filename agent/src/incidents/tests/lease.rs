@@ -58,6 +58,7 @@ fn it_is_written_down_before_it_is_in_force_and_answered_when_it_is() {
     let leave = Leave {
         once: false,
         until: NOW + 30 * MINUTES,
+        seen: None,
         allowance: Some(Allowance::Kinds([("deletes".to_owned(), 500)].into())),
         within: vec![within("app")],
     };
@@ -275,6 +276,7 @@ fn it_goes_on_after_a_reboot() {
         });
         let expected = remain.map(|minutes| Leave {
             once: false,
+            seen: None,
             until: 50 * S + minutes * MINUTES,
             allowance: Some("deletes=320".parse().unwrap()),
             within: vec![within("app")],

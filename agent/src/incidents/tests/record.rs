@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What was written since this was asked last, and whether before anything was done.
-fn steps(scene: &mut Scene) -> Vec<(Step, bool)> {
+pub(super) fn steps(scene: &mut Scene) -> Vec<(Step, bool)> {
     let written = std::mem::take(&mut scene.written);
     let step = |(entry, first): (Entry, bool)| match entry.says {
         Says::Incident(step, _) => Some((step, first)),

@@ -38,6 +38,9 @@ pub(super) struct Scene {
     pub(super) rights: Rights,
     pub(super) acts_for: Option<String>,
     pub(super) asking: u32,
+    /// Who asks, and how many people it takes to let something go on.
+    pub(super) person: u32,
+    pub(super) people: u8,
     pub(super) about: Vec<ProcessFacts>,
     pub(super) last_call: u64,
     pub(super) account: AccountFacts,
@@ -79,6 +82,8 @@ impl Scene {
             rights: Rights { view: true, respond: true, admin: true },
             acts_for: None,
             asking: 900,
+            person: 1004,
+            people: 1,
             about: vec![process(77)],
             last_call: 0,
             account,
@@ -110,7 +115,7 @@ impl Scene {
         Arc::new(Facts {
             now: self.now,
             wall: self.wall(),
-            about: Arc::new(About { tier: self.tier.clone(), ..About::default() }),
+            about: Arc::new(About { tier: self.tier.clone(), approvals: self.people, ..About::default() }),
             accounts: vec![self.account.clone()],
             grants: self.grants.clone(),
             counters: Vec::new(),
@@ -232,10 +237,11 @@ impl Scene {
 
     pub(super) fn ask(&mut self, request: Request) -> Vec<Effect> {
         self.last_call += 1;
-        let name = Some("oncall".to_owned());
+        let name = Some(if self.person == 1004 { "oncall" } else { "lead" }.to_owned());
         let asked = Asked {
             call: self.last_call,
-            by: Responder::User { uid: 1004, name, login: None, pid: self.asking },
+            by: Responder::User { uid: self.person, name, login: None, pid: self.asking },
+            person: self.person,
             pid: self.asking,
             rights: self.rights,
             acts_for: self.acts_for.clone(),

@@ -14,20 +14,12 @@ use super::{
 
 const SECOND: Duration = Duration::from_secs(1);
 const MONTH: Duration = Duration::from_hours(24 * 30);
-const MAX_APPROVALS: i64 = 9;
 
 impl Reader<'_> {
     pub(super) fn unused_settings(&mut self, table: &Table) {
         self.each(table, "launch", PEOPLE, text::person);
         if let Some(node) = get(table, "warmup") {
             self.duration("warmup", node, SECOND..=MONTH);
-        }
-    }
-
-    pub(super) fn approvals(&mut self, roles: &Table) {
-        let Some(node) = get(roles, "approvals") else { return };
-        if node.as_integer().is_none_or(|count| !(1..=MAX_APPROVALS).contains(&count)) {
-            self.want("approvals =", node, &format!("a number from 1 to {MAX_APPROVALS}"));
         }
     }
 

@@ -78,7 +78,7 @@ fn each_has_a_syntax() {
         ("\"app.slice\"", "\"app\"", "units holds \"app\": want names of units"),
         ("\"/usr/bin/codex\"", "\"codex\"", "executables holds \"codex\": want absolute paths"),
         ("\"node /usr/lib/cli.js\"", "\"node cli.js\"", "scripts holds \"node cli.js\": want an interpreter"),
-        ("approvals = 2", "approvals = 0", "approvals = 0: want a number from 1 to 9"),
+        ("approvals = 2", "approvals = 0", "approvals = 0: want a number from 1 to 5"),
         ("\"3/60s\"", "\"3\"", "accounts = \"3\": want COUNT/DURATION"),
         ("overwrites = \"1/1s\"", "overwrites = \"x\"", "budget.overwrites = \"x\": want COUNT/DURATION"),
         ("program = \"terraform\"", "", "[command.terraform] is no command: set program"),

@@ -365,7 +365,7 @@ fn roles() {
     let role = |value: &str| format!("{GOOD}[roles]\n{value}");
     let roles = |text: &str| load(text).unwrap().policy.roles;
     let usual = vec![Role::Uid(0), Role::Gid(27)];
-    let everyone = Roles { view: usual.clone(), respond: usual.clone(), admin: usual };
+    let everyone = Roles { view: usual.clone(), respond: usual.clone(), admin: usual, approvals: 1 };
     assert_eq!(roles(GOOD), everyone);
     let respond = vec![Role::Uid(1000), Role::Gid(4), Role::Gid(7), Role::Uid(7)];
     assert_eq!(
@@ -393,4 +393,36 @@ fn roles() {
             "6:1 unknown key \"vieww\": did you mean view?",
         ],
     );
+}
+
+#[test]
+fn approvals() {
+    let role = |value: &str| format!("{GOOD}[roles]\n{value}");
+    for (said, expected) in [("", 1), ("approvals = 1", 1), ("approvals = 5", 5)] {
+        let loaded = load(&role(said)).unwrap();
+        assert_eq!((loaded.policy.roles.approvals, loaded.warnings.len()), (expected, 0), "{said}");
+    }
+    for wrong in ["0", "6", "-1", "\"2\"", "2.0", "999999999999"] {
+        let error = load(&role(&format!("approvals = {wrong}"))).unwrap_err().to_string();
+        assert!(
+            error.contains("5:13 approvals = ") && error.contains(": want a number from 1 to 5"),
+            "{error}"
+        );
+    }
+}
+
+/// Whoever is an admin may respond. Of a group nobody knows how many are in it.
+#[test]
+fn more_approvals_than_people_are_warned_of() {
+    let warnings = |text: &str| load(&format!("{GOOD}[roles]\napprovals = 2\n{text}")).unwrap().warnings;
+    let alone = warnings("respond = ['uid:7', 'uid:7']\nadmin = ['uid:7']");
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert_eq!(
+        alone[0].message,
+        "approvals = 2, but no more than 1 may respond: what waits is let go on by nobody"
+    );
+    assert_eq!(alone[0].position.line, 5);
+    for enough in ["respond = ['uid:7']\nadmin = ['uid:8']", "respond = ['gid:7']\nadmin = ['uid:8']"] {
+        assert_eq!(warnings(enough), [], "{enough}");
+    }
 }

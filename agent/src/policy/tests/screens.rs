@@ -143,6 +143,7 @@ size = \"64MiB\"
 
 [roles]
 admin = [\"uid:0\", \"gid:27\"]
+approvals = 1
 respond = [\"uid:0\", \"gid:27\"]
 view = [\"uid:0\", \"gid:27\"]
 

@@ -1,6 +1,6 @@
 //! Users and groups: who an account is, and who has a role.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use super::{
     super::{
@@ -52,13 +52,26 @@ impl<H: Host> Validator<'_, H> {
     }
 
     pub(super) fn roles(&mut self, draft: &RolesDraft) -> Roles {
-        let RolesDraft { view, respond, admin } = draft;
+        let RolesDraft { view, respond, admin, approvals } = draft;
         let usual = Roles::usual(self.host);
-        Roles {
+        let roles = Roles {
             view: self.holders(view.as_deref(), usual.view),
             respond: self.holders(respond.as_deref(), usual.respond),
             admin: self.holders(admin.as_deref(), usual.admin),
+            approvals: approvals.as_ref().map_or(usual.approvals, |approvals| approvals.value),
+        };
+        if let Some(Located { value: needed, at }) = approvals
+            && let Some(people) =
+                roles.respond.iter().chain(&roles.admin).map(uid).collect::<Option<BTreeSet<_>>>()
+            && people.len() < usize::from(*needed)
+        {
+            let message = format!(
+                "approvals = {needed}, but no more than {} may respond: what waits is let go on by nobody",
+                people.len()
+            );
+            self.warn(at, &message);
         }
+        roles
     }
 
     fn holders(&mut self, people: Option<&[Located<Person>]>, usual: Vec<Role>) -> Vec<Role> {
@@ -82,6 +95,11 @@ impl<H: Host> Validator<'_, H> {
             Person::Group(name) => known("group", name, self.host.gid(name)).map(Role::Gid),
         }
     }
+}
+
+/// The one person that it is; none if it is a group, of whoever is in it.
+fn uid(role: &Role) -> Option<u32> {
+    if let Role::Uid(uid) = role { Some(*uid) } else { None }
 }
 
 /// The id that was found, or why there is none.
