@@ -22,6 +22,7 @@ mod runtime_dir;
 mod self_test;
 mod signals;
 mod tables;
+mod tell;
 mod tier;
 mod units;
 mod whois;

@@ -16,6 +16,7 @@ mod record;
 mod records;
 mod rights;
 mod stage;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod views;

@@ -95,6 +95,11 @@ impl Metrics {
         self.counters.effect_failed(effect);
     }
 
+    /// A line was written to a terminal, or why not, in one of the program's own words.
+    pub(crate) fn terminal_line(&self, result: &'static str) {
+        self.counters.terminal_line(result);
+    }
+
     /// Everything in Prometheus' text format.
     ///
     /// # Errors

@@ -133,6 +133,8 @@ pub(crate) struct Account {
     /// To somebody else being asked to act.
     pub(crate) escapes: Response,
     pub(crate) hold: Hold,
+    /// Whom to ask about what waits, a line.
+    pub(crate) contact: Option<String>,
     pub(crate) budgets: Budgets,
 }
 
@@ -143,6 +145,8 @@ pub(crate) struct Hold {
     pub(crate) deadline: Duration,
     pub(crate) then: Then,
     pub(crate) on_agent_loss: OnAgentLoss,
+    /// Whether the terminal of a process whose call waits is told.
+    pub(crate) terminal: bool,
 }
 
 /// What becomes of a call that should wait while no agent is there.
@@ -302,6 +306,7 @@ impl Default for Hold {
             deadline: Duration::from_mins(15),
             then: Then::default(),
             on_agent_loss: OnAgentLoss::default(),
+            terminal: true,
         }
     }
 }

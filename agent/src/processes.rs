@@ -7,5 +7,6 @@ pub(crate) mod mountinfo;
 pub(crate) mod never_touch;
 pub(crate) mod proc;
 pub(crate) mod target;
+pub(crate) mod terminal;
 pub(crate) mod thread;
 pub(crate) mod view;

@@ -36,6 +36,22 @@ impl Drop for Tmpfs {
     }
 }
 
+/// Terminals of their own, which are taken away again.
+pub struct Devpts(Mounted);
+
+impl Devpts {
+    /// Mounts them on a directory.
+    pub fn mount(at: &Path) -> Result<Self> {
+        Ok(Self(Mounted::with(&["-t", "devpts", "-o", "ptmxmode=0666", "devpts"], at)?))
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.at
+    }
+}
+
 /// What is mounted on a directory, by us or by an account, and taken away again.
 pub(crate) struct Mounted {
     at: PathBuf,

@@ -17,6 +17,7 @@ pub struct Policy {
     roles: Vec<(&'static str, Vec<String>)>,
     approvals: Option<u8>,
     hold: Option<(&'static str, &'static str)>,
+    contact: Option<&'static str>,
     except: Vec<String>,
     escapes: Option<&'static str>,
     ways: Vec<(&'static str, String)>,
@@ -78,6 +79,7 @@ impl Policy {
             roles: Vec::new(),
             approvals: None,
             hold: None,
+            contact: None,
             except: Vec::new(),
             escapes: None,
             ways: Vec::new(),
@@ -101,6 +103,13 @@ impl Policy {
     #[must_use]
     pub fn hold(mut self, deadline: &'static str, then: &'static str) -> Self {
         self.hold = Some((deadline, then));
+        self
+    }
+
+    /// Whom to ask about what waits.
+    #[must_use]
+    pub fn contact(mut self, whom: &'static str) -> Self {
+        self.contact = Some(whom);
         self
     }
 
@@ -216,6 +225,7 @@ impl fmt::Display for Policy {
             roles,
             approvals,
             hold,
+            contact,
             except,
             escapes,
             ways,
@@ -239,6 +249,9 @@ impl fmt::Display for Policy {
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
             if let Some(escapes) = escapes {
                 writeln!(f, "escapes = {escapes:?}")?;
+            }
+            if let Some(contact) = contact {
+                writeln!(f, "hold.contact = {contact:?}")?;
             }
             if let Some((deadline, then)) = hold {
                 writeln!(f, "hold.deadline = {deadline:?}\nhold.then = {then:?}")?;

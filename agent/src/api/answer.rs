@@ -259,6 +259,9 @@ pub(crate) struct IncidentDetail {
     /// Of a lease: what it allows, and what is left of that.
     #[serde(default)]
     pub(crate) lease: Option<LeaseView>,
+    /// Whom to ask about it, as the policy says.
+    #[serde(default)]
+    pub(crate) contact: Option<String>,
     /// What a responder can type now.
     pub(crate) next: Vec<String>,
 }
@@ -424,6 +427,9 @@ pub(crate) struct Why {
     pub(crate) incident: Option<IncidentSummary>,
     /// The answer in a sentence.
     pub(crate) because: String,
+    /// Whom to ask about it, as the policy says.
+    #[serde(default)]
+    pub(crate) contact: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -53,6 +53,7 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     part(&mut text, "also", also(summary));
     part(&mut text, "decided", incident.decisions.iter().map(|decision| decided(screen, decision)));
     part(&mut text, "else", undecided(summary));
+    part(&mut text, "ask", incident.contact.as_deref().map(clean));
     part(&mut text, "next", incident.next.iter().map(|next| clean(next)));
     text
 }

@@ -46,5 +46,8 @@ pub(super) fn text(screen: &Screen, why: &api::Why) -> String {
             incidents::state(screen, incident)
         );
     }
+    if let Some(contact) = &why.contact {
+        text += &format!("  ask {}\n", clean(contact));
+    }
     text
 }

@@ -24,6 +24,7 @@ use super::{
     memory::{Memory, Remembered},
     record::Record,
     signals::ToldToEnd,
+    tell::Teller,
     tier::Wanted,
 };
 use crate::{
@@ -78,6 +79,7 @@ pub(super) struct Agent {
     pub(super) memory: Memory,
     pub(super) record: Record,
     pub(super) events: broadcast::Sender<Arc<str>>,
+    pub(super) teller: Teller,
     pub(super) metrics: Arc<Metrics>,
     pub(super) output: Output,
     pub(super) self_test: PathBuf,
@@ -140,6 +142,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         memory,
         record,
         events,
+        teller: Teller::start(Arc::clone(&metrics)),
         metrics,
         output,
         self_test,

@@ -37,6 +37,7 @@ impl Agent {
                 let frozen = Standing { phase: Phase::Frozen, until: NEVER };
                 self.in_force.generation.set_standing(&account, frozen);
             }
+            Effect::Tell { incident, account, pid, line } => self.tell(incident, &account, pid, line),
             Effect::Freeze { incident, target } => self.freeze(incident, &target),
             Effect::Thaw { incident, account } => self.let_go_on(incident, account.as_deref()),
             Effect::Approve { incident, account, arm, leave } => {
@@ -99,6 +100,15 @@ impl Agent {
             && let Ok(line) = serde_json::to_string(event)
         {
             let _ = self.events.send(Arc::from(line)); // fails only if the last one has just gone
+        }
+    }
+
+    /// Only a process of the account, whoever has its pid by now.
+    fn tell(&self, incident: u64, account: &str, pid: u32, line: String) {
+        if let Some((whose, start)) = self.in_force.generation.whose(pid)
+            && whose == account
+        {
+            self.teller.tell(incident, ProcessId { pid, start }, line);
         }
     }
 

@@ -54,6 +54,8 @@ pub(crate) enum Effect {
     Reply(CallId, Box<Result<Answer, Problem>>),
     /// From now on a new process of the account is stopped at its first act.
     Trip { account: String },
+    /// Say a line on the terminal of a process of the account, if it has one.
+    Tell { incident: u64, account: String, pid: u32, line: String },
     /// Freeze whoever the target means, and whatever they fork.
     Freeze { incident: u64, target: Target },
     /// Let go on what an incident stopped (of its account) and froze; the account is armed with its whole budget.

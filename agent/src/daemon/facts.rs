@@ -77,6 +77,8 @@ pub(crate) struct AccountFacts {
     pub(crate) refused: u64,
     /// What becomes of calls that wait if nobody decides.
     pub(crate) hold: Hold,
+    /// Whom to ask about them.
+    pub(crate) contact: Option<String>,
 }
 
 /// A call that waits.

@@ -142,6 +142,7 @@ impl Generation {
                 held: held.iter().filter(|held| held.call.account == index).cloned().collect(),
                 refused: self.kernel.refused(index),
                 hold: Hold::default(),
+                contact: None,
             })
         };
         let accounts = (1..).zip(self.names.accounts()).map(account).collect::<Result<_>>()?;

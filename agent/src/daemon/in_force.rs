@@ -105,6 +105,7 @@ impl InForce {
             let said = self.accounts.get(&account.name);
             account.hold = said.map(|said| said.hold).unwrap_or_default();
             account.note = said.and_then(|said| said.note.clone());
+            account.contact = said.and_then(|said| said.contact.clone());
         }
         Ok((accounts, grants))
     }

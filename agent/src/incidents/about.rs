@@ -52,6 +52,7 @@ impl Incidents {
             standing: account.map(|account| phase(account.standing.at(facts.now).phase)),
             incident: incident.map(|incident| Self::summary(incident, facts)),
             because,
+            contact: account.and_then(|account| account.contact.clone()),
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! One incident: what opened it, what happened in it and what was decided; where it stands, [`Stage`] says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_common::rules::{
     BootNs, Kind, Kinds, NEVER,
@@ -61,6 +61,9 @@ pub(crate) struct Incident {
     pub(crate) approved_until: Option<BootNs>,
     /// Who has said that it may go on, as far as it takes more than one person.
     pub(crate) said: Vec<Said>,
+    /// The processes whose terminals were told of it, and whether one was that calls are refused.
+    pub(super) told: BTreeSet<u32>,
+    pub(super) told_refused: bool,
     /// What of it is in the record.
     #[serde(skip)]
     pub(super) mark: Option<Mark>,
@@ -147,6 +150,8 @@ impl Incident {
             decisions: Vec::new(),
             approved_until: None,
             said: Vec::new(),
+            told: BTreeSet::new(),
+            told_refused: false,
             mark: None,
         }
     }

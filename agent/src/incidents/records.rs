@@ -64,7 +64,7 @@ impl Incidents {
                 Event::Stopped { incident, actor }
             }
         };
-        vec![Effect::Report(event)]
+        std::iter::once(Effect::Report(event)).chain(self.tell(&account, record)).collect()
     }
 
     /// The incident that an account's acts belong to, if it is not over.

@@ -9,6 +9,7 @@ mod lease;
 mod people;
 mod record;
 mod scene;
+mod terminal;
 
 use std::time::Duration;
 

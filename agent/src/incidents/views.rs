@@ -224,6 +224,7 @@ impl Incidents {
             processes: about.into_iter().map(|process| process.view).collect(),
             decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
             lease: lease_view(incident, facts),
+            contact: incident.names().and_then(|account| facts.account(account)?.contact.clone()),
             next: next(incident, incident.approvals(facts).as_ref()),
         }
     }

@@ -44,6 +44,7 @@ pub(super) struct Counters {
     turn_seconds: Histogram,
     effects_failed: IntCounterVec,
     pins_lost: IntCounter,
+    terminal_lines: IntCounterVec,
 }
 
 impl Counters {
@@ -124,6 +125,11 @@ impl Counters {
                 "effects_failed_total",
                 "What the daemon meant to do and could not.",
                 &["effect"],
+            )?,
+            terminal_lines: make.counters(
+                "terminal_lines_total",
+                "Lines for the terminals of processes whose calls wait, by what became of them.",
+                &["result"],
             )?,
             pins_lost: make.counter(
                 "pins_lost_total",
@@ -225,6 +231,10 @@ impl Counters {
 
     pub(super) fn loop_turn(&self, took: Duration) {
         self.turn_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn terminal_line(&self, result: &'static str) {
+        self.terminal_lines.with_label_values(&[result]).inc();
     }
 
     pub(super) fn effect_failed(&self, effect: &'static str) {

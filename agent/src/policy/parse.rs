@@ -72,11 +72,13 @@ pub(super) struct Settings {
 }
 
 /// What is said of a hold.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct HoldKeys {
     pub(super) deadline: Option<Duration>,
     pub(super) then: Option<Then>,
     pub(super) on_agent_loss: Option<OnAgentLoss>,
+    pub(super) contact: Option<String>,
+    pub(super) terminal: Option<bool>,
 }
 
 /// What is not said stays as it is without `[roles]`.
@@ -117,6 +119,7 @@ const DIRECTORIES: &str = "absolute paths without \"..\"";
 const PORTS: &str = "numbers from 1 to 65535";
 const MAX_NAME: usize = 64;
 const MAX_NOTE: usize = 1024;
+const MAX_CONTACT: usize = 200;
 /// How many people it may take to let go on what waits.
 const APPROVALS: RangeInclusive<u8> = 1..=5;
 /// How long a call may wait.
@@ -265,14 +268,33 @@ impl Reader<'_> {
         let Some(hold) = get(table, "hold").and_then(|node| self.table("hold", node)) else {
             return HoldKeys::default();
         };
-        self.refuse_unknown(hold, "hold.", &["deadline", "then", "on_agent_loss"]);
+        self.refuse_unknown(hold, "hold.", &["deadline", "then", "on_agent_loss", "contact", "terminal"]);
         HoldKeys {
             deadline: get(hold, "deadline").and_then(|node| self.duration("hold.deadline", node, DEADLINE)),
             then: get(hold, "then").and_then(|node| self.word("hold.then", node, &Then::ALL, Then::as_str)),
             on_agent_loss: get(hold, "on_agent_loss").and_then(|node| {
                 self.word("hold.on_agent_loss", node, &OnAgentLoss::ALL, OnAgentLoss::as_str)
             }),
+            contact: get(hold, "contact").and_then(|node| self.contact(node)),
+            terminal: get(hold, "terminal").and_then(|node| self.truth("hold.terminal", node)),
         }
+    }
+
+    fn contact(&mut self, node: &Node) -> Option<String> {
+        let is_line = |text: &&str| {
+            (1..=MAX_CONTACT).contains(&text.len())
+                && !text.trim().is_empty()
+                && !text.contains(char::is_control)
+        };
+        let contact = node.as_str().filter(is_line);
+        if contact.is_none() {
+            self.want(
+                "hold.contact =",
+                node,
+                &format!("a line of 1 to {MAX_CONTACT} bytes such as \"#ops-oncall\""),
+            );
+        }
+        contact.map(str::to_owned)
     }
 
     fn budgets(&mut self, table: &Table) -> Vec<(Slot, Budget)> {

@@ -111,6 +111,14 @@ impl<'p> Reader<'p> {
         chosen
     }
 
+    pub(super) fn truth(&mut self, key: &str, node: &Node) -> Option<bool> {
+        let truth = if let Content::Truth(truth) = node.content { Some(truth) } else { None };
+        if truth.is_none() {
+            self.want(&format!("{key} ="), node, "true or false");
+        }
+        truth
+    }
+
     pub(super) fn budget(&mut self, key: &str, node: &Node) -> Option<Budget> {
         match node.as_str().unwrap_or_default().parse() {
             Ok(budget) => Some(budget),

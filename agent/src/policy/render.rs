@@ -65,6 +65,7 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
         response,
         escapes,
         hold,
+        contact,
         budgets,
     } = account;
     let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
@@ -79,10 +80,14 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
                 "deadline": duration::text(hold.deadline),
                 "then": hold.then.as_str(),
                 "on_agent_loss": hold.on_agent_loss.as_str(),
+                "terminal": hold.terminal,
             }),
         ),
         ("budget".to_owned(), Value::Object(budgets.into_iter().collect())),
     ]);
+    if let Some(contact) = contact {
+        table["hold"]["contact"] = json!(contact);
+    }
     if let Some(note) = note {
         table.insert("note".to_owned(), json!(note));
     }

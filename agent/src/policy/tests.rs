@@ -155,6 +155,7 @@ fn a_whole_policy() {
         accounts: vec![
             Account {
                 hold: Hold::default(),
+                contact: None,
                 name: "ansible".to_owned(),
                 note: Some("the fleet's, since 2024".to_owned()),
                 users: vec![],
@@ -169,6 +170,7 @@ fn a_whole_policy() {
             },
             Account {
                 hold: Hold::default(),
+                contact: None,
                 name: "runner".to_owned(),
                 note: None,
                 users: vec![1000, 1001],
@@ -291,7 +293,8 @@ fn policies() -> impl Strategy<Value = Policy> {
         (1_u32..)
             .zip(accounts)
             .map(|(n, (trees, response, budgets, (users, login)))| Account {
-                hold: Hold::default(),
+                hold: Hold { terminal: n != 2, ..Hold::default() },
+                contact: (n == 2).then(|| "#ops \"ä\"".to_owned()),
                 note: (n == 1).then(|| "why \"so\"".to_owned()),
                 name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
                 users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),

@@ -7,7 +7,7 @@ use programs::Told;
 use super::{
     Account, Budgets, Hold, Host, Keeping, Policy, Response, Wanted,
     keeping::{Days, Size},
-    parse::{AccountDraft, Draft, RecordDraft, Settings},
+    parse::{AccountDraft, Draft, HoldKeys, RecordDraft, Settings},
     problem::{At, Located, Problems},
     reader::nearest,
 };
@@ -138,7 +138,8 @@ impl<H: Host> Validator<'_, H> {
             trees: own_trees.or_else(|| default_trees.map(<[_]>::to_vec)).unwrap_or_default(),
             response: wanted.response,
             escapes: settings.escapes.or(default.escapes).unwrap_or(Response::Observe),
-            hold: hold(settings, default),
+            hold: hold(&settings.hold, &default.hold),
+            contact: settings.hold.contact.clone().or_else(|| default.hold.contact.clone()),
             budgets,
         };
         self.wanted.push(wanted);
@@ -177,16 +178,13 @@ fn keeping(draft: &RecordDraft) -> Keeping {
 }
 
 /// Key by key: what the account does not say, `[default]` may.
-fn hold(settings: &Settings, default: &Settings) -> Hold {
+fn hold(own: &HoldKeys, default: &HoldKeys) -> Hold {
     let usual = Hold::default();
     Hold {
-        deadline: settings.hold.deadline.or(default.hold.deadline).unwrap_or(usual.deadline),
-        then: settings.hold.then.or(default.hold.then).unwrap_or(usual.then),
-        on_agent_loss: settings
-            .hold
-            .on_agent_loss
-            .or(default.hold.on_agent_loss)
-            .unwrap_or(usual.on_agent_loss),
+        deadline: own.deadline.or(default.deadline).unwrap_or(usual.deadline),
+        then: own.then.or(default.then).unwrap_or(usual.then),
+        on_agent_loss: own.on_agent_loss.or(default.on_agent_loss).unwrap_or(usual.on_agent_loss),
+        terminal: own.terminal.or(default.terminal).unwrap_or(usual.terminal),
     }
 }
 

@@ -7,6 +7,8 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::PathBuf};
 pub(crate) struct Mount<'t> {
     /// The kernel's number for it, given out again when it is gone.
     pub(crate) id: u64,
+    /// Of which file system, as `MAJOR:MINOR`.
+    pub(crate) device: &'t str,
     /// Which part of the file system it shows, as it is written there.
     pub(crate) root: &'t str,
     /// Where.
@@ -21,8 +23,14 @@ pub(crate) fn parse(text: &str) -> impl Iterator<Item = Mount<'_>> {
         // After the separator come the type, the source and the options; a variable number of fields is before it.
         let (mount, kind) = line.split_once(" - ")?;
         let fields: Vec<_> = mount.split(' ').take(5).collect();
-        let [id, _parent, _device, root, point] = fields[..] else { return None };
-        Some(Mount { id: id.parse().ok()?, root, point: unescape(point), kind: kind.split(' ').next()? })
+        let [id, _parent, device, root, point] = fields[..] else { return None };
+        Some(Mount {
+            id: id.parse().ok()?,
+            device,
+            root,
+            point: unescape(point),
+            kind: kind.split(' ').next()?,
+        })
     })
 }
 
@@ -55,6 +63,9 @@ mod tests {
         let text =
             "36 25 0:31 /sub /srv/a\\040b rw,relatime shared:9 master:1 - tmpfs tmpfs rw\nnot one\n1 2 3\n";
         let mounts: Vec<_> = parse(text).collect();
-        assert_eq!(mounts, [Mount { id: 36, root: "/sub", point: "/srv/a b".into(), kind: "tmpfs" }]);
+        assert_eq!(
+            mounts,
+            [Mount { id: 36, device: "0:31", root: "/sub", point: "/srv/a b".into(), kind: "tmpfs" }]
+        );
     }
 }

@@ -56,6 +56,10 @@ impl Process {
 pub(crate) struct Stat {
     pub(crate) state: char,
     pub(crate) parent: u32,
+    /// Its session, which is the pid of whoever leads that.
+    pub(crate) session: u32,
+    /// The controlling terminal as the kernel's device number; 0 if it has none.
+    pub(crate) terminal: u32,
     pub(crate) start: u64,
     /// A thread of the kernel's own, which runs no program.
     pub(crate) kernel_thread: bool,
@@ -177,14 +181,18 @@ fn parse(line: &str) -> Option<Stat> {
     let mut fields = line[line.rfind(')')? + 1..].split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
-    let flags: u32 = fields.nth(4)?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    // Written as a signed number.
+    let terminal = fields.next()?.parse::<i32>().ok()?.cast_unsigned();
+    let flags: u32 = fields.nth(1)?.parse().ok()?;
     let user_time = fields.nth(4)?.parse().ok()?;
     let threads = fields.nth(5)?.parse().ok()?;
     let start = fields.nth(1)?.parse().ok()?;
     // The exit code, which is the signal while it is stopped:
     // https://github.com/torvalds/linux/blob/v6.12/fs/proc/array.c#L550
     let unseen = fields.nth(29).and_then(|code| code.parse().ok()).filter(|signal| *signal != 0);
-    Some(Stat { state, parent, start, kernel_thread: flags & PF_KTHREAD != 0, user_time, unseen, threads })
+    let kernel_thread = flags & PF_KTHREAD != 0;
+    Some(Stat { state, parent, session, terminal, start, kernel_thread, user_time, unseen, threads })
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -197,11 +205,18 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let line = "42 (a) S 1 (x) T 7 42 42 0 -1 4194560 1 0 0 0 31 2 0 0 20 0 1 0 12345 1000 10";
-        let (parent, start) = (7, 12345);
-        let unseen = None;
-        let stat =
-            Stat { state: 'T', parent, start, kernel_thread: false, user_time: 31, unseen, threads: 1 };
+        let line = "42 (a) S 1 (x) T 7 42 41 34819 -1 4194560 1 0 0 0 31 2 0 0 20 0 1 0 12345 1000 10";
+        let stat = Stat {
+            state: 'T',
+            parent: 7,
+            session: 41,
+            terminal: 34_819,
+            start: 12_345,
+            kernel_thread: false,
+            user_time: 31,
+            unseen: None,
+            threads: 1,
+        };
         assert_eq!(parse(line), Some(stat));
         let whole = format!("{line}{} 19", " 0".repeat(27));
         assert_eq!(parse(&whole), Some(Stat { unseen: Some(19), ..stat }));

@@ -40,6 +40,7 @@ mod starting;
 mod stop;
 mod store;
 mod survival;
+mod terminal;
 mod throng;
 mod trees;
 mod truncate;

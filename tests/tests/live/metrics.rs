@@ -10,21 +10,26 @@ use crate::check::{FILES, each};
 use crate::commands::burst_is_known;
 
 /// An address that is free now.
-fn free() -> Result<SocketAddr> {
+pub(crate) fn free() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 fn measured(address: SocketAddr) -> Result<Scene> {
+    measured_with(address, |policy| policy)
+}
+
+/// The same with another policy.
+pub(crate) fn measured_with(address: SocketAddr, change: impl FnOnce(Policy) -> Policy) -> Result<Scene> {
     let account = Account::unlisted()?;
     let ground = Ground::new(&account)?;
     ground.fill(&ground.tree(), FILES)?;
-    let daemon =
-        Daemon::start_measured(&Policy::new(account.name(), &ground.tree()), ground.base(), address)?;
+    let policy = change(Policy::new(account.name(), &ground.tree()));
+    let daemon = Daemon::start_measured(&policy, ground.base(), address)?;
     Ok(Scene { daemon, ground, account })
 }
 
 /// The status and the body of an answer.
-fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(wait::patience()))?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;

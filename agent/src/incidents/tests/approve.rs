@@ -120,7 +120,7 @@ fn the_incident_of_the_next_burst_is_kept_when_the_one_before_ends() {
     let effects = scene.tell(NOW + 2, What::Held, "d/next", 0);
     let next = Some(ID + 1);
     assert!(
-        matches!(&effects[..], [Effect::Report(Event::Held { incident, .. })] if *incident == next),
+        matches!(&effects[..], [Effect::Report(Event::Held { incident, .. }), ..] if *incident == next),
         "{effects:?}"
     );
     assert_eq!(scene.detail(ID).summary.state, State::Approved);

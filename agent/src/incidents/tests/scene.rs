@@ -73,6 +73,7 @@ impl Scene {
             held: Vec::new(),
             refused: 0,
             hold: Hold::default(),
+            contact: None,
         };
         let names = Names::of(["deployer"], ["/srv"]).knowing(["one, /run/1.sock", "two, /run/2.sock"]);
         let mut scene = Self {

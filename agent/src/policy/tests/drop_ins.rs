@@ -303,3 +303,28 @@ proptest! {
 fn over<'k, const N: usize>(maps: [BTreeMap<&'k str, &'k str>; N]) -> BTreeMap<&'k str, &'k str> {
     maps.into_iter().flatten().collect()
 }
+
+#[test]
+fn whom_to_ask_is_a_line_and_an_account_has_its_own() {
+    let account = |text: &str| load_all(&[BASE, text]).unwrap().policy.accounts.remove(0);
+    let plain = account("");
+    assert_eq!((plain.contact, plain.hold.terminal), (None, true));
+    let default = "default.hold = { contact = '#ops-oncall', terminal = false }\n";
+    let by_default = account(default);
+    assert_eq!((by_default.contact.as_deref(), by_default.hold.terminal), (Some("#ops-oncall"), false));
+    let own = account(&format!("{default}account.a.hold = {{ contact = 'ann, ext. 5', terminal = true }}"));
+    assert_eq!((own.contact.as_deref(), own.hold.terminal), (Some("ann, ext. 5"), true));
+    let wanted = "hold.contact = ";
+    for wrong in
+        ["''", "' '", "\"a\\nb\"", "\"\\u001b[2J\"", "\"\\u0085\"", "7", &format!("'{}'", "x".repeat(201))]
+    {
+        let error = load_all(&[BASE, &format!("account.a.hold.contact = {wrong}")]).unwrap_err().to_string();
+        assert!(
+            error.contains(wanted) && error.contains("want a line of 1 to 200 bytes"),
+            "{wrong}: {error}"
+        );
+    }
+    load_all(&[BASE, &format!("account.a.hold.contact = '{}'", "x".repeat(200))]).unwrap();
+    let error = load_all(&[BASE, "account.a.hold.terminal = 'no'"]).unwrap_err().to_string();
+    assert!(error.contains("hold.terminal = \"no\": want true or false"), "{error}");
+}

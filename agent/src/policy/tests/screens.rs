@@ -116,6 +116,7 @@ truncates = \"10/10s\"
 [account.a.hold]
 deadline = \"15m\"
 on_agent_loss = \"wait\"
+terminal = true
 then = \"deny\"
 
 [account.\"x.y\"]
@@ -134,6 +135,7 @@ truncates = \"10/10s\"
 [account.\"x.y\".hold]
 deadline = \"1m\"
 on_agent_loss = \"wait\"
+terminal = true
 then = \"deny\"
 
 [record]
