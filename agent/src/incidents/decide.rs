@@ -53,7 +53,7 @@ impl Incidents {
                         .help("burstguard accounts lists them"));
                 }
                 check_target(&target, &about, &askers)?;
-                return Ok(self.freeze_asked(call, target, by, &reason, until, now));
+                return self.freeze_asked(target, &about, order(by, &reason), until);
             }
             Request::Approve { incident, scope, reason } => {
                 return self.approve(incident, scope, order(by, &reason));

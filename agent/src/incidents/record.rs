@@ -78,7 +78,9 @@ impl Incident {
         let last = self.decisions.last().filter(|last| by_somebody(&last.by));
         // Of two people the first is answered that it was heard; what it comes to is still to come.
         last.is_some_and(|last| {
-            under_way && last.outcome.is_empty() || self.said.last().is_some_and(|said| said.is(last))
+            under_way && last.outcome.is_empty()
+                || matches!(self.stage, Stage::Frozen { .. }) && last.verb == Verb::Freeze
+                || self.said.last().is_some_and(|said| said.is(last))
         })
     }
 }

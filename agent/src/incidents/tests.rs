@@ -6,6 +6,7 @@ mod clock;
 mod escape;
 mod hold;
 mod lease;
+mod pairs;
 mod people;
 mod record;
 mod scene;

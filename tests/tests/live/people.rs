@@ -1,8 +1,11 @@
 //! What takes more than one person.
 
-use anyhow::Result;
+use std::sync::Barrier;
+use std::thread;
+
+use anyhow::{Result, anyhow};
 use serde_json::json;
-use tests::{Account, Event, ask, ask_json};
+use tests::{Account, Event, Said, ask, ask_json};
 
 use crate::check::{FILES, each, filled_with};
 use crate::commands::{burst_is_known, decide, refused};
@@ -72,5 +75,71 @@ fn one_person_ends_it_and_goes_around_it_by_no_freeze() -> Result<()> {
     decide(&["kill", "1"])?;
     assert_eq!(ask_json(&["incident", "1"])?["state"], "killed");
     drop((job, later));
+    scene.end().map(drop)
+}
+
+/// Half of them let it go on, half of them end it.
+#[test]
+fn of_twenty_who_decide_at_once_one_does_and_the_others_learn_who() -> Result<()> {
+    const CLIENTS: usize = 20;
+    let mut scene = filled_with(|policy| policy)?;
+    let job = each(&scene, &["unlink {}"])?;
+    burst_is_known(&mut scene, &job)?;
+    let together = Barrier::new(CLIENTS);
+    let client = |number: usize| -> Result<(String, Said)> {
+        let (verb, reason) = (["thaw", "kill"][number % 2], format!("client {number}"));
+        together.wait();
+        Ok((format!("{verb} {reason}"), ask(&[verb, "1", "--reason", &reason])?))
+    };
+    let said = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|number| scope.spawn(move || client(number))).collect();
+        let joined = clients.into_iter().map(|one| one.join().map_err(|_| anyhow!("a client panicked"))?);
+        joined.collect::<Result<Vec<_>>>()
+    })?;
+    let (done, refused): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, said)| said.exit == Some(0));
+    let [(winner, _)] = &done[..] else { panic!("{done:?}") };
+    let (verb, reason) = winner.split_once(' ').unwrap_or_default();
+    let first = format!(
+        "incident 1 is already decided: {} by root (uid 0) at ",
+        if verb == "thaw" { "thawed" } else { "killed" }
+    );
+    for (_, said) in &refused {
+        assert_eq!(said.exit, Some(6), "{said:?}");
+        assert!(
+            said.complaint.contains(&first) && said.complaint.contains(&format!("reason {reason:?}")),
+            "{said:?}"
+        );
+    }
+    let incident = ask_json(&["incident", "1"])?;
+    let decisions = incident["decisions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let [decision] = decisions else { panic!("{incident}") };
+    assert_eq!((&decision["verb"], &decision["reason"]), (&json!(verb), &json!(reason)));
+    drop(job);
+    scene.end().map(drop)
+}
+
+#[test]
+fn what_is_frozen_only_stays_so_for_longer() -> Result<()> {
+    let scene = filled_with(|policy| policy)?;
+    let job = scene.shell("read go")?;
+    let freeze = |span: &str| ask(&["freeze", "--account", "a0", "--for", span, "--reason", "INC-88"]);
+    let first = freeze("10m")?;
+    assert_eq!(first.exit, Some(0), "{first:?}");
+    let less = freeze("5m")?;
+    assert_eq!(less.exit, Some(6), "{less:?}");
+    assert!(less.complaint.contains("incident 1 is already decided: frozen by root (uid 0)"), "{less:?}");
+    let before = ask_json(&["incident", "1"])?["until"].clone();
+    let more = freeze("20m")?;
+    assert_eq!(more.exit, Some(0), "{more:?}");
+    assert!(
+        more.output.starts_with("frozen: a0, 1 process,") && more.output.contains("(incident 1)"),
+        "{more:?}"
+    );
+    let after = ask_json(&["incident", "1"])?["until"].clone();
+    assert!(after.as_str() > before.as_str(), "{before} {after}");
+    assert!(tests::cgroup::is_frozen(job.pid()));
+    decide(&["thaw", "1"])?;
+    assert!(!tests::cgroup::is_frozen(job.pid()));
+    drop(job);
     scene.end().map(drop)
 }
