@@ -23,8 +23,8 @@ pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
-    ApproveBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, Request, Right, Scope, Target,
-    span,
+    ApproveBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, ReloadBody, Request, Right,
+    Scope, Target, span,
 };
 pub(crate) use sizes::Sizes;
 

@@ -42,7 +42,7 @@ use in_force::Come;
 use memory::Memory;
 use record::Record;
 use runtime_dir::RuntimeDir;
-use signals::ToldToEnd;
+use signals::Signals;
 
 use crate::{
     api,
@@ -100,7 +100,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let Options { policy, form, release_on_exit, metrics: arguments, socket, tier, state } = options;
     let loaded = in_force::read(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let told_to_end = runtime.block_on(async { ToldToEnd::catch() })?;
+    let signals = runtime.block_on(async { Signals::catch() })?;
     let host = boot::prepare_host()?;
     sensor::restore();
     let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
@@ -128,7 +128,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         events,
         metrics,
         output,
-        told_to_end,
+        signals,
         ending: if release_on_exit { Ending::LetGo } else { Ending::Leave },
         self_test: host.self_test.path().to_owned(),
         tier,

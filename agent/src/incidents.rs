@@ -133,6 +133,9 @@ impl Incidents {
                 self.facts = Arc::clone(&asked.facts);
                 self.on_asked(*asked, now)
             }
+            Input::Hangup { call } => {
+                vec![self.reload(call, Responder::Signal, "SIGHUP", false, now)]
+            }
             Input::Outcome(outcome) => self.on_outcome(outcome, now),
             Input::Frozen(state) => self.on_frozen(state, now),
             Input::Due => self.on_due(now),

@@ -156,7 +156,8 @@ pub(crate) enum Event {
     /// Another policy is in force; the hashes of both.
     Reloaded { before: String, after: String, freed: Vec<String> },
     /// The policy that is in force stays so: what should take its place is no good.
-    NotReloaded { kept: String, error: String },
+    /// What it would loosen, if that is why.
+    NotReloaded { kept: String, error: String, loosens: Vec<String> },
     /// The pins were taken away that keep enforcement up without a daemon; why they could not be made again, if so.
     PinsLost { error: Option<String> },
     /// Pinned again, some time after the pins were lost.
@@ -267,7 +268,9 @@ impl fmt::Display for Event {
                 write!(f, "policy reloaded: {before:.12} is now {after:.12}")?;
                 if freed.is_empty() { Ok(()) } else { write!(f, "; no longer held: {}", freed.join(", ")) }
             }
-            Self::NotReloaded { kept, error } => write!(f, "policy NOT reloaded, {kept:.12} stays: {error}"),
+            Self::NotReloaded { kept, error, .. } => {
+                write!(f, "policy NOT reloaded, {kept:.12} stays: {error}")
+            }
             Self::PinsLost { error: None } => {
                 write!(f, "PINS LOST, which keep enforcement up without a daemon; pinned again")
             }

@@ -5,6 +5,7 @@ mod refused;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,13 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, setsid};
 
 use crate::account::end_with_us;
 use crate::ear::Ear;
 use crate::event::{Armed, Held, Operation};
 use crate::policy::Tier;
-use crate::{Account, Burst, Counters, Event, Incident, Job, Manager, Policy, ask, program, wait};
+use crate::{Account, Burst, Counters, Event, Incident, Job, Manager, Policy, Terminal, ask, program, wait};
 
 pub use refused::Refusal;
 
@@ -64,6 +65,25 @@ impl Daemon {
     pub fn start_as_service(policy: &Policy, directory: &Path, manager: &Manager) -> Result<Self> {
         let (program, _passed) = manager.service(&program::agent()?)?;
         Self::begin(as_agent(program, &policy.write(directory)?, "off", policy.tier()), policy.tier())
+    }
+
+    /// As [`Self::start`], from this terminal.
+    pub fn start_on(terminal: &Terminal, policy: &Policy, directory: &Path) -> Result<Self> {
+        let mut command = Command::new(program::agent()?);
+        as_called(
+            &mut command,
+            &policy.write(directory)?,
+            "off",
+            policy.tier(),
+            Some(terminal.side()?.into()),
+        );
+        command.arg("--release-on-exit").arg("--state").arg(directory.join(STATE));
+        Self::begin(command, policy.tier())
+    }
+
+    /// Has it read its policy again, as service managers do.
+    pub fn hang_up(&self) -> Result<()> {
+        signal(&self.child, Signal::HUP)
     }
 
     fn start_with(policy: &Policy, directory: &Path, metrics: &str, options: &[&str]) -> Result<Self> {
@@ -334,11 +354,32 @@ fn as_agent(command: Command, policy_file: &Path, metrics: &str, tier: Tier) -> 
 }
 
 fn called(mut command: Command, policy_file: &Path, metrics: &str, tier: Tier) -> Command {
-    command.args(["run", "--json", "--tier", tier.name(), "--metrics", metrics, "--policy"]).arg(policy_file);
-    // A process group of its own: Ctrl-C on our terminal is for us, and we end it.
-    command.process_group(0).stdin(Stdio::null());
-    end_with_us(&mut command, Signal::TERM);
+    as_called(&mut command, policy_file, metrics, tier, None);
     command
+}
+
+fn as_called(
+    command: &mut Command,
+    policy_file: &Path,
+    metrics: &str,
+    tier: Tier,
+    terminal: Option<OwnedFd>,
+) {
+    command.args(["run", "--json", "--tier", tier.name(), "--metrics", metrics, "--policy"]).arg(policy_file);
+    own_session(command, terminal);
+    command.stdin(Stdio::null());
+    end_with_us(command, Signal::TERM);
+}
+
+/// A session of its own: Ctrl-C on our terminal is for us, and we end it. It has this terminal, or none.
+fn own_session(command: &mut Command, terminal: Option<OwnedFd>) {
+    // SAFETY: two system calls without memory of their own.
+    unsafe {
+        command.pre_exec(move || {
+            setsid()?;
+            terminal.as_ref().map_or(Ok(()), |terminal| Ok(ioctl_tiocsctty(terminal)?))
+        });
+    }
 }
 
 fn signal(child: &Child, signal: Signal) -> Result<()> {

@@ -249,6 +249,8 @@ pub enum Event {
         kept: String,
         /// What is wrong with the other.
         error: String,
+        /// What it would loosen.
+        loosens: Vec<String>,
     },
     /// What keeps enforcement up without an agent was taken away.
     PinsLost {

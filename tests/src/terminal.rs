@@ -68,9 +68,7 @@ impl Terminal {
     /// The same; the terminal belongs to this user once the command has it.
     pub fn start_given_to(&self, mut command: Command, uid: u32) -> Result<Session> {
         wait::go_on()?;
-        let flags = OFlags::NOCTTY.bits().cast_signed();
-        let side = || OpenOptions::new().read(true).write(true).custom_flags(flags).open(&self.path);
-        command.stdin(side()?).stdout(side()?).stderr(side()?);
+        command.stdin(self.side()?).stdout(self.side()?).stderr(self.side()?);
         self.give(uid)?;
         // SAFETY: two system calls without memory of their own.
         unsafe {
@@ -81,6 +79,13 @@ impl Terminal {
         }
         let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         Ok(Session(child))
+    }
+
+    /// The side of whatever runs on it.
+    pub(crate) fn side(&self) -> Result<File> {
+        let flags = OFlags::NOCTTY.bits().cast_signed();
+        let side = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&self.path);
+        side.with_context(|| format!("cannot open {}", self.path.display()))
     }
 
     /// What it has shown so far.

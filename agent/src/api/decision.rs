@@ -46,6 +46,8 @@ pub(crate) enum Responder {
     Policy,
     /// Somebody, through a daemon that ran before this one.
     Before,
+    /// Whoever has sent SIGHUP: the kernel does not say who.
+    Signal,
 }
 
 impl Verb {
@@ -117,6 +119,7 @@ impl Responder {
             Self::Deadline => "deadline",
             Self::Policy => "policy",
             Self::Before => "before",
+            Self::Signal => "signal",
         }
     }
 }
@@ -129,6 +132,7 @@ impl fmt::Display for Responder {
             Self::Deadline => f.write_str("its deadline"),
             Self::Policy => f.write_str("the policy"),
             Self::Before => f.write_str("somebody, before this daemon started"),
+            Self::Signal => f.write_str("a signal (SIGHUP)"),
         }
     }
 }

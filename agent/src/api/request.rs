@@ -58,8 +58,9 @@ pub(crate) enum Request {
         incident: u64,
         reason: Reason,
     },
-    /// Reads the policy again.
+    /// Reads the policy again; only if told so one that holds an account less tightly about which somebody has still to decide.
     Reload {
+        loosen: bool,
         reason: Reason,
     },
     /// Lets everything go on and only observes, for a while or until told otherwise.
@@ -242,6 +243,16 @@ pub(crate) struct OffBody {
     /// After how many seconds it is on again, 1 to 2,592,000 (30 days); none: only when told to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) for_s: Option<u64>,
+    pub(crate) reason: Reason,
+}
+
+/// What a request to read the policy again says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReloadBody {
+    /// Also if it holds an account less tightly that has an open incident.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) loosen: bool,
     pub(crate) reason: Reason,
 }
 

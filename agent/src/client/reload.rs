@@ -8,17 +8,21 @@ use super::{
     session::Session,
     term::{clean, short},
 };
-use crate::api::{ReasonBody, Reloaded};
+use crate::api::{ReloadBody, Reloaded};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reload {
+    /// Also if the policy holds an account less tightly that has an open incident; without it such a policy is refused, with all
+    /// that it loosens.
+    #[arg(long)]
+    loosen: bool,
     #[command(flatten)]
     because: Because,
 }
 
 impl Reload {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let body = ReasonBody { reason: self.because.reason(session)? };
+        let body = ReloadBody { loosen: self.loosen, reason: self.because.reason(session)? };
         let done: Reloaded = session.daemon.post("/v1/reload", &body)?;
         session.done("reload", &done, |_| text(&done))
     }

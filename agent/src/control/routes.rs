@@ -10,7 +10,8 @@ use super::{
 };
 use crate::api::{
     AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LeaseBody,
-    LeaseView, Moved, OffBody, Problem, ReasonBody, Reloaded, Request, Status, Tested, Whois, Why, span,
+    LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded, Request, Status, Tested, Whois,
+    Why, span,
 };
 
 #[derive(OpenApi)]
@@ -215,11 +216,12 @@ async fn thaw_all(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
 #[utoipa::path(
     post,
     path = "/v1/reload",
-    request_body = ReasonBody,
+    request_body = ReloadBody,
     responses((status = 200, description = "The policy that is in force now", body = Reloaded), Otherwise)
 )]
-async fn reload(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
-    asking.answer(Request::Reload { reason: body.reason }).await
+async fn reload(asking: Asking, Body(body): Body<ReloadBody>) -> Answered {
+    let ReloadBody { loosen, reason } = body;
+    asking.answer(Request::Reload { loosen, reason }).await
 }
 
 #[utoipa::path(

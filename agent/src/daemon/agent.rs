@@ -23,12 +23,12 @@ use super::{
     in_force::InForce,
     memory::{Memory, Remembered},
     record::Record,
-    signals::ToldToEnd,
+    signals::{Signals, Told},
     tell::Teller,
     tier::Wanted,
 };
 use crate::{
-    api::{Answer, Problem},
+    api::{Answer, Problem, Request},
     clock::boot_now,
     control::{Call, Control},
     enforcer::freezer::Freezer,
@@ -63,7 +63,7 @@ pub(super) struct Parts {
     pub(super) events: broadcast::Sender<Arc<str>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) output: Output,
-    pub(super) told_to_end: ToldToEnd,
+    pub(super) signals: Signals,
     /// How to end when told to.
     pub(super) ending: Ending,
     /// The self-test's directory.
@@ -105,13 +105,15 @@ pub(super) struct Agent {
     pub(super) self_test_failure: Option<String>,
     /// Why the generation in force is not pinned, if it is not.
     pub(super) unpinned: Option<String>,
+    /// A signal has told to read the policy again.
+    hangup: bool,
     control: Control,
     last_call: CallId,
     records: AsyncFd<OwnedFd>,
     facts: Interval,
     look: Interval,
     files: Interval,
-    told_to_end: ToldToEnd,
+    signals: Signals,
     ending: Ending,
 }
 
@@ -127,7 +129,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         events,
         metrics,
         output,
-        told_to_end,
+        signals,
         ending,
         self_test,
         tier,
@@ -158,13 +160,14 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         counters: Vec::new(),
         self_test_failure: None,
         unpinned: None,
+        hangup: false,
         control,
         last_call: 0,
         records,
         facts: every(FACTS),
         look: every(LOOK),
         files: every(FILES),
-        told_to_end,
+        signals,
         ending,
     };
     agent.until_end(left, first).await
@@ -180,6 +183,9 @@ impl Agent {
     async fn next_input(&mut self) -> Result<Input> {
         loop {
             self.do_what_is_written();
+            if let Some(hangup) = self.take_hangup() {
+                return Ok(hangup);
+            }
             if let Some(asked) = self.take_postponed()? {
                 return Ok(asked);
             }
@@ -187,7 +193,11 @@ impl Agent {
             tokio::select! {
                 // In this order: an end, a call and a time that has come must not wait for a storm of records to pass.
                 biased;
-                () = self.told_to_end.recv() => return Ok(Input::End(self.ending)),
+                told = self.signals.recv() => {
+                    if let Some(input) = self.take_signal(told) {
+                        return Ok(input);
+                    }
+                }
                 stir = self.record.stirs() => {
                     if let Some(asked) = self.take_stir(stir)? {
                         return Ok(asked);
@@ -243,6 +253,27 @@ impl Agent {
         }
     }
 
+    /// What a signal tells; a reload during another one waits for its end.
+    fn take_signal(&mut self, told: Told) -> Option<Input> {
+        match told {
+            Told::End => Some(Input::End(self.ending)),
+            Told::Reload => {
+                self.hangup = true;
+                None
+            }
+        }
+    }
+
+    /// The reload that a signal has asked for. Nobody waits for an answer: no reply has its number.
+    fn take_hangup(&mut self) -> Option<Input> {
+        if self.reloading || !std::mem::take(&mut self.hangup) {
+            return None;
+        }
+        self.take_all(); // an incident that has just begun is one
+        self.last_call += 1;
+        Some(Input::Hangup { call: self.last_call })
+    }
+
     /// What has come of something that took long; none if nobody waits to hear it.
     fn take_finished(&mut self, finished: Finished) -> Option<Outcome> {
         match finished {
@@ -274,6 +305,9 @@ impl Agent {
 
     /// A call as an input, with what the record has for it; none if the asker has gone.
     pub(super) fn take_call(&mut self, call: Call, past: Past) -> Result<Option<Input>> {
+        if matches!(call.request, Request::Reload { .. }) {
+            self.take_all(); // as for a hangup
+        }
         self.last_call += 1;
         let Some(asked) = self.gather_asked(self.last_call, &call, past)? else { return Ok(None) };
         self.replies.insert(self.last_call, call.reply);

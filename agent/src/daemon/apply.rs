@@ -19,6 +19,7 @@ use crate::{
     api::{Code, LeftAlone, Problem, ProcessView, Target, Verb},
     clock::boot_now,
     enforcer::freezer::Left,
+    policy::loosened,
     processes::{proc::ProcessId, view::view},
     report::Event,
 };
@@ -77,7 +78,7 @@ impl Agent {
                 self.stale = true;
                 self.say(Outcome::On { call });
             }
-            Effect::Reload { call } => self.reload(call),
+            Effect::Reload { call, open, loosen } => self.reload(call, open, loosen),
             Effect::SelfTest { call } => self.self_test(call),
             Effect::Decided { verb: Verb::Freeze, by, took, processes } => {
                 self.metrics.decision(Verb::Freeze, &by, None);
@@ -138,9 +139,9 @@ impl Agent {
     }
 
     /// On a thread: the kernel takes half a second to verify the programs.
-    fn reload(&mut self, call: CallId) {
+    fn reload(&mut self, call: CallId, open: Vec<String>, loosen: bool) {
         let before = self.in_force.about.policy_sha256.clone();
-        let failed = move |problem| NotReloaded { before: before.clone(), problem };
+        let failed = move |problem| NotReloaded { before: before.clone(), problem, loosens: Vec::new() };
         if std::mem::replace(&mut self.reloading, true) {
             let problem = Problem::new(Code::Failed, "another reload is under way: wait for it");
             return self.say(Outcome::Reloaded { call, done: Err(failed(problem)) });
@@ -150,21 +151,30 @@ impl Agent {
         let kernel = self.in_force.about.kernel.clone();
         let (self_test, outcomes) = (self.self_test.clone(), self.finished.0.clone());
         let tier = self.tier;
+        let policy = Arc::clone(&self.in_force.policy);
         let reload = move || {
             let come = in_force::read(&file)
                 .map_err(|error| {
-                    Problem::new(
+                    failed(Problem::new(
                         Code::PolicyInvalid,
                         format!("the policy is no good, the one in force stays:\n{error}"),
-                    )
+                    ))
+                })
+                .and_then(|loaded| {
+                    let loosens = loosened(&policy, &loaded.policy, open.iter().map(String::as_str));
+                    if loosens.is_empty() || loosen {
+                        Ok(loaded)
+                    } else {
+                        Err(NotReloaded { loosens: loosens.clone(), ..failed(refused(&loosens)) })
+                    }
                 })
                 .and_then(|loaded| {
                     in_force::bring(file, loaded, &kernel, &self_test, tier)
-                        .map_err(|error| Problem::new(Code::Failed, format!("{error:#}")))
+                        .map_err(|error| failed(Problem::new(Code::Failed, format!("{error:#}"))))
                 });
             let _ = outcomes.send(match come {
                 Ok(come) => Finished::Come { call, come: Box::new(come) },
-                Err(problem) => Finished::Kept { call, why: failed(problem) },
+                Err(why) => Finished::Kept { call, why },
             });
         };
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(reload) {
@@ -219,6 +229,17 @@ impl Agent {
         self.self_test_failure = done.as_ref().err().cloned();
         self.say(Outcome::SelfTested { call, done });
     }
+}
+
+/// Why a policy does not come into force that loosens what somebody has still to decide about.
+fn refused(loosens: &[String]) -> Problem {
+    let message = format!(
+        "incidents are open, and the other policy loosens what holds their accounts:\n{}\ndecide about them first, or, as \
+         an admin: burstguard reload --loosen --reason TEXT",
+        loosens.join("\n")
+    );
+    Problem::new(Code::PolicyInvalid, message)
+        .help("the policy in force stays; what waits for a decision: burstguard incidents --open")
 }
 
 /// Something that was under way is done.

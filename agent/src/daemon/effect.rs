@@ -83,8 +83,8 @@ pub(crate) enum Effect {
     Off { call: CallId, until: BootNs },
     /// Enforce again.
     On { call: Option<CallId> },
-    /// Read the policy again and put it in force.
-    Reload { call: CallId },
+    /// Read the policy again and put it in force; unless told so not if it holds less tightly an account of these.
+    Reload { call: CallId, open: Vec<String>, loosen: bool },
     /// Prove the armed tier again.
     SelfTest { call: CallId },
     /// A decision was made so long after its burst: for the metrics.

@@ -36,6 +36,8 @@ pub(crate) struct InForce {
     /// How much of the record is kept, and what is never put into it.
     pub(super) bounds: Bounds,
     pub(super) redact: Redact,
+    /// All of it, as it was read.
+    pub(super) policy: Arc<Policy>,
     /// What only the policy knows of each account.
     accounts: HashMap<String, Account>,
     /// Where it was read from.
@@ -83,6 +85,7 @@ pub(super) fn bring(
         policy_loaded_at: now,
         policy_warnings: warnings.iter().map(ToString::to_string).collect(),
     };
+    let whole = Arc::new(policy.clone());
     let accounts = policy.accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
     let Keeping { bounds, redact } = policy.record;
     let in_force = InForce {
@@ -91,6 +94,7 @@ pub(super) fn bring(
         roles: policy.roles,
         bounds,
         redact: Redact { patterns: redact },
+        policy: whole,
         accounts,
         file,
     };

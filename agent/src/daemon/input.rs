@@ -24,6 +24,8 @@ pub(crate) enum Input {
     Facts(Arc<Facts>),
     /// A responder asks.
     Asked(Box<Asked>),
+    /// The policy is to be read again, whoever has told so; there is no asker to answer.
+    Hangup { call: CallId },
     /// What became of an effect.
     Outcome(Outcome),
     /// The kernel says how a freeze stands.
@@ -190,4 +192,6 @@ pub(crate) struct SelfTested {
 pub(crate) struct NotReloaded {
     pub(crate) before: String,
     pub(crate) problem: Problem,
+    /// What it would hold less tightly, if that is why.
+    pub(crate) loosens: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Decisions, and what they set off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_common::rules::BootNs;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{Answer, Code, Problem, Request, Responder, Target, Verb},
-    daemon::{Asked, Effect, Facts},
+    daemon::{Asked, CallId, Effect, Facts},
 };
 
 impl Incidents {
@@ -92,9 +92,8 @@ impl Incidents {
                 let account = self.account_of(incident);
                 return Ok(vec![Effect::Kill { incident, account, processes }]);
             }
-            Request::Reload { reason } => {
-                self.order(Some(call), Verb::Reload, by, reason.as_str(), now);
-                return Ok(vec![Effect::Reload { call }]);
+            Request::Reload { loosen, reason } => {
+                return Ok(vec![self.reload(call, by, reason.as_str(), loosen, now)]);
             }
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
             Request::Off { until, reason } => {
@@ -122,6 +121,23 @@ impl Incidents {
             }
         };
         Ok(vec![reply(call, Ok(answer))])
+    }
+
+    /// The policy in force stays if another would hold less tightly an account about which somebody has still to decide.
+    pub(super) fn reload(
+        &mut self,
+        call: CallId,
+        by: Responder,
+        reason: &str,
+        loosen: bool,
+        now: BootNs,
+    ) -> Effect {
+        self.order(Some(call), Verb::Reload, by, reason, now);
+        let waits = |incident: &&Incident| incident.goes_on() && incident.stage != Stage::Leased;
+        let going = self.incidents.values().filter(waits);
+        let open: BTreeSet<String> =
+            going.filter_map(|incident| incident.account().map(str::to_owned)).collect();
+        Effect::Reload { call, open: open.into_iter().collect(), loosen }
     }
 
     fn those_that_admit(&self, verb: Verb) -> impl Iterator<Item = u64> + '_ {

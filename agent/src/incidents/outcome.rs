@@ -216,10 +216,13 @@ impl Incidents {
 
     fn on_reloaded(&mut self, call: CallId, done: Result<Reload, NotReloaded>, now: BootNs) -> Vec<Effect> {
         match done {
-            Err(NotReloaded { before, problem }) => {
+            Err(NotReloaded { before, problem, loosens }) => {
                 let error = problem.message.clone();
                 self.order_done(Some(call), format!("not reloaded, {before} stays"));
-                vec![Effect::Report(Event::NotReloaded { kept: before, error }), reply(call, Err(problem))]
+                vec![
+                    Effect::Report(Event::NotReloaded { kept: before, error, loosens }),
+                    reply(call, Err(problem)),
+                ]
             }
             Ok(Reload { names, before, after, accounts, warnings, freed, records }) => {
                 self.names = names;

@@ -20,6 +20,7 @@ use crate::{
     enforcer::freezer::FreezeState,
     report::Event,
     sensor::What,
+    store::Says,
 };
 use scene::{NOW, S, Scene, reason, replies};
 
@@ -315,6 +316,53 @@ fn an_account_that_leaves_the_policy_leaves_no_incident_open() {
     let effects = scene.on(Input::Outcome(Outcome::Reloaded { call: 9, done: Ok(done) }));
     assert!(effects.contains(&Effect::Thaw { incident: ID, account: None }), "{effects:?}");
     assert_eq!(scene.detail(ID).decisions[1].by, Responder::Policy);
+}
+
+/// Frozen, stopped, held or denied; not what was observed, or is over.
+#[test]
+fn a_reload_knows_about_whom_somebody_has_still_to_decide() {
+    let open = |scene: &mut Scene| {
+        let effects = scene.ask(Request::Reload { loosen: true, reason: reason() });
+        match &effects[..] {
+            [Effect::Reload { open, loosen: true, .. }] => open.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let nobody: [String; 0] = [];
+    for (response, account) in [("hold", true), ("freeze", true), ("observe", false)] {
+        let mut scene = Scene::responding(response);
+        assert_eq!(open(&mut scene), nobody);
+        scene.burst(NOW);
+        assert_eq!(
+            open(&mut scene),
+            if account { vec!["deployer".to_owned()] } else { Vec::new() },
+            "{response}"
+        );
+    }
+    let mut scene = Scene::holding("deny");
+    scene.burst(NOW);
+    assert_eq!(open(&mut scene), ["deployer"]);
+    let mut scene = Scene::new();
+    scene.freeze(Target::Account("deployer".to_owned()), None);
+    assert_eq!(open(&mut scene), ["deployer"]);
+    let mut scene = Scene::new();
+    scene.burst(NOW);
+    scene.ask(Request::Thaw { incident: Some(ID), reason: reason() });
+    scene.on(Input::Outcome(Outcome::Thawed { incident: ID, done: Touched::default() }));
+    assert_eq!(open(&mut scene), nobody);
+}
+
+/// Nobody knows who has sent it: it loosens nothing.
+#[test]
+fn a_reload_by_a_signal_is_on_the_record_as_such() {
+    let mut scene = Scene::new();
+    scene.burst(NOW);
+    scene.written.clear();
+    let effects = scene.on(Input::Hangup { call: 7 });
+    assert_eq!(effects, [Effect::Reload { call: 7, open: vec!["deployer".to_owned()], loosen: false }]);
+    let (entry, first) = scene.written.remove(0);
+    let Says::Order(order) = entry.says else { panic!("{entry:?}") };
+    assert_eq!((order.verb, order.by, first), (Verb::Reload, Responder::Signal, true));
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) struct Counters {
     effects_failed: IntCounterVec,
     pins_lost: IntCounter,
     terminal_lines: IntCounterVec,
+    reloads: IntCounterVec,
 }
 
 impl Counters {
@@ -126,6 +127,11 @@ impl Counters {
                 "What the daemon meant to do and could not.",
                 &["effect"],
             )?,
+            reloads: make.counters(
+                "reloads_total",
+                "Policies that were to come into force, by what became of that: done, refused since they loosen what an open incident holds, or failed.",
+                &["result"],
+            )?,
             terminal_lines: make.counters(
                 "terminal_lines_total",
                 "Lines for the terminals of processes whose calls wait, by what became of them.",
@@ -178,6 +184,11 @@ impl Counters {
             }
             Event::Released { pids } => self.released.inc_by(pids.len() as u64),
             Event::PinsLost { .. } => self.pins_lost.inc(),
+            Event::Reloaded { .. } => self.reloads.with_label_values(&["done"]).inc(),
+            Event::NotReloaded { loosens, .. } => {
+                let result = if loosens.is_empty() { "failed" } else { "refused" };
+                self.reloads.with_label_values(&[result]).inc();
+            }
             // Somebody who has left, or what facts say.
             _ => {}
         }

@@ -11,6 +11,7 @@ mod drop_ins;
 mod examples;
 mod exceptions;
 mod later;
+mod loosen;
 mod problems;
 mod screens;
 mod ways;

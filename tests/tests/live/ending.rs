@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rustix::process::Signal;
-use tests::{Account, Event, Scene, SudoRule, truth};
+use tests::{Account, Daemon, Event, Ground, Policy, Scene, SudoRule, Terminal, truth};
 
 use crate::check::{FILES, each, each_of, filled, filled_by, stopped_anywhere};
 use crate::maps::Loaded;
@@ -23,11 +23,19 @@ fn on_sigterm_what_was_stopped_goes_on_to_its_end() -> Result<()> {
 
 #[test]
 fn so_it_does_when_its_terminal_is_closed() -> Result<()> {
-    lets_go_by(Signal::HUP)
+    let account = Account::unlisted()?;
+    let ground = Ground::new(&account)?;
+    ground.fill(&ground.tree(), FILES)?;
+    let terminal = Terminal::new()?;
+    let daemon = Daemon::start_on(&terminal, &Policy::new(account.name(), &ground.tree()), ground.base())?;
+    goes_on_by(Scene { daemon, ground, account }, Signal::HUP)
 }
 
 fn lets_go_by(signal: Signal) -> Result<()> {
-    let mut scene = filled()?;
+    goes_on_by(filled()?, signal)
+}
+
+fn goes_on_by(mut scene: Scene, signal: Signal) -> Result<()> {
     let loaded = Loaded::by(&scene.daemon)?;
     let job = scene.shell("exec rm -f *")?;
     job.until_stopped()?;

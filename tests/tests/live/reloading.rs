@@ -207,7 +207,10 @@ fn an_account_that_leaves_is_let_go() -> Result<()> {
     daemon.joined(spins.pid())?;
     let freeze = decide(&["freeze", "--account", "a2"])?;
     stays.policy().write(base)?;
-    decide(&["reload"])?;
+    let (exit, complaint) = refused(&["reload", "--reason", "x"])?;
+    assert_eq!(exit, Some(7), "{complaint}");
+    assert!(complaint.contains("a1: it is not in the policy any more"), "{complaint}");
+    decide(&["reload", "--loosen"])?;
     job.until_done()?;
     assert_eq!(leaves.missing(), FILES);
     let (_, _, freed) = reloaded(&mut daemon, 1)?;
@@ -279,5 +282,54 @@ fn a_storm_gains_nothing_by_a_reload() -> Result<()> {
     assert_eq!(ask_json(&["status"])?["records_lost"], Value::from(0));
     drop(jobs);
     party.account.end_processes();
+    daemon.end_well().map(drop)
+}
+
+/// Nobody knows who sends a signal: it loosens nothing of an account that somebody has still to decide about.
+#[test]
+fn a_reload_by_a_signal_loosens_nothing_that_is_open() -> Result<()> {
+    let party = Party::new(FILES)?;
+    let base = party.ground.base();
+    let mut daemon = Daemon::start(&party.policy(), base)?;
+    let first = ask_json(&["status"])?["policy"]["sha256"].clone();
+    // Nothing is open: whatever it says comes into force.
+    party.policy().budget("deletes", "12/10s").write(base)?;
+    daemon.hang_up()?;
+    let (before, after, _) = reloaded(&mut daemon, 1)?;
+    assert_eq!(json!(before), first);
+    let job = party.hand(&["each", "30", "unlink {}"])?;
+    job.until_stopped()?;
+    daemon.burst_by(job.pid())?;
+    assert_eq!(party.missing(), 13);
+
+    party.policy().budget("deletes", "1000/10s").observe().write(base)?;
+    daemon.hang_up()?;
+    let (kept, error, loosens) = daemon.wait_for("the refusal", |event| match event {
+        Event::NotReloaded { kept, error, loosens } => Some((kept.clone(), error.clone(), loosens.clone())),
+        _ => None,
+    })?;
+    let expected = [
+        "a0: response = \"hold\" is only observed: mode = \"observe\"",
+        "a0: budget.deletes is 1000/10s, was 12/10s",
+    ];
+    assert_eq!((&kept, &loosens[..]), (&after, &expected.map(str::to_owned)[..]));
+    assert!(expected.iter().all(|line| error.contains(line)) && error.contains("--loosen"), "{error}");
+    let status = ask_json(&["status"])?;
+    assert_eq!((&status["policy"]["sha256"], &status["mode"]), (&json!(after), &json!("enforce")));
+    assert!(job.goes_on(), "it is stopped still");
+    // So it is told to whoever asks; tighter comes into force.
+    let (exit, complaint) = refused(&["reload", "--reason", "x"])?;
+    assert!(exit == Some(7) && expected.iter().all(|line| complaint.contains(line)), "{complaint}");
+    party.policy().budget("deletes", "5/10s").write(base)?;
+    daemon.hang_up()?;
+    reloaded(&mut daemon, 2)?;
+    assert!(job.goes_on(), "it is stopped still");
+    // An admin may.
+    party.policy().budget("deletes", "1000/10s").write(base)?;
+    let loosened = decide(&["reload", "--loosen"])?;
+    assert_eq!(loosened["after"], ask_json(&["status"])?["policy"]["sha256"]);
+    assert_eq!(ask_json(&["incident", "1"])?["state"], "stopped");
+    decide(&["thaw", "1"])?;
+    job.until_done()?;
     daemon.end_well().map(drop)
 }

@@ -75,7 +75,13 @@ fn all() -> Vec<(&'static str, &'static str, &'static str, Request)> {
         ("POST", "/v1/incidents/9/thaw", REASON, Request::Thaw { incident: Some(9), reason: reason() }),
         ("POST", "/v1/incidents/9/kill", REASON, Request::Kill { incident: 9, reason: reason() }),
         ("POST", "/v1/thaw", REASON, Request::Thaw { incident: None, reason: reason() }),
-        ("POST", "/v1/reload", REASON, Request::Reload { reason: reason() }),
+        ("POST", "/v1/reload", REASON, Request::Reload { loosen: false, reason: reason() }),
+        (
+            "POST",
+            "/v1/reload",
+            r#"{"loosen":true,"reason":"INC-88"}"#,
+            Request::Reload { loosen: true, reason: reason() },
+        ),
         (
             "POST",
             "/v1/off",
