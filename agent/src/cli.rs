@@ -35,6 +35,8 @@ pub(crate) enum Command {
     /// in force when burstguard ends, however it ends; the next one carries on. To end that: --release-on-exit, or
     /// `burstguard release`.
     ///
+    /// SIGHUP has it read the policy again, unless it runs on a terminal: there it ends.
+    ///
     /// Exit status: 0 ended as told, 1 failed, 2 wrong usage, 7 the policy is invalid.
     Run {
         /// The policy file.

@@ -86,19 +86,25 @@ pub(crate) enum Verb {
     ///
     /// The processes that wait, and whatever they start, may finish what they were about, inside the directories that the
     /// incident shows, until they end or an hour has passed. Everything else of the account counts anew, and as ever.
+    ///
+    /// If the policy wants more than one person (roles.approvals), the first is only heard, and nothing goes on yet: that ends
+    /// with 0 too. What happens in the end is the smaller of what each of them said.
     Approve(approve::Approve),
     /// Leave for an account to destroy, before a planned change.
     #[command(subcommand)]
     Lease(lease::Lease),
     /// Let the calls of an incident that wait fail, and whatever the account destroys until it has been quiet.
     Deny(deny::Deny),
-    /// Freeze the processes of an account, a unit, a user, a cgroup, or one with its descendants.
+    /// Freeze the processes of an account, a unit, a user, a cgroup, or one with its descendants. What is frozen already stays so for
+    /// longer.
     Freeze(freeze::Freeze),
     /// Let what an incident stopped or froze go on.
+    ///
+    /// Of what the policy has stopped this too takes as many people as roles.approvals says.
     Thaw(thaw::Thaw),
     /// End the processes that an incident stopped or froze.
     Kill(kill::Kill),
-    /// Read the policy again.
+    /// Read the policy again. What is wrong with it, or what it loosens of an account with an open incident, leaves the one in force.
     Reload(reload::Reload),
     /// Let everything go on and only observe, for a while or until told otherwise.
     Off(off::Off),

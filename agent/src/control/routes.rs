@@ -133,7 +133,7 @@ async fn freeze(asking: Asking, Body(body): Body<FreezeBody>) -> Answered {
     path = "/v1/incidents/{id}/approve",
     params(("id" = u64, Path, description = "The incident")),
     request_body = ApproveBody,
-    responses((status = 200, description = "What may finish", body = Moved), Otherwise)
+    responses((status = 200, description = "What may finish; or `pending`: nothing does yet, since more people have to say so", body = Moved), Otherwise)
 )]
 async fn approve(asking: Asking, Path(id): Path<u64>, Body(body): Body<ApproveBody>) -> Answered {
     let scope = body.scope()?;
@@ -186,7 +186,7 @@ async fn deny(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>)
     path = "/v1/incidents/{id}/thaw",
     params(("id" = u64, Path, description = "The incident")),
     request_body = ReasonBody,
-    responses((status = 200, description = "What goes on", body = Moved), Otherwise)
+    responses((status = 200, description = "What goes on; or `pending`, as for approve", body = Moved), Otherwise)
 )]
 async fn thaw(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>) -> Answered {
     asking.answer(Request::Thaw { incident: Some(id), reason: body.reason }).await
@@ -217,7 +217,7 @@ async fn thaw_all(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
     post,
     path = "/v1/reload",
     request_body = ReloadBody,
-    responses((status = 200, description = "The policy that is in force now", body = Reloaded), Otherwise)
+    responses((status = 200, description = "The policy that is in force now; one that loosens what an open incident holds is refused without `loosen`", body = Reloaded), Otherwise)
 )]
 async fn reload(asking: Asking, Body(body): Body<ReloadBody>) -> Answered {
     let ReloadBody { loosen, reason } = body;
