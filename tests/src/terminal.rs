@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
@@ -14,7 +14,7 @@ use rustix::pty::{ptsname, unlockpt};
 use rustix::stdio::stdin;
 use rustix::termios::{Action, tcflow};
 
-use crate::wait;
+use crate::{Outcome, wait};
 
 /// A pseudo terminal whose other side we are.
 pub struct Terminal {
@@ -125,6 +125,13 @@ impl Session {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Waits until its leader ends, however often it is stopped on the way.
+    pub fn until_ended(mut self) -> Result<Outcome> {
+        let status = wait::until("the leader of the session ends", || Ok(self.0.try_wait()?))?;
+        let killed = || status.signal().map(Outcome::Killed);
+        status.code().map(Outcome::Exited).or_else(killed).context("it has ended somehow")
     }
 
     /// Waits until it is stopped.

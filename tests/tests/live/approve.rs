@@ -3,5 +3,6 @@
 mod abandoned;
 mod bound;
 mod orders;
+mod people;
 mod time;
 mod wrappers;
