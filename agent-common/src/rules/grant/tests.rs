@@ -18,11 +18,11 @@ impl Memory {
 
 impl Allowance for Memory {
     fn take_one(&self, number: usize, all: bool) -> bool {
-        super::take_one(&self.0[number], all)
+        take_one(&self.0[number], all)
     }
 
     fn give_one(&self, number: usize) {
-        super::give_one(&self.0[number]);
+        give_one(&self.0[number]);
     }
 }
 
