@@ -12,6 +12,8 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
     Above, AccountView, Act, Answer, BudgetView, By, Evidence, GrantedView, HeldView, IncidentDetail,
@@ -30,5 +32,9 @@ pub(crate) use sizes::Sizes;
 
 /// The version of every path (`/v1/…`) and of every `--json` output.
 pub(crate) const VERSION: u32 = 1;
+/// The header by which whoever asks says for how many seconds it waits for the kernel's confirmation (RFC 7240): `prefer: wait=600`.
+pub(crate) const PREFER: &str = "prefer";
+/// The longest that it may wait.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// Where the daemon listens.
 pub(crate) const SOCKET: &str = "/run/burstguard/control.sock";

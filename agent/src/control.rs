@@ -22,6 +22,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -39,6 +40,8 @@ pub(crate) use caller::Caller;
 pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) request: Request,
+    /// For how long it waits for the kernel's confirmation; none: as long as is usual.
+    pub(crate) patience: Option<Duration>,
     pub(crate) reply: oneshot::Sender<Result<Answer, Problem>>,
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Incidents {
     recent: HashMap<String, Recent>,
     /// Calls that are answered when an effect is done.
     waiting: Vec<Waiting>,
+    /// How long whoever asks now waits for the kernel's confirmation.
+    patience: BootNs,
     /// When `off` ends by itself.
     off: Option<Off>,
     facts: Arc<Facts>,
@@ -100,6 +102,7 @@ impl Incidents {
             current: HashMap::new(),
             recent: HashMap::new(),
             waiting: Vec::new(),
+            patience: waiting::CONFIRM,
             off: None,
             facts: Arc::new(Facts::default()),
             counters: Vec::new(),

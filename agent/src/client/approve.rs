@@ -36,8 +36,8 @@ pub(crate) struct Approve {
 impl Approve {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
         let Self { id, once, for_s, trees, budget, because } = self;
-        let body = ApproveBody { once, for_s, trees, budget, reason: because.reason(session)? };
-        let done: Moved = session.daemon.post(&format!("/v1/incidents/{id}/approve"), &body)?;
+        let body = |reason| ApproveBody { once, for_s, trees, budget, reason };
+        let done: Moved = because.post(session, &format!("/v1/incidents/{id}/approve"), body)?;
         session.done("approve", &done, |screen| text(screen, &done))
     }
 }

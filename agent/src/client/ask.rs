@@ -3,9 +3,13 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use clap::Args;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Failure, session::Session};
-use crate::{api::Reason, policy::duration};
+use crate::{
+    api::{LONGEST_WAIT, Reason},
+    policy::duration,
+};
 
 /// Why.
 #[derive(Debug, Args)]
@@ -13,10 +17,28 @@ pub(super) struct Because {
     /// Why, for whoever reads the record later; asked for on a terminal.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Wait until the kernel has confirmed it, 10 minutes at most; without it 3 seconds.
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Because {
-    pub(super) fn reason(self, session: &Session) -> Result<Reason, Failure> {
+    /// Asks for what is done for this reason.
+    pub(super) fn post<B: Serialize, T: DeserializeOwned>(
+        self,
+        session: &Session,
+        path: &str,
+        body: impl FnOnce(Reason) -> B,
+    ) -> Result<T, Failure> {
+        let wait = self.wait;
+        let body = body(self.reason(session)?);
+        match wait {
+            true => session.daemon.patiently(LONGEST_WAIT).post(path, &body),
+            false => session.daemon.post(path, &body),
+        }
+    }
+
+    fn reason(self, session: &Session) -> Result<Reason, Failure> {
         let text = match self.reason {
             Some(text) => text,
             None if !session.json && io::stdin().is_terminal() && io::stderr().is_terminal() => asked()?,

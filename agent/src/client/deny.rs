@@ -15,8 +15,8 @@ pub(crate) struct Deny {
 
 impl Deny {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let body = ReasonBody { reason: self.because.reason(session)? };
-        let done: Moved = session.daemon.post(&format!("/v1/incidents/{}/deny", self.id), &body)?;
+        let path = format!("/v1/incidents/{}/deny", self.id);
+        let done: Moved = self.because.post(session, &path, |reason| ReasonBody { reason })?;
         session.done("deny", &done, |_| text(&done))
     }
 }

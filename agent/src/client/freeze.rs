@@ -61,8 +61,8 @@ impl Freeze {
         let target = whose
             .target()
             .ok_or_else(|| Failure::usage("nobody to freeze", "say whose processes: --account NAME"))?;
-        let body = FreezeBody { target, for_s, reason: because.reason(session)? };
-        let done: Moved = session.daemon.post("/v1/freezes", &body)?;
+        let body = |reason| FreezeBody { target, for_s, reason };
+        let done: Moved = because.post(session, "/v1/freezes", body)?;
         session.done("freeze", &done, |screen| moved::text(screen, &done))
     }
 }

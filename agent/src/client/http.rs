@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, runtime::Runtime, time::timeout};
 
 use super::failure::Failure;
-use crate::api::Problem;
+use crate::api::{PREFER, Problem};
 
 /// A little longer than the daemon takes to give up by itself.
 const WHOLE: Duration = Duration::from_secs(35);
@@ -29,11 +29,23 @@ const LONGEST: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Daemon {
     socket: PathBuf,
+    /// For how long to wait for the kernel's confirmation, if not as long as is usual.
+    patience: Option<Duration>,
 }
 
 impl Daemon {
     pub(super) fn at(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), patience: None }
+    }
+
+    /// The same, for who waits so long.
+    pub(super) fn patiently(&self, patience: Duration) -> Self {
+        Self { socket: self.socket.clone(), patience: Some(patience) }
+    }
+
+    /// How long an answer may take.
+    fn whole(&self) -> Duration {
+        WHOLE + self.patience.unwrap_or_default()
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -56,8 +68,9 @@ impl Daemon {
         mut line: impl FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         runtime()?.block_on(async {
-            let mut response =
-                timeout(WHOLE, self.send(Method::GET, path, Bytes::new())).await.map_err(late)??;
+            let mut response = timeout(self.whole(), self.send(Method::GET, path, Bytes::new()))
+                .await
+                .map_err(|_| self.late())??;
             if !response.status().is_success() {
                 return Err(problem(&whole(response).await?));
             }
@@ -80,7 +93,7 @@ impl Daemon {
                 let response = self.send(method, path, body).await?;
                 Ok::<_, Failure>((response.status().is_success(), whole(response).await?))
             };
-            timeout(WHOLE, asking).await.map_err(late)?
+            timeout(self.whole(), asking).await.map_err(|_| self.late())?
         })?;
         if ok {
             serde_json::from_slice(&body).map_err(|error| Failure::Answer(error.to_string()))
@@ -98,14 +111,20 @@ impl Daemon {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Ends with the connection; what goes wrong with it the request hears too.
         drop(tokio::spawn(connection));
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "localhost")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| Failure::Answer(error.to_string()))?;
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(patience) = self.patience {
+            request = request.header(PREFER, format!("wait={}", patience.as_secs()));
+        }
+        let request = request.body(Full::new(body)).map_err(|error| Failure::Answer(error.to_string()))?;
         sender.send_request(request).await.map_err(broken)
+    }
+
+    fn late(&self) -> Failure {
+        Failure::Late(format!("none came within {} s", self.whole().as_secs()))
     }
 }
 
@@ -133,8 +152,4 @@ fn broken(error: hyper::Error) -> Failure {
     } else {
         Failure::Broken(error.to_string())
     }
-}
-
-fn late(_: tokio::time::error::Elapsed) -> Failure {
-    Failure::Late(format!("none came within {} s", WHOLE.as_secs()))
 }

@@ -65,8 +65,8 @@ impl Lease {
 impl Grant {
     fn run(self, session: &Session) -> Result<(), Failure> {
         let Self { account, trees, budget, for_s, because } = self;
-        let body = LeaseBody { account, trees, budget, for_s, reason: because.reason(session)? };
-        let lease: LeaseView = session.daemon.post("/v1/leases", &body)?;
+        let body = |reason| LeaseBody { account, trees, budget, for_s, reason };
+        let lease: LeaseView = because.post(session, "/v1/leases", body)?;
         session.done("lease", &lease, |screen| text(screen, &lease))
     }
 }
@@ -74,8 +74,8 @@ impl Grant {
 impl Revoke {
     fn run(self, session: &Session) -> Result<(), Failure> {
         let Self { id, because } = self;
-        let body = ReasonBody { reason: because.reason(session)? };
-        let done: Moved = session.daemon.post(&format!("/v1/leases/{id}/revoke"), &body)?;
+        let path = format!("/v1/leases/{id}/revoke");
+        let done: Moved = because.post(session, &path, |reason| ReasonBody { reason })?;
         session.done("lease", &done, |screen| moved::text(screen, &done))
     }
 }

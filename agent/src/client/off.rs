@@ -31,16 +31,15 @@ impl Off {
     }
 
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let body = OffBody { for_s: self.for_s, reason: self.because.reason(session)? };
-        let done: Moved = session.daemon.post("/v1/off", &body)?;
+        let Self { for_s, because } = self;
+        let done: Moved = because.post(session, "/v1/off", |reason| OffBody { for_s, reason })?;
         session.done("off", &done, |screen| moved::text(screen, &done))
     }
 }
 
 impl On {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let done: Moved =
-            session.daemon.post("/v1/on", &ReasonBody { reason: self.because.reason(session)? })?;
+        let done: Moved = self.because.post(session, "/v1/on", |reason| ReasonBody { reason })?;
         session.done("on", &done, |screen| moved::text(screen, &done))
     }
 }

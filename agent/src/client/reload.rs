@@ -22,8 +22,8 @@ pub(crate) struct Reload {
 
 impl Reload {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let body = ReloadBody { loosen: self.loosen, reason: self.because.reason(session)? };
-        let done: Reloaded = session.daemon.post("/v1/reload", &body)?;
+        let Self { loosen, because } = self;
+        let done: Reloaded = because.post(session, "/v1/reload", |reason| ReloadBody { loosen, reason })?;
         session.done("reload", &done, |_| text(&done))
     }
 }

@@ -23,8 +23,7 @@ impl Thaw {
             Some(id) => format!("/v1/incidents/{id}/thaw"),
             None => "/v1/thaw".to_owned(),
         };
-        let done: Moved =
-            session.daemon.post(&path, &ReasonBody { reason: self.because.reason(session)? })?;
+        let done: Moved = self.because.post(session, &path, |reason| ReasonBody { reason })?;
         session.done("thaw", &done, |screen| moved::text(screen, &done))
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Extension, Json, Router,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request as HttpRequest, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
@@ -18,7 +18,7 @@ use utoipa::openapi::OpenApi;
 use super::{
     Call, Caller, Events, caller::Unknown, events::Watchers, limits::Admitted, refusal::Refusal, routes,
 };
-use crate::api::{Answer, Code, Problem, Request};
+use crate::api::{Answer, Code, LONGEST_WAIT, PREFER, Problem, Request};
 
 /// The longest body.
 const BODY: usize = 64 * 1024;
@@ -112,11 +112,29 @@ async fn guard(
         return Err(Refusal::from(problem.help("at most 50 a second")).last());
     }
     peer.caller()?;
-    timeout(WHOLE, next.run(request)).await.map_err(|_| {
+    let whole = WHOLE + patience(request.headers())?.unwrap_or_default();
+    timeout(whole, next.run(request)).await.map_err(|_| {
         let problem =
-            Problem::new(Code::Failed, format!("the request took longer than {} s", WHOLE.as_secs()));
+            Problem::new(Code::Failed, format!("the request took longer than {} s", whole.as_secs()));
         Refusal::new(StatusCode::REQUEST_TIMEOUT, problem).last()
     })
+}
+
+/// For how long the asker says that it waits; other preferences are none of ours.
+fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut waits = preferences.flat_map(|value| value.split([',', ';'])).filter_map(|one| {
+        let (name, value) = one.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').to_owned())
+    });
+    let wait = waits.next().map(|wait| match wait.parse().map(Duration::from_secs) {
+        Ok(wait) if wait <= LONGEST_WAIT => Ok(wait),
+        _ => Err(Problem::new(
+            Code::Invalid,
+            format!("prefer: wait is {wait:?}: want 0 to {} (seconds)", LONGEST_WAIT.as_secs()),
+        )),
+    });
+    wait.transpose()
 }
 
 pub(super) async fn no_query(request: HttpRequest, next: Next) -> Result<Response, Refusal> {
@@ -149,6 +167,7 @@ pub(super) struct Asking {
     pub(super) shared: Shared,
     #[from_request(via(Extension))]
     peer: Peer,
+    headers: HeaderMap,
 }
 
 /// A body of JSON.
@@ -173,7 +192,7 @@ impl Asking {
     pub(super) async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
         let ending = || Problem::new(Code::Failed, "the daemon is ending");
         let (reply, answer) = oneshot::channel();
-        let call = Call { caller: self.peer.caller()?, request, reply };
+        let call = Call { caller: self.peer.caller()?, request, patience: patience(&self.headers)?, reply };
         self.shared.calls.send(call).await.map_err(|_| ending())?;
         Ok(answer.await.map_err(|_| ending())??)
     }
@@ -181,5 +200,30 @@ impl Asking {
     /// Asks the loop and passes on what it says.
     pub(super) async fn answer(&self, request: Request) -> Answered {
         Ok(Json(self.ask(request).await?).into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(values: &[&'static str]) -> Result<Option<Duration>, Code> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(PREFER, value.parse().expect("a header"));
+        }
+        patience(&headers).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn who_asks_may_say_how_long_it_waits() {
+        let wait = |seconds| Ok(Some(Duration::from_secs(seconds)));
+        assert_eq!(said(&[]), Ok(None));
+        assert_eq!(said(&["respond-async, wait=100", "handling=lenient"]), wait(100));
+        assert_eq!(said(&["wait=5, wait=6"]), wait(5)); // the first counts
+        assert_eq!(said(&["Wait = \"600\""]), wait(600));
+        for nonsense in ["wait=601", "wait=-1", "wait=", "wait=soon"] {
+            assert_eq!(said(&[nonsense]), Err(Code::Invalid), "{nonsense}");
+        }
     }
 }

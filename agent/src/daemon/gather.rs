@@ -120,6 +120,7 @@ impl Agent {
             rights,
             acts_for,
             request: request.clone(),
+            patience: call.patience,
             about,
             facts: Arc::new(facts),
             askers: proc::stats_above(caller.pid).map(|(pid, _)| pid).chain([caller.pid]).collect(),

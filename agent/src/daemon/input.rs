@@ -70,6 +70,8 @@ pub(crate) struct Asked {
     /// The account that the asking process acts for: then it decides nothing, whatever its user.
     pub(crate) acts_for: Option<String>,
     pub(crate) request: Request,
+    /// For how long it waits for the kernel's confirmation; none: as long as is usual.
+    pub(crate) patience: Option<Duration>,
     pub(crate) facts: Arc<Facts>,
     /// The asking process and its ancestors.
     pub(crate) askers: Vec<u32>,

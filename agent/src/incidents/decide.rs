@@ -12,7 +12,7 @@ use super::{
     nanoseconds,
     people::{How, Order},
     stage::{Closed, Stage},
-    waiting::reply,
+    waiting::{CONFIRM, reply},
 };
 use crate::{
     api::{Answer, Code, Problem, Request, Responder, Target, Verb},
@@ -34,7 +34,8 @@ impl Incidents {
     }
 
     fn carry_out(&mut self, asked: Asked, now: BootNs) -> Result<Vec<Effect>, Problem> {
-        let Asked { call, by, person, request, facts, about, askers, past, .. } = asked;
+        let Asked { call, by, person, request, facts, about, askers, past, patience, .. } = asked;
+        self.patience = patience.map_or(CONFIRM, nanoseconds);
         let order = |by, reason| Order { call, by, person, reason, now };
         let answer = match request {
             Request::Status => Answer::Status(Box::new(self.status(&facts))),

@@ -122,6 +122,17 @@ fn a_freeze_that_is_not_confirmed_is_answered_as_such_and_goes_on() {
 }
 
 #[test]
+fn who_says_so_waits_longer_for_the_kernel() {
+    let mut scene = Scene::new();
+    scene.patience = Some(Duration::from_mins(10));
+    scene.freeze(Target::Pid(77), None);
+    scene.froze(ID);
+    assert_eq!(scene.incidents.next_due(), Some(NOW + 600 * S));
+    scene.now = NOW + 599 * S;
+    assert!(matches!(&replies(&scene.frozen(ID, 1))[..], [Ok(Answer::Moved(_))]));
+}
+
+#[test]
 fn a_freeze_ends_by_itself() {
     let mut scene = Scene::new();
     scene.freeze(Target::Pid(77), Some(Duration::from_secs(60)));

@@ -10,8 +10,8 @@ use crate::{
     daemon::{CallId, Effect},
 };
 
-/// How long a responder waits for the kernel's confirmation.
-const CONFIRM: BootNs = 3_000_000_000;
+/// How long a responder waits for the kernel's confirmation, if it does not say otherwise.
+pub(super) const CONFIRM: BootNs = 3_000_000_000;
 
 /// A call that is answered when what it asked for is done.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Waiting {
     pub(super) call: CallId,
     /// Until then; later it is answered that it was not confirmed.
     pub(super) until: BootNs,
+    /// After so long.
+    patience: BootNs,
     /// The incidents whose effects are not done yet.
     pub(super) open: BTreeSet<u64>,
     pub(super) moved: Moved,
@@ -48,7 +50,8 @@ impl Incidents {
         };
         self.waiting.push(Waiting {
             call,
-            until: now + CONFIRM,
+            until: now.saturating_add(self.patience),
+            patience: self.patience,
             open: ids.iter().copied().collect(),
             moved: Moved {
                 incident,
@@ -85,15 +88,18 @@ impl Incidents {
     pub(super) fn answer_those(&mut self, ready: impl Fn(&Waiting) -> bool) -> Vec<Effect> {
         let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(ready);
         self.waiting = waiting;
-        let answer = |Waiting { call, moved, failed, open, .. }: Waiting| {
+        let answer = |Waiting { call, moved, failed, open, patience, .. }: Waiting| {
             let answer = if !failed.is_empty() {
                 Err(Problem::new(Code::Failed, failed.join("; ")))
             } else if open.is_empty() {
                 Ok(Answer::Moved(moved))
             } else {
-                let message = format!("the kernel has not confirmed it within {} s", CONFIRM / 1_000_000_000);
+                let message =
+                    format!("the kernel has not confirmed it within {} s", patience / 1_000_000_000);
                 Err(Problem::new(Code::NotConfirmed, message)
-                    .help("it is still under way: burstguard incidents --open shows how it stands"))
+                    .help(
+                        "it is still under way: burstguard incidents --open shows how it stands; --wait waits longer",
+                    ))
             };
             reply(call, answer)
         };

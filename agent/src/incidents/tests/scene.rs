@@ -38,6 +38,8 @@ pub(super) struct Scene {
     pub(super) rights: Rights,
     pub(super) acts_for: Option<String>,
     pub(super) asking: u32,
+    /// For how long it says that it waits.
+    pub(super) patience: Option<Duration>,
     /// Who asks, and how many people it takes to let something go on.
     pub(super) person: u32,
     pub(super) people: u8,
@@ -83,6 +85,7 @@ impl Scene {
             rights: Rights { view: true, respond: true, admin: true },
             acts_for: None,
             asking: 900,
+            patience: None,
             person: 1004,
             people: 1,
             about: vec![process(77)],
@@ -247,6 +250,7 @@ impl Scene {
             rights: self.rights,
             acts_for: self.acts_for.clone(),
             request,
+            patience: self.patience,
             facts: self.facts(),
             about: self.about.clone(),
             askers: vec![self.asking],
