@@ -16,9 +16,9 @@ use std::time::Duration;
 
 pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
-    Above, AccountView, Act, Answer, BudgetView, By, Evidence, GrantedView, HeldView, IncidentDetail,
-    IncidentSummary, LeaseView, LeftAlone, Mode, Moved, Named, PolicyView, ProcessView, Reloaded, Standing,
-    State, Status, StoreView, Tested, Told, Whereabouts, Whois, Why,
+    Above, AccountView, Act, Answer, BudgetView, By, Evidence, GovernorView, GrantedBy, GrantedView,
+    HeldView, IncidentDetail, IncidentSummary, LeaseView, LeftAlone, Mode, Moved, Named, PolicyView,
+    ProcessView, Reloaded, Standing, State, Status, StoreView, Tested, Told, Whereabouts, Whois, Why,
 };
 pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;

@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Let everything go on that was stopped or frozen, and enforce nothing any more.
     ///
     /// Works without the daemon: then it needs root, and the kernel programs are detached. A daemon that runs is asked to
-    /// let go; it enforces again after `burstguard on`, or when it is started anew.
+    /// let go; it enforces again after `burstguard on`.
     Release(client::Release),
     /// Prove that nothing was changed in the record of incidents, nor removed from it, since the last anchor.
     ///

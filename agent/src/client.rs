@@ -108,7 +108,7 @@ pub(crate) enum Verb {
     Reload(reload::Reload),
     /// Let everything go on and only observe, for a while or until told otherwise.
     Off(off::Off),
-    /// Enforce again.
+    /// Enforce again, after `off` or when the governor is engaged.
     On(off::On),
     /// Prove once more that enforcement works.
     Selftest,

@@ -25,6 +25,7 @@ mod tables;
 mod tell;
 mod tier;
 mod units;
+mod watched;
 mod whois;
 
 use std::{
@@ -38,11 +39,12 @@ use tokio::sync::broadcast;
 
 use agent::Parts;
 use boot::HostReady;
-use in_force::Come;
+use in_force::{Before, Come};
 use memory::Memory;
 use record::Record;
 use runtime_dir::RuntimeDir;
 use signals::Signals;
+use watched::Watched;
 
 use crate::{
     api,
@@ -51,6 +53,7 @@ use crate::{
         freezer::{Found, Freezer},
         release::release as release_members,
     },
+    incidents::Off,
     metrics::{self, Metrics},
     output::{Form, Output},
     report::Event,
@@ -106,14 +109,17 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
     let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
     let directory = store::directory(state);
+    let watched = Watched::open(&directory);
     // It is opened while the kernel verifies the programs.
     let (store, opening) = Store::open(directory.clone(), loaded.policy.record.bounds);
     let (events, _) = broadcast::channel(WATCHED);
     let control = Control::open(&socket, events.clone())?;
-    let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path(), tier)?;
+    let memory = RuntimeDir::memory();
+    let off_until = memory.remembered().off.map_or(0, Off::end);
+    let before = Before { watched, off_until };
+    let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path(), tier, before)?;
     let mut output = Output::new(form);
     let (in_force, first) = begin(come, &host, started, &mut output);
-    let memory = RuntimeDir::memory();
     let opened = opening.wait(OPENING).unwrap_or_else(|| {
         store.leave();
         Opened::default()

@@ -7,9 +7,11 @@ mod decide;
 mod escape;
 mod facts;
 mod freeze;
+mod governor;
 mod incident;
 mod lease;
 mod outcome;
+mod pass;
 mod people;
 mod recent;
 mod record;
@@ -24,7 +26,7 @@ mod waiting;
 mod words;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -41,8 +43,12 @@ use crate::{
     store::Entry,
 };
 pub(crate) use about::told_by;
+pub(crate) use governor::Engaged;
+use governor::Governor;
 use incident::{Cause, Decided, Incident};
+use pass::Pass;
 use recent::Recent;
+use serde::{Deserialize, Serialize};
 use stage::Stage;
 use waiting::Waiting;
 
@@ -69,6 +75,11 @@ pub(crate) struct Incidents {
     patience: BootNs,
     /// When `off` ends by itself.
     off: Option<Off>,
+    governor: Governor,
+    /// By account: what has let it pass whatever it did, last.
+    passed: BTreeMap<String, Pass>,
+    /// The accounts that are new here.
+    warm: BTreeSet<String>,
     facts: Arc<Facts>,
     counters: Vec<(Counter, u64)>,
     /// What was decided about no incident, and is to be written down.
@@ -80,15 +91,21 @@ pub(crate) struct Incidents {
 }
 
 /// Nothing is enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Off {
-    until: Option<BootNs>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Off {
+    pub(crate) until: Option<BootNs>,
 }
 
 impl Off {
     /// When the grant ends that it is.
-    fn end(self) -> BootNs {
+    pub(crate) fn end(self) -> BootNs {
         self.until.unwrap_or(NEVER)
+    }
+
+    /// That it has begun, by which these go on.
+    fn begun(self, pids: Vec<u32>, facts: &Facts) -> Event {
+        let until = self.until.map(|until| facts.wall(until).strftime("%FT%TZ").to_string());
+        Event::Off { until, pids }
     }
 }
 
@@ -104,6 +121,9 @@ impl Incidents {
             waiting: Vec::new(),
             patience: waiting::CONFIRM,
             off: None,
+            governor: Governor::default(),
+            passed: BTreeMap::new(),
+            warm: BTreeSet::new(),
             facts: Arc::new(Facts::default()),
             counters: Vec::new(),
             orders: Vec::new(),
@@ -115,20 +135,25 @@ impl Incidents {
     /// What follows from an input.
     pub(crate) fn on(&mut self, input: Input, now: BootNs) -> Vec<Effect> {
         let ends = matches!(input, Input::End(_));
-        let effects = self.follow(input, now);
+        let before = self.governed_until();
+        let mut effects = self.follow(input, now);
+        effects.extend(self.govern(before, now));
         self.recorded(effects, now, ends)
     }
 
     fn follow(&mut self, input: Input, now: BootNs) -> Vec<Effect> {
         match input {
             Input::Records(records) => records.iter().flat_map(|record| self.on_record(record)).collect(),
-            Input::Found { left, freezes, facts } => {
-                let mut effects = self.carry_on_off(&facts);
+            Input::Found { left, freezes, off, governor, facts } => {
+                self.governor = Governor::left(governor);
+                let mut effects = self.carry_on_off(off, &facts);
                 effects.extend(self.carry_on(left, &freezes, &facts, now));
                 let unknown = freezes.into_iter().filter(|frozen| !self.incidents.contains_key(&frozen.id));
                 let unknown: Vec<_> = unknown.collect();
                 effects.extend(unknown.into_iter().map(|frozen| self.on_found(frozen, now)));
-                effects.extend(self.on_facts(facts, now));
+                effects.extend(self.unexplained(&facts, now));
+                effects.extend(self.on_facts(Arc::clone(&facts), now));
+                effects.extend(self.goes_on_governing(&facts));
                 effects
             }
             Input::Facts(facts) => self.on_facts(facts, now),
@@ -153,6 +178,23 @@ impl Incidents {
             self.incidents.values().filter(|incident| incident.is_open()).filter_map(|open| open.until);
         let replies = self.waiting.iter().map(|waiting| waiting.until);
         ends.chain(replies).chain(self.off.and_then(|off| off.until)).min()
+    }
+
+    /// Until when nothing is enforced; 0 if it is.
+    pub(crate) fn off_until(&self) -> BootNs {
+        self.off.map_or(0, Off::end)
+    }
+
+    /// Whether nothing is enforced, and until when, if `before` is how that was: what is decided about it and not yet carried out
+    /// is not so.
+    pub(crate) fn off_after(&self, before: Option<Off>) -> Option<Off> {
+        let switches = |order: &Decision| matches!(order.verb, Verb::Off | Verb::On);
+        if self.ordered.values().any(switches) { before } else { self.off }
+    }
+
+    /// What keeps the governor engaged, if it is.
+    pub(crate) fn governor(&self) -> Option<&Engaged> {
+        self.governor.engaged()
     }
 
     /// The number of the last incident.

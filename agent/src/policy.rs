@@ -78,6 +78,16 @@ pub(crate) struct Policy {
     pub(crate) ways: Vec<Way>,
     pub(crate) roles: Roles,
     pub(crate) record: Keeping,
+    pub(crate) governor: Governor,
+}
+
+/// When so much is stopped that the rule is wrong, or the host is being upgraded: more than so many in so long a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Governor {
+    /// Different accounts that are stopped; none: any number may be.
+    pub(crate) accounts: Option<Budget>,
+    /// Incidents that stop somebody; none: any number may.
+    pub(crate) incidents: Option<Budget>,
 }
 
 /// Whether the responses of the accounts are carried out.
@@ -137,6 +147,8 @@ pub(crate) struct Account {
     pub(crate) hold: Hold,
     /// Whom to ask about what waits, a line.
     pub(crate) contact: Option<String>,
+    /// For how long it is only observed once it is watched for the first time: 0 to 30 days.
+    pub(crate) warmup: Duration,
     pub(crate) budgets: Budgets,
 }
 
@@ -270,6 +282,11 @@ fn whole(sources: &Sources, problems: &mut Problems) -> Option<(node::Table, At)
         }
     }
     start.filter(|_| complete).map(|start| (whole, start))
+}
+
+impl Governor {
+    /// The shortest time it may count over: the daemon looks once a second how things stand.
+    const SHORTEST: Duration = Duration::from_secs(1);
 }
 
 impl Roles {

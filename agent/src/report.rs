@@ -149,6 +149,16 @@ pub(crate) enum Event {
     Attempt { incident: u64, account: String, pid: u32, times: u64 },
     /// A decision could not be carried out.
     EffectFailed { incident: u64, effect: &'static str, error: String },
+    /// An account is new here, and only observed until then.
+    Warmup { account: String, until: String },
+    /// Not any more.
+    WarmupOver { account: String },
+    /// More has tripped than the policy allows: so many accounts that have not are only observed until then, or for longer.
+    GovernorEngaged { why: String, until: String, accounts: u64 },
+    /// Not any more.
+    GovernorOver { since: String, why: String },
+    /// The daemon before has let these pass, and nothing does any more.
+    Unexplained { accounts: Vec<String> },
     /// Nothing is enforced for a while.
     Off { until: Option<String>, pids: Vec<u32> },
     /// Enforced again.
@@ -257,6 +267,23 @@ impl fmt::Display for Event {
             Self::EffectFailed { incident, effect, error } => {
                 write!(f, "FAILED to {effect} for incident {incident}: {error}")
             }
+            Self::Warmup { account, until } => {
+                write!(f, "warm-up of {}: it is only observed until {until}", Clean(account))
+            }
+            Self::WarmupOver { account } => write!(f, "warm-up of {} is over", Clean(account)),
+            Self::GovernorEngaged { why, until, accounts } => write!(
+                f,
+                "GOVERNOR ENGAGED: {why}. {accounts} other accounts are only observed, until it is quiet: {until} at the \
+                 earliest; what waits goes on waiting. burstguard on ends it"
+            ),
+            Self::GovernorOver { since, why } => {
+                write!(f, "governor over, engaged since {since}: {why}; enforced again")
+            }
+            Self::Unexplained { accounts } => write!(
+                f,
+                "enforced from now on: {}, which the daemon before let pass by something that is not in force any more",
+                Clean(&accounts.join(", "))
+            ),
             Self::Off { until: Some(until), pids } => {
                 write!(f, "OFF until {until}; {} go on", processes(pids.len() as u64))
             }

@@ -41,7 +41,7 @@ use crate::api::{IncidentDetail, IncidentSummary, StoreView};
 pub(crate) use carried::Carried;
 pub(crate) use chain::Head;
 pub(crate) use entry::{Entry, Says, Step};
-pub(crate) use file::FILE;
+pub(crate) use file::{FILE, make_directory};
 pub(crate) use left::{Left, UNKNOWN};
 pub(crate) use prune::Bounds;
 use recorder::{Job, Recorder};

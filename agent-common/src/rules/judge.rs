@@ -45,6 +45,13 @@ impl Standing {
         if now >= self.until { Self::ARMED } else { self }
     }
 
+    /// Whether it is that of a burst that was only observed: it ends by itself, and nobody waits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_observed(self) -> bool {
+        matches!(self.phase, Phase::Tripped) && self.until < NEVER
+    }
+
     /// In one word, so that one compare-exchange is a transition: the phase in the low two bits, the time above.
     #[must_use]
     #[inline(always)]

@@ -32,6 +32,9 @@ pub(crate) struct Status {
     /// Of burstguard.
     pub(crate) version: String,
     pub(crate) mode: Mode,
+    /// What the governor does, if it is engaged.
+    #[serde(default)]
+    pub(crate) governor: Option<GovernorView>,
     /// When `off` ends by itself.
     pub(crate) off_until: Option<Timestamp>,
     pub(crate) tier: String,
@@ -56,6 +59,17 @@ pub(crate) struct Status {
     /// How the record of incidents stands.
     #[serde(default)]
     pub(crate) store: StoreView,
+}
+
+/// More has tripped than the governor allows: the accounts that have not are only observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct GovernorView {
+    pub(crate) since: Timestamp,
+    /// When it is over, if it is quiet until then.
+    pub(crate) until: Timestamp,
+    pub(crate) why: String,
+    /// How many accounts are only observed.
+    pub(crate) accounts: u64,
 }
 
 /// How the record of incidents stands.
@@ -116,7 +130,7 @@ pub(crate) struct AccountView {
     pub(crate) held_since: Option<Timestamp>,
     /// The incident that is not over yet, if one is; else the one whose grant is in force.
     pub(crate) incident: Option<u64>,
-    /// What that grant is, and why it was given.
+    /// What lets it pass; what it is until then over its budgets is only observed, unless it is an approval or a lease.
     #[serde(default)]
     pub(crate) granted: Option<GrantedView>,
     /// What is decided about it when its time is over.
@@ -130,16 +144,34 @@ pub(crate) enum Standing {
     Tripped,
     /// Decided against: what it destroys fails.
     Denied,
-    /// Armed, and may do what was granted: an approval, or a lease.
+    /// Armed, and may do what was granted.
     Granted,
 }
 
 /// What lets an account pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct GrantedView {
-    /// `approve` or `lease`.
-    pub(crate) by: Verb,
+    pub(crate) by: GrantedBy,
+    /// Why it was given, if anybody said so.
     pub(crate) reason: String,
+    /// When it ends by itself.
+    #[serde(default)]
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GrantedBy {
+    /// What waited may be finished.
+    Approve,
+    /// A planned change was announced.
+    Lease,
+    /// It is new on this host, and only observed.
+    Warmup,
+    /// So much has tripped that the rule is wrong: it is only observed.
+    Governor,
+    /// Nothing is enforced.
+    Off,
 }
 
 /// A lease: whoever acts for the account may destroy in these directories.
@@ -185,6 +217,9 @@ pub(crate) struct IncidentSummary {
     /// How many of them would not have happened, had the burst not only been observed.
     #[serde(default)]
     pub(crate) would_have_stopped: u64,
+    /// What has let it pass, if the policy would not.
+    #[serde(default)]
+    pub(crate) passed: Option<GrantedView>,
     pub(crate) state: State,
     /// The processes that do not go on; of a held one, the calls that wait.
     pub(crate) waiting: u64,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Request;
+use super::{GrantedBy, Request};
 
 /// Who decided what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +42,8 @@ pub(crate) enum Responder {
     User { uid: u32, name: Option<String>, login: Option<u32>, pid: u32 },
     /// The end that was set when it began.
     Deadline,
+    /// The governor of the policy.
+    Governor,
     /// The response that the policy names.
     Policy,
     /// Somebody, through a daemon that ran before this one.
@@ -111,12 +113,39 @@ impl Verb {
     }
 }
 
+impl GrantedBy {
+    pub(crate) const ALL: [Self; 5] = [Self::Approve, Self::Lease, Self::Warmup, Self::Governor, Self::Off];
+
+    /// As in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Lease => "lease",
+            Self::Warmup => "warmup",
+            Self::Governor => "governor",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// For a person.
+impl fmt::Display for GrantedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Approve => "approval",
+            Self::Warmup => "warm-up",
+            other => other.word(),
+        })
+    }
+}
+
 impl Responder {
     /// Which kind, as in JSON.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::User { .. } => "user",
             Self::Deadline => "deadline",
+            Self::Governor => "governor",
             Self::Policy => "policy",
             Self::Before => "before",
             Self::Signal => "signal",
@@ -130,6 +159,7 @@ impl fmt::Display for Responder {
             Self::User { uid, name: Some(name), .. } => write!(f, "{name} (uid {uid})"),
             Self::User { uid, name: None, .. } => write!(f, "uid {uid}"),
             Self::Deadline => f.write_str("its deadline"),
+            Self::Governor => f.write_str("the governor"),
             Self::Policy => f.write_str("the policy"),
             Self::Before => f.write_str("somebody, before this daemon started"),
             Self::Signal => f.write_str("a signal (SIGHUP)"),

@@ -5,7 +5,7 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, good, table},
 };
-use crate::api::{AccountView, GrantedView, Standing, Verb};
+use crate::api::{AccountView, GrantedBy, GrantedView, Standing, Verb};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
@@ -52,9 +52,11 @@ fn row(screen: &Screen, account: &AccountView, kinds: &[&str]) -> Vec<String> {
         None => "-".to_owned(),
     };
     let standing = [clean(&account.name), clean(&account.response), standing(account.standing)];
-    let incident = account
-        .incident
-        .map_or_else(|| "-".to_owned(), |id| format!("{}{id}{}", kind(account), end(screen, account)));
+    let incident = account.incident.map(|id| format!("{}{id}{}", kind(account), end(screen, account)));
+    let passes = account.granted.as_ref().and_then(|granted| passes(screen, granted));
+    let passes = passes.map(|by| format!("passes: {by}"));
+    let said: Vec<String> = incident.into_iter().chain(passes).collect();
+    let incident = if said.is_empty() { "-".to_owned() } else { said.join("; ") };
     standing.into_iter().chain(kinds.iter().map(used)).chain([processes(account), incident]).collect()
 }
 
@@ -69,16 +71,27 @@ pub(super) fn standing(standing: Standing) -> String {
 
 /// A lease is told as such.
 fn kind(account: &AccountView) -> &'static str {
-    let is_lease = account.granted.as_ref().is_some_and(|granted| granted.by == Verb::Lease);
+    let is_lease = account.granted.as_ref().is_some_and(|granted| granted.by == GrantedBy::Lease);
     if is_lease { "lease " } else { "" }
 }
 
 /// What lets the account pass, until when and why.
 fn granted(account: &AccountView, far: &str, at: &str) -> String {
     match &account.granted {
-        Some(GrantedView { by: Verb::Lease, reason }) => format!(", ends in {far} ({})", clean(reason)),
-        _ => format!(", approved until {at}"),
+        Some(GrantedView { by: GrantedBy::Lease, reason, .. }) => {
+            format!(", ends in {far} ({})", clean(reason))
+        }
+        Some(GrantedView { by: GrantedBy::Approve, .. }) | None => format!(", approved until {at}"),
+        Some(_) => String::new(), // that is not this incident's
     }
+}
+
+/// What lets an account pass whatever it does; none if that is an incident's, which is told with it.
+pub(super) fn passes(screen: &Screen, granted: &GrantedView) -> Option<String> {
+    let GrantedView { by, until, .. } = granted;
+    let until = until.map(|until| format!(" until {}", screen.at(until))).unwrap_or_default();
+    let is_of_incident = matches!(by, GrantedBy::Approve | GrantedBy::Lease);
+    (!is_of_incident).then(|| format!("{by}{until}"))
 }
 
 /// How the incident ends by itself.

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    Failure, ask,
+    Failure, accounts, ask,
     session::Session,
     term::{Screen, bad, clean, count, table},
 };
@@ -69,6 +69,8 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
     let approvals = approvals
         .map(|approvals| format!(", {} of {} approvals", approvals.given.len(), approvals.needed))
         .unwrap_or_default();
+    let passed = incident.passed.as_ref().and_then(|passed| accounts::passes(screen, passed));
+    let passed = passed.map(|passed| format!(" (passed: {passed})")).unwrap_or_default();
     match incident.state {
         State::Held => {
             let calls = count(incident.waiting, "call", "calls");
@@ -78,9 +80,9 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
         State::Denied => format!("denied{by}"),
         State::Approved => format!("approved{by}{end}"),
         State::Observed if incident.would_have_stopped > 0 => {
-            format!("observed, {} would have been stopped", incident.would_have_stopped)
+            format!("observed{passed}, {} would have been stopped", incident.would_have_stopped)
         }
-        State::Observed => "observed".to_owned(),
+        State::Observed => format!("observed{passed}"),
         State::Stopped => format!("{}, {waiting}{approvals}{until}", bad("STOPPED")),
         State::Freezing => format!("{}, {waiting}{approvals}{until}", bad("FREEZING")),
         State::Frozen => format!("{}, {waiting}{approvals}{until}", bad("FROZEN")),

@@ -5,7 +5,7 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, count, good, paths, short},
 };
-use crate::api::{self, Mode};
+use crate::api::{self, GovernorView, Mode};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let status: api::Status = session.daemon.get("/v1/status")?;
@@ -43,6 +43,16 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
         figure(status.kernel_errors),
         status.open_incidents,
     );
+    if let Some(GovernorView { since, until, why, accounts }) = &status.governor {
+        text += &format!(
+            "{}: {}, {}; {} only observed, until it is quiet ({} at the earliest); burstguard on ends it\n",
+            bad("GOVERNOR ENGAGED"),
+            clean(why),
+            screen.ago(*since),
+            count(*accounts, "account is", "accounts are"),
+            screen.at(*until),
+        );
+    }
     if status.would_have_stopped > 0 {
         let operations = count(status.would_have_stopped, "operation", "operations");
         text += &format!(

@@ -350,13 +350,25 @@ impl Agent {
 
     /// Does what follows from an input.
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
+        // Before, or a daemon that is killed meanwhile leaves accounts that pass, and nobody knows why; and after, for what came of it.
+        self.remember();
         effects.into_iter().for_each(|effect| self.apply(effect));
         if std::mem::take(&mut self.stale)
             && let Ok(facts) = self.gather_standings()
         {
             self.handle(Input::Facts(Arc::new(facts)));
         }
-        let now = Remembered { last: self.incidents.last(), stopped: self.freezer.stopped() };
+        self.remember();
+    }
+
+    /// For the daemon that comes next.
+    fn remember(&mut self) {
+        let now = Remembered {
+            last: self.incidents.last(),
+            off: self.incidents.off_after(self.memory.remembered().off),
+            governor: self.incidents.governor().cloned(),
+            stopped: self.freezer.stopped(),
+        };
         if let Err(error) = self.memory.keep(now) {
             log::error!("a daemon that is started next will not know all of what this one did: {error:#}");
         }
@@ -369,7 +381,9 @@ impl Agent {
     async fn until_end(mut self, left: Vec<Left>, first: Vec<sensor::Record>) -> Result<()> {
         let facts = self.gather_facts()?;
         let freezes = self.gather_found();
-        self.handle(Input::Found { left, freezes, facts: Arc::new(facts) });
+        let &Remembered { off, ref governor, .. } = self.memory.remembered();
+        let governor = governor.clone();
+        self.handle(Input::Found { left, freezes, off, governor, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
         let ending = loop {
             match self.next_input().await {

@@ -12,7 +12,7 @@ use agent_common::rules::{
 use super::{
     CallId, Effect, NotReloaded, Outcome, Reload, SelfTested, Touched,
     agent::Agent,
-    in_force::{self, Come},
+    in_force::{self, Before, Come},
     self_test,
 };
 use crate::{
@@ -69,12 +69,11 @@ impl Agent {
             Effect::Kill { incident, account, processes } => {
                 self.kill(incident, account.as_deref(), &processes);
             }
-            Effect::GrantAll { until } => self.in_force.generation.grant_all(until),
+            Effect::Grant { account, until } => {
+                self.stale |= self.in_force.generation.let_pass(&account, until);
+            }
             Effect::Off { call, until } => self.off(call, until),
             Effect::On { call } => {
-                // A burst that was only observed must stop nobody now.
-                self.begin_all_anew();
-                self.in_force.generation.grant_all(0);
                 self.stale = true;
                 self.say(Outcome::On { call });
             }
@@ -152,6 +151,7 @@ impl Agent {
         let (self_test, outcomes) = (self.self_test.clone(), self.finished.0.clone());
         let tier = self.tier;
         let policy = Arc::clone(&self.in_force.policy);
+        let before = Before { watched: self.in_force.watched.clone(), off_until: self.incidents.off_until() };
         let reload = move || {
             let come = in_force::read(&file)
                 .map_err(|error| {
@@ -169,7 +169,7 @@ impl Agent {
                     }
                 })
                 .and_then(|loaded| {
-                    in_force::bring(file, loaded, &kernel, &self_test, tier)
+                    in_force::bring(file, loaded, &kernel, &self_test, tier, before)
                         .map_err(|error| failed(Problem::new(Code::Failed, format!("{error:#}"))))
                 });
             let _ = outcomes.send(match come {

@@ -77,11 +77,12 @@ pub(crate) enum Effect {
     Withdraw { grant: u32 },
     /// End these processes, then as [`Effect::Thaw`].
     Kill { incident: u64, account: Option<String>, processes: Vec<ProcessId> },
-    /// Grant every account whatever it does until then.
-    GrantAll { until: BootNs },
-    /// The same, and let everything go on; every account begins anew.
+    /// Grant an account whatever it does until then, unless it waits for a decision or is refused; 0: hold it to its budgets again,
+    /// of which what it did meanwhile has used nothing.
+    Grant { account: String, until: BootNs },
+    /// Grant it to all of them, and let everything go on; every account begins anew.
     Off { call: CallId, until: BootNs },
-    /// Enforce again.
+    /// That has ended.
     On { call: Option<CallId> },
     /// Read the policy again and put it in force; unless told so not if it holds less tightly an account of these.
     Reload { call: CallId, open: Vec<String>, loosen: bool },

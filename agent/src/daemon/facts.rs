@@ -14,7 +14,7 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::tier::Chosen;
 use crate::api::{Above, Bytes, ProcessView, StoreView};
-use crate::policy::Hold;
+use crate::policy::{self, Hold};
 use crate::processes::proc::ProcessId;
 use crate::sensor::{BudgetUse, Grant, HeldCall};
 
@@ -48,6 +48,7 @@ pub(crate) struct About {
     pub(crate) enforces: bool,
     /// How many people it takes to let go on what waits; 0 before there is a policy.
     pub(crate) approvals: u8,
+    pub(crate) governor: policy::Governor,
     pub(crate) policy_sources: Vec<PathBuf>,
     pub(crate) policy_sha256: String,
     pub(crate) policy_loaded_at: BootNs,
@@ -67,6 +68,8 @@ pub(crate) struct AccountFacts {
     pub(crate) standing: judge::Standing,
     /// Until when it is granted whatever it does; 0 if it is not.
     pub(crate) granted_until: BootNs,
+    /// Until when it is new on this host, by its policy; 0 if it never was.
+    pub(crate) warm_until: BootNs,
     pub(crate) budgets: Vec<BudgetUse>,
     pub(crate) processes: u64,
     /// The processes that the kernel programs stopped.

@@ -136,6 +136,7 @@ impl Generation {
                 escapes,
                 standing: self.kernel.standing(index).at(now),
                 granted_until: self.kernel.granted_until(index),
+                warm_until: 0,
                 budgets: self.kernel.uses(index, now)?,
                 processes: own().count() as u64,
                 stopped: own().filter(|member| member.stopped && !waits(member)).count() as u64,
@@ -166,7 +167,20 @@ impl Generation {
         Ok(move || index.is_none_or(|index| state.standing(index).at(boot_now()).phase == Phase::Armed))
     }
 
-    /// Until then every account is granted whatever it does, but the self-test's; 0: not any more.
+    /// An account that waits for nothing is granted whatever it does until then; 0: it is held to its budgets again. Whether that
+    /// has changed anything.
+    pub(crate) fn let_pass(&self, account: &str, until: BootNs) -> bool {
+        let Some(index) = self.names.index(account) else { return false };
+        let before = self.kernel.granted_until(index);
+        if until == 0 {
+            self.kernel.hold_to_budgets(index);
+        } else {
+            self.kernel.let_pass(index, until);
+        }
+        self.kernel.granted_until(index) != before
+    }
+
+    /// Until then every account is granted whatever it does, but the self-test's.
     pub(crate) fn grant_all(&self, until: BootNs) {
         (1..).zip(self.names.accounts()).for_each(|(index, _)| self.kernel.grant_all(index, until));
     }

@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
+use agent_common::rules::BootNs;
 use anyhow::Result;
+use jiff::Timestamp;
 
 use super::{
     facts::{About, AccountFacts, GrantFacts},
@@ -15,6 +17,7 @@ use super::{
     self_test::Proof,
     tables::Tables,
     tier::Wanted,
+    watched::Watched,
 };
 use crate::{
     api::Target,
@@ -40,6 +43,9 @@ pub(crate) struct InForce {
     pub(super) policy: Arc<Policy>,
     /// What only the policy knows of each account.
     accounts: HashMap<String, Account>,
+    /// Until when each account is new here.
+    warm_until: HashMap<String, BootNs>,
+    pub(super) watched: Watched,
     /// Where it was read from.
     pub(super) file: PathBuf,
 }
@@ -50,6 +56,14 @@ pub(crate) struct Come {
     pub(crate) proof: Proof,
     pub(crate) carried: Carried,
     pub(crate) retirement: Retirement,
+}
+
+/// What was before, and lets accounts pass.
+#[derive(Clone)]
+pub(super) struct Before {
+    pub(super) watched: Watched,
+    /// Nothing is enforced until then; 0 if it is.
+    pub(super) off_until: BootNs,
 }
 
 /// Reads a policy; what is wrong with it without making it invalid goes to the log.
@@ -67,10 +81,17 @@ pub(super) fn bring(
     kernel: &str,
     self_test: &Path,
     tier: Wanted,
+    before: Before,
 ) -> Result<Come> {
+    let Before { mut watched, off_until } = before;
     let Loaded { policy, warnings, sources, hash, .. } = loaded;
+    let begun = Timestamp::now();
+    let warm_until = policy.accounts.iter().map(|one| (one.name.clone(), watched.warm_until(one, begun)));
+    let warm_until: HashMap<String, BootNs> = warm_until.collect();
+    let passes = |account: &Account| off_until.max(warm_until[&account.name]);
     let Armed { generation, tier, proof, carried, retirement } =
-        Generation::arm(Tables::of(&policy, self_test)?, self_test, tier)?;
+        Generation::arm(Tables::of(&policy, self_test, passes)?, self_test, tier)?;
+    watched.begin(policy.accounts.iter(), begun);
     let now = boot_now();
     let about = About {
         kernel: kernel.to_owned(),
@@ -80,6 +101,7 @@ pub(super) fn bring(
         trees: policy.trees.iter().flat_map(|tree| tree.paths.iter().cloned()).collect(),
         enforces: policy.mode == Mode::Enforce,
         approvals: policy.roles.approvals,
+        governor: policy.governor,
         policy_sources: sources,
         policy_sha256: hash,
         policy_loaded_at: now,
@@ -96,6 +118,8 @@ pub(super) fn bring(
         redact: Redact { patterns: redact },
         policy: whole,
         accounts,
+        warm_until,
+        watched,
         file,
     };
     Ok(Come { in_force, proof, carried, retirement })
@@ -108,6 +132,7 @@ impl InForce {
         for account in &mut accounts {
             let said = self.accounts.get(&account.name);
             account.hold = said.map(|said| said.hold).unwrap_or_default();
+            account.warm_until = self.warm_until.get(&account.name).copied().unwrap_or_default();
             account.note = said.and_then(|said| said.note.clone());
             account.contact = said.and_then(|said| said.contact.clone());
         }

@@ -1,5 +1,5 @@
 //! What the next daemon must know and neither the kernel programs nor the cgroup tree can tell it: which numbers incidents
-//! have had, and who was stopped by a signal of ours.
+//! have had, who was stopped by a signal of ours, and what lets accounts pass.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::enforcer::freezer::Stopped;
+use crate::{
+    enforcer::freezer::Stopped,
+    incidents::{Engaged, Off},
+};
 
 /// A file that is replaced as a whole each time something changes, which is as often as somebody decides.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub(crate) struct Memory {
 pub(crate) struct Remembered {
     /// The number of the last incident.
     pub(crate) last: u64,
+    /// Nothing is enforced, if so.
+    pub(crate) off: Option<Off>,
+    /// What keeps the governor engaged, if so.
+    pub(crate) governor: Option<Engaged>,
     /// By freeze.
     pub(crate) stopped: BTreeMap<u64, Vec<Stopped>>,
 }
@@ -89,7 +96,8 @@ mod tests {
         let mut memory = Memory::open(directory.path());
         assert_eq!(memory.remembered(), &Remembered::default());
         let stopped = Stopped { process: ProcessId { pid: 7, start: 8 }, stopped_ancestors: 2 };
-        let now = Remembered { last: 3, stopped: BTreeMap::from([(3, vec![stopped])]) };
+        let off = Some(Off { until: Some(7) });
+        let now = Remembered { last: 3, off, governor: None, stopped: BTreeMap::from([(3, vec![stopped])]) };
         memory.keep(now.clone()).expect("kept");
         assert_eq!(Memory::open(directory.path()).remembered(), &now);
         memory.forget();

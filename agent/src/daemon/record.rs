@@ -269,13 +269,13 @@ mod tests {
         let began = Instant::now();
         let ticket = record.ticket();
         assert!(record.store.write(Vec::new(), Some(ticket)));
-        record.wait(Then::Do { incidents: vec![7], effects: vec![Effect::GrantAll { until: 1 }] });
+        record.wait(Then::Do { incidents: vec![7], effects: vec![Effect::On { call: None }] });
         let deadline = record.deadline().expect("a deadline");
         assert!(deadline >= began + PATIENCE && deadline <= Instant::now() + PATIENCE);
         assert!(record.overdue(began).is_none());
         let then = record.overdue(deadline).expect("what waited");
         assert!(
-            matches!(then, Then::Do { incidents, effects } if incidents == [7] && effects == [Effect::GrantAll { until: 1 }])
+            matches!(then, Then::Do { incidents, effects } if incidents == [7] && effects == [Effect::On { call: None }])
         );
         // Once: what the disk says later is too late.
         assert!(record.take(ticket).is_none() && record.deadline().is_none());

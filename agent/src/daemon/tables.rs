@@ -6,7 +6,7 @@ use std::{
 };
 
 use agent_common::{
-    rules::Kind,
+    rules::{BootNs, Kind},
     wire::{
         identity::{LAUNCHED, asked_by},
         row::{self, Claim, MAX_ROOTS, SELF_TEST, alone, response},
@@ -17,7 +17,7 @@ use anyhow::{Result, ensure};
 use super::names::Names;
 use crate::{
     identity::Identities,
-    policy::{Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response, Way},
+    policy::{Account, Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response, Way},
     sensor::Manifest,
     trees::except::Excepted,
 };
@@ -49,7 +49,9 @@ struct Tree {
 
 impl Tables {
     /// The tables of a policy. `self_test` is the self-test's tree.
-    pub(crate) fn of(policy: &Policy, self_test: &Path) -> Result<Self> {
+    ///
+    /// `passes` says until when an account that is not watched yet is granted whatever it does.
+    pub(crate) fn of(policy: &Policy, self_test: &Path, passes: impl Fn(&Account) -> BootNs) -> Result<Self> {
         let mut tables = Self {
             accounts: Vec::new(),
             identities: Identities::default(),
@@ -74,6 +76,7 @@ impl Tables {
                 |response| if policy.mode == Mode::Observe { Response::Observe } else { response };
             let responses = [account.response, account.escapes].map(only_observed);
             let index = tables.add_account(roots, responses, account.hold.on_agent_loss, &account.budgets);
+            tables.accounts[index as usize].granted_until = passes(account);
             tables.names.accounts.push(account.name.clone());
             let names = &mut tables.names;
             tables.identities.add(index, account, |words| names.add_entry(words));

@@ -4,6 +4,8 @@
 //! What was decided and recorded may not have been carried out. The kernel tells: who still waits as before was not let go, and
 //! waits for a decision again. What cannot be told is said to be unknown.
 
+use std::collections::BTreeSet;
+
 use agent_common::rules::{
     BootNs, NEVER,
     judge::{Phase, Standing},
@@ -107,16 +109,20 @@ impl<'a> Remains<'a> {
 }
 
 impl Incidents {
-    /// What an earlier daemon has switched off the kernel tells: every account is granted whatever it does.
-    pub(super) fn carry_on_off(&mut self, facts: &Facts) -> Vec<Effect> {
-        let until = facts.accounts.iter().map(|account| account.granted_until).max();
-        self.off = until
-            .filter(|until| *until > facts.now)
-            .map(|until| Off { until: Some(until).filter(|until| *until != NEVER) });
-        let Some(off) = self.off else { return Vec::new() };
-        let until = off.until.map(|until| facts.wall(until).strftime("%FT%TZ").to_string());
-        // Also to those that the policy has only now.
-        vec![Effect::Report(Event::Off { until, pids: Vec::new() }), Effect::GrantAll { until: off.end() }]
+    /// An earlier daemon has switched off, as it remembered; or as the kernel tells, if it was killed before it could: every
+    /// account passes until one and the same moment, and nothing else lets it.
+    pub(super) fn carry_on_off(&mut self, remembered: Option<Off>, facts: &Facts) -> Vec<Effect> {
+        let ends: BTreeSet<BootNs> = facts.accounts.iter().map(|account| account.granted_until).collect();
+        let else_passes =
+            self.governor.engaged().is_some() || facts.accounts.iter().any(|one| one.warm_until > facts.now);
+        let told = match ends.first() {
+            Some(until) if ends.len() == 1 && !else_passes => {
+                Some(Off { until: Some(*until).filter(|until| *until != NEVER) })
+            }
+            _ => None,
+        };
+        self.off = remembered.or(told).filter(|off| facts.now < off.end());
+        self.off.map(|off| Effect::Report(off.begun(Vec::new(), facts))).into_iter().collect()
     }
 
     /// Carries on what the record says was not over. One that cannot be carried on ends, in the record alone.

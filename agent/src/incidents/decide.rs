@@ -100,25 +100,25 @@ impl Incidents {
             Request::Off { until, reason } => {
                 let off = Off { until: until.map(|span| now.saturating_add(nanoseconds(span))) };
                 self.off = Some(off);
+                let over = self.end_governor("nothing is enforced");
                 let open: Vec<u64> = self.those_that_admit(Verb::Off).collect();
                 for id in &open {
                     self.decide(*id, Verb::Off, &by, reason.as_str(), now)?;
                 }
                 self.order(Some(call), Verb::Off, by.clone(), reason.as_str(), now);
                 self.wait(call, Verb::Off, &open, by, now);
-                return Ok(vec![Effect::Off { call, until: off.end() }]);
+                return Ok([Effect::Off { call, until: off.end() }].into_iter().chain(over).collect());
             }
             Request::On { reason } => {
                 let off = self.off.take();
+                let over = self.end_governor("switched on");
                 self.wait(call, Verb::On, &[], by.clone(), now);
                 // Nobody who was stopped is let go by switching on what is on.
-                return Ok(match off {
-                    Some(_) => {
-                        self.order(Some(call), Verb::On, by, reason.as_str(), now);
-                        vec![Effect::On { call: Some(call) }]
-                    }
-                    None => self.answer_those(|waiting| waiting.call == call),
-                });
+                if off.is_none() && over.is_none() {
+                    return Ok(self.answer_those(|waiting| waiting.call == call));
+                }
+                self.order(Some(call), Verb::On, by, reason.as_str(), now);
+                return Ok(self.switched_on(Some(call), now).into_iter().chain(over).collect());
             }
         };
         Ok(vec![reply(call, Ok(answer))])
@@ -231,7 +231,7 @@ impl Incidents {
         if self.off.and_then(|off| off.until).is_some_and(|until| until <= now) {
             self.off = None;
             self.order(None, Verb::On, Responder::Deadline, "its time is over", now);
-            effects.push(Effect::On { call: None });
+            effects.extend(self.switched_on(None, now));
         }
         effects
     }

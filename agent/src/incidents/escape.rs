@@ -1,6 +1,6 @@
 //! Somebody who does not act for the account was asked to act.
 
-use agent_common::rules::judge::QUIET;
+use agent_common::rules::{BootNs, judge::QUIET};
 
 use super::{
     Incidents,
@@ -29,10 +29,10 @@ impl Incidents {
     }
 
     /// Where it stands if no person is to decide about it: it has passed, or failed.
-    pub(super) fn is_over(&self, account: &str, act: &sensor::Act) -> Option<Stage> {
+    pub(super) fn is_over(&self, account: &str, at: BootNs, act: &sensor::Act) -> Option<Stage> {
         match self.response(account, act) {
             _ if act.way.is_none() => None,
-            _ if self.off.is_some() => Some(Stage::Observed),
+            _ if self.passed(account, at).is_some() => Some(Stage::Observed),
             "observe" => Some(Stage::Observed),
             "deny" if self.facts.can_hold() => {
                 Some(Stage::Closed { at: self.facts.now, how: Closed::Denied })
@@ -52,11 +52,15 @@ impl Incidents {
     ) -> Effect {
         let way = self.way(act).unwrap_or_default().to_owned();
         let told = self.act(record, act);
+        let pass = self.passed(&account, record.at);
+        let is_enforced = self.response(&account, act) != "observe";
+        let last = self.last;
         let known = self.incidents.values_mut().rev().find(|incident| incident.is_of(&account, &way));
         let incident = match known.filter(|known| known.last + QUIET > record.at) {
             Some(known) => known,
-            None => self.open(Cause::Escape { account, way, times: 0 }, record.at, stage),
+            None => self.open(Cause::Escape { account: account.clone(), way, times: 0 }, record.at, stage),
         };
+        incident.passed = pass.filter(|_| is_enforced);
         incident.stage = stage;
         incident.burst = incident.burst.min(record.at);
         incident.add(told);
@@ -64,6 +68,9 @@ impl Incidents {
             *times += 1;
         }
         let id = incident.id;
+        if is_enforced {
+            self.count_over(&account, record.at, (id > last).then_some(id), pass);
+        }
         Effect::Report(Event::Escape { incident: id, actor, act: self.destruction(act) })
     }
 }

@@ -31,11 +31,13 @@ impl Incidents {
         self.forget_observed(&facts, now);
         self.count_refused(&facts);
         self.end_those_that_are_over(&facts, now);
+        effects.extend(self.on_passing(&facts));
         effects.extend(self.find(&facts, now));
         effects.extend(self.end_leases(&facts, now));
         effects.extend(withdrawn(&facts));
         self.facts = facts;
         effects.extend(self.carry_out_what_is_agreed(now));
+        effects.extend(self.grants(now));
         effects
     }
 
@@ -109,8 +111,8 @@ impl Incidents {
         let mut found = Vec::new();
         for account in &facts.accounts {
             let phase = account.standing.at(now).phase;
-            let granted = now < account.granted_until || self.off.is_some();
-            let waits = phase != Phase::Armed && account.response != "observe" && !granted;
+            let passes = now < account.granted_until || self.off.is_some();
+            let waits = phase != Phase::Armed && account.response != "observe" && !passes;
             if !waits || self.has_open(&account.name) {
                 continue;
             }
@@ -136,6 +138,10 @@ impl Incidents {
             incident.refused_before = account.refused;
             let (incident, target) = (incident.id, account.name.clone());
             self.current.insert(target.clone(), incident);
+            // Its burst was not reported, unless it was to the daemon before.
+            if self.facts.now > 0 {
+                self.count_over(&target, now, Some(incident), None);
+            }
             let processes = account.stopped + account.held_processes();
             found.push(Effect::Report(Event::Found { incident, target, processes }));
         }

@@ -98,8 +98,13 @@ impl Incidents {
                 outcome: String::new(),
             });
         }
-        let trip = target.account().map(|account| Effect::Trip { account: account.to_owned() });
-        trip.into_iter().chain([Effect::Freeze { incident: id, target }]).collect()
+        let account = target.account().map(str::to_owned);
+        // What lets it pass whatever it does would let pass what joins it, too.
+        let passes =
+            account.as_deref().filter(|account| self.off.is_none() && self.passed(account, now).is_some());
+        let ends = passes.map(|account| Effect::Grant { account: account.to_owned(), until: 0 });
+        let trip = account.clone().map(|account| Effect::Trip { account });
+        trip.into_iter().chain(ends).chain([Effect::Freeze { incident: id, target }]).collect()
     }
 }
 

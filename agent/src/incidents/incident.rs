@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     lease::Lease,
     nanoseconds,
+    pass::Pass,
     people::Said,
     record::Mark,
     stage::{Closed, Open, Stage},
@@ -64,6 +65,8 @@ pub(crate) struct Incident {
     /// The processes whose terminals were told of it, and whether one was that calls are refused.
     pub(super) told: BTreeSet<u32>,
     pub(super) told_refused: bool,
+    /// What has let it pass.
+    pub(super) passed: Option<Pass>,
     /// What of it is in the record.
     #[serde(skip)]
     pub(super) mark: Option<Mark>,
@@ -152,6 +155,7 @@ impl Incident {
             said: Vec::new(),
             told: BTreeSet::new(),
             told_refused: false,
+            passed: None,
             mark: None,
         }
     }

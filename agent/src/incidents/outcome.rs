@@ -3,7 +3,7 @@
 use agent_common::rules::BootNs;
 
 use super::{
-    Incidents,
+    Incidents, Off,
     incident::{Cause, Incident},
     stage::{Closed, Stage},
     waiting::reply,
@@ -133,6 +133,10 @@ impl Incidents {
             reason,
             pids: touched.processes.iter().map(|process| process.pid).collect(),
         };
+        if let (Responder::User { .. }, Some(account)) = (&by, self.incidents[&id].account()) {
+            self.governor.forgive(account);
+        }
+        let incident = &self.incidents[&id];
         // What is refused from now on belongs to it.
         if !incident.goes_on() {
             self.leave(id);
@@ -162,11 +166,10 @@ impl Incidents {
             .filter(|incident| ending(incident.stage))
             .map(|incident| incident.id)
             .collect();
-        let until = self.off.and_then(|off| off.until).map(|until| self.facts.wall(until));
-        let until = until.map(|until| until.strftime("%FT%TZ").to_string());
         let pids = touched.processes.iter().map(|process| process.pid).collect();
         self.order_done(Some(call), format!("{} processes go on", touched.processes.len()));
-        let mut effects = vec![Effect::Report(Event::Off { until, pids })];
+        let off = self.off.unwrap_or(Off { until: None });
+        let mut effects = vec![Effect::Report(off.begun(pids, &self.facts))];
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.call == call) {
             waiting.moved.processes = touched.processes;
             waiting.moved.confirmed_us = Some(now.saturating_sub(touched.began) / 1000);
@@ -232,7 +235,6 @@ impl Incidents {
                 let mut effects = vec![Effect::Report(event)];
                 effects.extend(records.iter().flat_map(|record| self.on_record(record)));
                 effects.extend(self.free(&freed_accounts, now));
-                effects.extend(self.off.map(|off| Effect::GrantAll { until: off.end() }));
                 effects
                     .push(reply(call, Ok(Answer::Reloaded(Reloaded { before, after, accounts, warnings }))));
                 effects

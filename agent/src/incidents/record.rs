@@ -138,6 +138,19 @@ impl Incidents {
         self.ordered.insert(call, order);
     }
 
+    /// The same, when it is carried out at once: it waits for no disk.
+    pub(super) fn order_carried_out(
+        &mut self,
+        verb: Verb,
+        by: Responder,
+        reason: &str,
+        outcome: String,
+        now: BootNs,
+    ) {
+        let at = self.facts.wall(now);
+        self.orders.push(Decision { at, verb, by, reason: reason.to_owned(), outcome });
+    }
+
     /// What has come of it.
     pub(super) fn order_done(&mut self, call: Option<CallId>, outcome: impl Into<String>) {
         if let Some(order) = self.ordered.remove(&call) {

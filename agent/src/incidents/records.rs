@@ -9,7 +9,7 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    api::{Bytes, Responder, Target, Verb},
+    api::{Bytes, GrantedBy, Responder, Target, Verb},
     daemon::Effect,
     report::{Actor, Destruction, Event},
     sensor::{self, Record, What},
@@ -37,7 +37,7 @@ impl Incidents {
                 Event::Operation { actor, act: self.destruction(act), over: act.over, approved }
             }
             What::Burst(act) => {
-                return match self.is_over(&account, act) {
+                return match self.is_over(&account, record.at, act) {
                     Some(stage) => vec![self.on_escape(account, actor, record, act, stage)],
                     None => self.on_burst(account, actor, record.at, act),
                 };
@@ -89,6 +89,11 @@ impl Incidents {
         if act.way.is_some() {
             return None; // its burst has told of it
         }
+        if act.over
+            && let Some(pass) = self.passed(account, record.at).filter(|pass| pass.by == GrantedBy::Governor)
+        {
+            self.count_over(account, record.at, None, Some(pass));
+        }
         let act = self.act(record, act);
         let current = self.current.get(account).and_then(|id| self.incidents.get_mut(id));
         match current.filter(|incident| incident.takes_acts(record.at)) {
@@ -120,8 +125,8 @@ impl Incidents {
         let response = self.response(&account, act);
         let facts = self.facts.account(&account);
         let (hold, refused_before) = facts.map_or((None, 0), |facts| (Some(facts.hold), facts.refused));
-        let granted = facts.is_some_and(|account| at < account.granted_until);
-        let observed = response == "observe" || granted || self.off.is_some();
+        let pass = self.passed(&account, at);
+        let observed = response == "observe" || pass.is_some();
         let can_hold = self.facts.can_hold();
         let stage = match response {
             _ if observed => Stage::Observed,
@@ -156,9 +161,13 @@ impl Incidents {
             }
         };
         incident.burst = at;
+        incident.passed = pass.filter(|_| response != "observe");
         recent.move_into(incident, since);
         let id = incident.id;
         self.current.insert(account.clone(), id);
+        if response != "observe" {
+            self.count_over(&account, at, Some(id), pass);
+        }
         let act = self.destruction(act);
         let event = if is_escape {
             Event::Escape { incident: id, actor, act }

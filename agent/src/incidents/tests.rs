@@ -7,6 +7,7 @@ mod escape;
 mod hold;
 mod lease;
 mod pairs;
+mod pass;
 mod people;
 mod record;
 mod scene;
@@ -245,7 +246,8 @@ fn off_ends_every_incident_and_by_itself() {
     assert_eq!(replies(&effects).len(), 1);
     assert_eq!(scene.detail(ID).summary.state, State::Thawed);
     scene.now = NOW + 9 * S;
-    assert_eq!(scene.on(Input::Due), [Effect::On { call: None }]);
+    let grant = Effect::Grant { account: "deployer".to_owned(), until: 0 };
+    assert_eq!(scene.on(Input::Due), [grant, Effect::On { call: None }]);
 }
 
 #[test]

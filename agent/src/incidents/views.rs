@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{
-        self, AccountView, Answer, BudgetView, Bytes, Decision, Filter, GrantedView, HeldView,
+        self, AccountView, Answer, BudgetView, Bytes, Decision, Filter, GrantedBy, GrantedView, HeldView,
         IncidentDetail, IncidentSummary, Mode, PolicyView, Problem, Standing, State, Status, Verb,
     },
     daemon::{AccountFacts, Facts, HeldFacts, ProcessFacts},
@@ -42,6 +42,7 @@ impl Incidents {
                 (None, true) => Mode::Enforce,
                 (None, false) => Mode::Observe,
             },
+            governor: self.governor_view(facts),
             off_until: self.off.and_then(|off| off.until).map(|until| facts.wall(until)),
             tier: about.tier.word().to_owned(),
             tier_note: about.tier.note.clone(),
@@ -78,6 +79,7 @@ impl Incidents {
             .collect();
         let latest = going.first();
         let granted = self.granted(account, facts);
+        let passes = self.passes(account, facts);
         let standing = account.standing.at(facts.now);
         let ends = (standing.until < NEVER && standing.phase != Phase::Armed).then_some(standing.until);
         let decided = latest.filter(|incident| then(incident).is_some()).and_then(|incident| incident.until);
@@ -85,8 +87,15 @@ impl Incidents {
             name: account.name.clone(),
             note: account.note.clone(),
             response: account.response.to_owned(),
-            standing: if granted.is_some() { Standing::Granted } else { phase(standing.phase) },
-            until: ends.or(decided).or(granted.map(|grant| grant.until)).map(|until| facts.wall(until)),
+            standing: match standing.phase {
+                Phase::Armed if granted.is_some() || passes.is_some() => Standing::Granted,
+                other => phase(other),
+            },
+            until: ends
+                .or(decided)
+                .or(granted.map(|grant| grant.until))
+                .map(|until| facts.wall(until))
+                .or(passes.as_ref().and_then(|passes| passes.until)),
             budgets: account
                 .budgets
                 .iter()
@@ -105,7 +114,9 @@ impl Incidents {
             refused: account.refused,
             held_since: account.held.first().map(|held| facts.wall(held.call.at)),
             incident: latest.map(|incident| incident.id).or(granted.map(|grant| grant.incident)),
-            granted: granted.filter(|_| latest.is_none()).map(|grant| self.granted_view(grant)),
+            granted: passes.or_else(|| {
+                granted.filter(|_| latest.is_none()).map(|grant| self.granted_view(grant, facts))
+            }),
             then: latest.and_then(|incident| then(incident)),
         }
     }
@@ -118,11 +129,18 @@ impl Incidents {
         grants.filter(|grant| grant.account == index).max_by_key(|grant| grant.until)
     }
 
-    fn granted_view(&self, grant: Grant) -> GrantedView {
-        let by = if grant.holder == Holder::Account { Verb::Lease } else { Verb::Approve };
+    fn granted_view(&self, grant: Grant, facts: &Facts) -> GrantedView {
+        let (by, verb) = match grant.holder {
+            Holder::Account => (GrantedBy::Lease, Verb::Lease),
+            Holder::Processes => (GrantedBy::Approve, Verb::Approve),
+        };
         let decisions = self.incidents.get(&grant.incident).map(|incident| &incident.decisions);
-        let decided = decisions.and_then(|all| all.iter().rev().find(|decided| decided.verb == by));
-        GrantedView { by, reason: decided.map(|decided| decided.reason.clone()).unwrap_or_default() }
+        let decided = decisions.and_then(|all| all.iter().rev().find(|decided| decided.verb == verb));
+        GrantedView {
+            by,
+            reason: decided.map(|decided| decided.reason.clone()).unwrap_or_default(),
+            until: Some(facts.wall(grant.until)),
+        }
     }
 
     /// Newest first, those of earlier daemons behind those of this one.
@@ -175,6 +193,7 @@ impl Incidents {
             done: incident.done,
             state: incident.stage.shown(),
             would_have_stopped: would_have_stopped(incident, facts),
+            passed: incident.passed.map(|pass| pass.view(facts)),
             waiting,
             refused: incident.refused,
             approved: incident.approved,

@@ -55,6 +55,9 @@ fn level(event: &Event) -> Level {
         | Event::Approval { .. }
         | Event::Attempt { .. }
         | Event::Off { .. }
+        | Event::GovernorEngaged { .. }
+        | Event::GovernorOver { .. }
+        | Event::Unexplained { .. }
         | Event::NotReloaded { .. }
         | Event::PinnedAgain
         | Event::StoreHealed { .. }
@@ -65,6 +68,8 @@ fn level(event: &Event) -> Level {
         | Event::Launched { .. }
         | Event::Leased { .. }
         | Event::LeaseOver { .. }
+        | Event::Warmup { .. }
+        | Event::WarmupOver { .. }
         | Event::Counter { .. }
         | Event::Reloaded { .. }
         | Event::Released { .. }
@@ -128,6 +133,11 @@ impl<'a> Fields<'a> {
                 Self { account: Some(account), ..about("lease_over", Some(*incident)) }
             }
             Event::EffectFailed { incident, .. } => about("effect_failed", Some(*incident)),
+            Event::Warmup { account, .. } => Self { account: Some(account), ..named("warmup") },
+            Event::WarmupOver { account } => Self { account: Some(account), ..named("warmup_over") },
+            Event::GovernorEngaged { .. } => named("governor_engaged"),
+            Event::GovernorOver { .. } => named("governor_over"),
+            Event::Unexplained { .. } => named("unexplained"),
             Event::Off { .. } => named("off"),
             Event::On => named("on"),
             Event::Reloaded { .. } => named("reloaded"),

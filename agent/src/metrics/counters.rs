@@ -46,6 +46,7 @@ pub(super) struct Counters {
     pins_lost: IntCounter,
     terminal_lines: IntCounterVec,
     reloads: IntCounterVec,
+    governor_engagements: IntCounter,
 }
 
 impl Counters {
@@ -137,6 +138,10 @@ impl Counters {
                 "Lines for the terminals of processes whose calls wait, by what became of them.",
                 &["result"],
             )?,
+            governor_engagements: make.counter(
+                "governor_engagements_total",
+                "Times that more had tripped than the governor allows.",
+            )?,
             pins_lost: make.counter(
                 "pins_lost_total",
                 "Times that pins were found lost, or could not be made again for another reason than before.",
@@ -189,6 +194,7 @@ impl Counters {
                 let result = if loosens.is_empty() { "failed" } else { "refused" };
                 self.reloads.with_label_values(&[result]).inc();
             }
+            Event::GovernorEngaged { .. } => self.governor_engagements.inc(),
             // Somebody who has left, or what facts say.
             _ => {}
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prometheus::proto::MetricFamily;
 
 use super::family::Family;
-use crate::api::{AccountView, Mode, Standing, Status, StoreView};
+use crate::api::{AccountView, GrantedBy, Mode, Standing, Status, StoreView};
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +87,11 @@ impl Facts {
                 "Whether enforcement stays when the daemon is killed.",
                 self.unpinned.is_none().into(),
             ),
+            one(
+                "governor_engaged",
+                "Whether the governor is engaged, so that accounts that have not tripped are only observed.",
+                status.governor.is_some().into(),
+            ),
             one("incidents_open", "Incidents that wait for a decision.", status.open_incidents),
         ]
         .into_iter()
@@ -133,6 +138,8 @@ impl Facts {
             Family::gauges("account_info", "What happens past the budgets of an account; always 1.");
         let mut standing =
             Family::gauges("account_standing", "1 for the standing of the account, 0 for the others.");
+        let mut granted =
+            Family::gauges("account_granted", "1 for what lets the account pass, 0 for what else could.");
         let mut processes = Family::gauges("processes", "Processes that act for the account.");
         let mut stopped =
             Family::gauges("processes_stopped", "Processes of the account that are stopped now.");
@@ -151,6 +158,10 @@ impl Facts {
             for (each, word) in STANDINGS {
                 standing.add(&[name, ("standing", word)], (each == account.standing).into());
             }
+            for by in GrantedBy::ALL {
+                let lets_pass = account.granted.as_ref().is_some_and(|granted| granted.by == by);
+                granted.add(&[name, ("by", by.word())], lets_pass.into());
+            }
             processes.add(&[name], account.processes);
             stopped.add(&[name], account.stopped);
             frozen.add(&[name], account.frozen);
@@ -160,7 +171,7 @@ impl Facts {
                 oldest.add(&[name], seconds(since));
             }
         }
-        [info, standing, processes, stopped, frozen, held, oldest, refused].map(Family::done).into()
+        [info, standing, granted, processes, stopped, frozen, held, oldest, refused].map(Family::done).into()
     }
 
     fn budgets(&self) -> Vec<MetricFamily> {

@@ -2,7 +2,10 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    api::{AccountView, BudgetView, Mode, PolicyView, Sizes, Standing, Status, StoreView},
+    api::{
+        AccountView, BudgetView, GovernorView, GrantedBy, GrantedView, Mode, PolicyView, Sizes, Standing,
+        Status, StoreView,
+    },
     report::{Actor, Destruction},
 };
 use agent_common::{rules::Kind, wire::Counter};
@@ -28,7 +31,7 @@ fn account(name: &str) -> AccountView {
         refused: 6,
         held_since: Some(Timestamp::from_second(1_700_000_000).unwrap()),
         incident: Some(1),
-        granted: None,
+        granted: Some(GrantedView { by: GrantedBy::Warmup, reason: String::new(), until: None }),
         then: None,
     }
 }
@@ -38,6 +41,7 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
     let status = Status {
         version: "0".to_owned(),
         mode: Mode::Enforce,
+        governor: Some(GovernorView { since: then, until: then, why: String::new(), accounts: 1 }),
         off_until: None,
         tier: "tracepoint".to_owned(),
         tier_note: String::new(),
@@ -105,6 +109,7 @@ fn all_events(account: &str) -> Vec<Event> {
         Event::Blind { actor, reason: "io_uring", help: "" },
         Event::Attempt { incident: 1, account: account.to_owned(), pid: 4242, times: 3 },
         Event::Released { pids: vec![1, 2] },
+        Event::GovernorEngaged { why: String::new(), until: String::new(), accounts: 3 },
     ]
 }
 
@@ -145,6 +150,7 @@ fn what_happens_is_counted() {
         ("blind_total{account=\"deployer\",reason=\"io_uring\"}", 1.),
         ("attempts_total{account=\"deployer\"}", 1.),
         ("processes_released_total", 2.),
+        ("governor_engagements_total", 1.),
         ("decisions_total{by=\"deadline\",verb=\"thaw\"}", 1.),
         ("decisions_total{by=\"policy\",verb=\"reload\"}", 1.),
         ("decisions_total{by=\"deadline\",verb=\"deny\"}", 1.),
@@ -166,6 +172,9 @@ fn how_things_stand_is_shown() {
     for (series, expected) in [
         ("account_standing{account=\"deployer\",standing=\"tripped\"}", 1.),
         ("account_standing{account=\"deployer\",standing=\"armed\"}", 0.),
+        ("account_granted{account=\"deployer\",by=\"warmup\"}", 1.),
+        ("account_granted{account=\"deployer\",by=\"governor\"}", 0.),
+        ("governor_engaged", 1.),
         ("account_info{account=\"deployer\",response=\"hold\"}", 1.),
         ("processes{account=\"deployer\"}", 7.),
         ("processes_stopped{account=\"deployer\"}", 2.),

@@ -7,12 +7,9 @@ use super::{
 };
 
 /// Keys, `*` being any name, and what it means that they are not carried out.
-const LATER: [(&[&str], &str); 6] = [
+const LATER: [(&[&str], &str); 3] = [
     (&["default.launch", "account.*.launch"], "whoever may run the account's programs may go on doing so"),
-    (&["default.warmup", "account.*.warmup"], "the response is given from the first burst on"),
     (&["default.budget.commands", "account.*.budget.commands"], "destructive commands are not counted"),
-    (&["governor.accounts"], "any number of accounts may be stopped at once"),
-    (&["governor.incidents"], "any number of incidents may be opened"),
     (&["command.*"], "the command is run without a question, and not counted"),
 ];
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Budget, Exception, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
+    Budget, Exception, Governor, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
     budget::{Budgets, Slot},
     keeping::{Days, Size},
     node::{Node, Table, get},
@@ -28,6 +28,7 @@ pub(super) struct Draft {
     pub(super) ways: BTreeMap<String, WayDraft>,
     pub(super) roles: RolesDraft,
     pub(super) record: RecordDraft,
+    pub(super) governor: Governor,
     /// Commands that say no program.
     pub(super) commands: Vec<Located<String>>,
 }
@@ -68,6 +69,7 @@ pub(super) struct Settings {
     pub(super) response: Option<Located<Response>>,
     pub(super) escapes: Option<Response>,
     pub(super) hold: HoldKeys,
+    pub(super) warmup: Option<Duration>,
     pub(super) budgets: Vec<(Slot, Budget)>,
 }
 
@@ -122,6 +124,8 @@ const MAX_NOTE: usize = 1024;
 const MAX_CONTACT: usize = 200;
 /// How many people it may take to let go on what waits.
 const APPROVALS: RangeInclusive<u8> = 1..=5;
+/// How long an account may be new.
+const WARMUP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24 * 30);
 /// How long a call may wait.
 const DEADLINE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
@@ -154,7 +158,6 @@ impl Reader<'_> {
         if let Some(default) = default {
             self.refuse_unknown(default, "", &SETTINGS);
         }
-        self.governor(table);
         Draft {
             mode: get(table, "mode").and_then(|node| self.word("mode", node, &Mode::ALL, Mode::as_str)),
             trees: self.by_name(table, "tree", Self::tree),
@@ -163,6 +166,7 @@ impl Reader<'_> {
             ways: self.by_name(table, "way", Self::way),
             roles: self.roles(table),
             record: self.record(table),
+            governor: self.governor(table),
             commands: self.by_name(table, "command", Self::command).into_values().flatten().collect(),
         }
     }
@@ -260,6 +264,7 @@ impl Reader<'_> {
             escapes: get(table, "escapes")
                 .and_then(|node| self.word("escapes", node, &Response::ALL, Response::as_str)),
             hold: self.hold(table),
+            warmup: get(table, "warmup").and_then(|node| self.duration("warmup", node, WARMUP)),
             budgets: budgets.map(|budgets| self.budgets(budgets)).unwrap_or_default(),
         }
     }
@@ -326,6 +331,22 @@ impl Reader<'_> {
             self.want("approvals =", node, &wanted);
         }
         Some(Located { value: count?, at: node.at.clone() })
+    }
+
+    fn governor(&mut self, table: &Table) -> Governor {
+        let Some(table) = get(table, "governor").and_then(|node| self.table("governor", node)) else {
+            return Governor::default();
+        };
+        self.refuse_unknown(table, "", &["accounts", "incidents"]);
+        let [accounts, incidents] = ["accounts", "incidents"].map(|key| {
+            let node = get(table, key)?;
+            let limit = self.budget(key, node)?;
+            if limit.window() < Governor::SHORTEST {
+                self.want(&format!("{key} ="), node, "COUNT/DURATION with a duration of 1s to 24h");
+            }
+            Some(limit)
+        });
+        Governor { accounts, incidents }
     }
 
     fn record(&mut self, table: &Table) -> RecordDraft {

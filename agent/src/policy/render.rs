@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Account, Policy, Role, Roles, Tree, Way, duration,
+    Account, Governor, Policy, Role, Roles, Tree, Way, duration,
     keeping::{Days, Size},
 };
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, ways, roles: Roles { view, respond, admin, approvals }, record } =
-        policy;
+    let Policy { mode, trees, accounts, ways, roles, record, governor } = policy;
+    let Roles { view, respond, admin, approvals } = roles;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
         let paths: Vec<_> =
@@ -33,10 +33,19 @@ pub(super) fn effective(policy: &Policy) -> Value {
             "size": Size::of(record.bounds.size).to_string(),
             "redact": texts(&record.redact),
         },
+        "governor": self::governor(governor),
         "roles": {
             "view": people(view), "respond": people(respond), "admin": people(admin), "approvals": approvals,
         },
     })
+}
+
+fn governor(governor: &Governor) -> Map<String, Value> {
+    let Governor { accounts, incidents } = governor;
+    let said = [("accounts", accounts), ("incidents", incidents)];
+    said.into_iter()
+        .filter_map(|(key, limit)| Some((key.to_owned(), json!(limit.as_ref()?.to_string()))))
+        .collect()
 }
 
 fn way(way: &Way) -> (String, Value) {
@@ -66,6 +75,7 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
         escapes,
         hold,
         contact,
+        warmup,
         budgets,
     } = account;
     let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
@@ -83,6 +93,7 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
                 "terminal": hold.terminal,
             }),
         ),
+        ("warmup".to_owned(), json!(duration::text(*warmup))),
         ("budget".to_owned(), Value::Object(budgets.into_iter().collect())),
     ]);
     if let Some(contact) = contact {

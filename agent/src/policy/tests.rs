@@ -133,6 +133,9 @@ fn a_whole_policy() {
         scripts = ["/usr/bin/node /usr/lib/*/cli.js"]
         trees = ["system", "deployed"]
         response = "freeze"
+        warmup = "36h"
+        [governor]
+        incidents = "20/10m"
         [account.ansible.budget]
         deletes = "0/500ms"
         [roles]
@@ -157,6 +160,7 @@ fn a_whole_policy() {
             Account {
                 hold: Hold::default(),
                 contact: None,
+                warmup: Duration::from_hours(36),
                 name: "ansible".to_owned(),
                 note: Some("the fleet's, since 2024".to_owned()),
                 users: vec![],
@@ -172,6 +176,7 @@ fn a_whole_policy() {
             Account {
                 hold: Hold::default(),
                 contact: None,
+                warmup: Duration::ZERO,
                 name: "runner".to_owned(),
                 note: None,
                 users: vec![1000, 1001],
@@ -196,6 +201,7 @@ fn a_whole_policy() {
             bounds: Bounds { keep: Duration::from_hours(7 * 24), size: 2 << 30 },
             redact: vec!["--pin ([0-9]+)".parse().unwrap()],
         },
+        governor: Governor { accounts: None, incidents: Some(budget("20/10m")) },
     };
     assert_eq!(policy, expected);
 }
@@ -211,6 +217,7 @@ fn what_is_not_said() {
     let account = &policy.accounts[0];
     assert_eq!(account.response, Response::Hold);
     assert_eq!(policy.record, Keeping::default());
+    assert_eq!((policy.governor, account.warmup), (Governor::default(), Duration::ZERO));
     let Budgets { deletes, replaces, truncates, overwrites, recreates } = &account.budgets;
     let shown = [deletes, replaces, truncates, overwrites, recreates].map(Budget::to_string);
     assert_eq!(shown, ["20/10s", "50/10s", "10/10s", "200/10s", "20/1m"]);
@@ -296,6 +303,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             .map(|(n, (trees, response, budgets, (users, login)))| Account {
                 hold: Hold { terminal: n != 2, ..Hold::default() },
                 contact: (n == 2).then(|| "#ops \"ä\"".to_owned()),
+                warmup: Duration::from_millis(1500) * n,
                 note: (n == 1).then(|| "why \"so\"".to_owned()),
                 name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
                 users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),
@@ -314,14 +322,17 @@ fn policies() -> impl Strategy<Value = Policy> {
         bounds: Bounds { keep: Duration::from_hours(24 * days), size: size << 20 },
         redact: ["--pin ([0-9]+)", "\\bK\"-x"].map(|text| text.parse().unwrap()).into(),
     });
-    (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles(), record).prop_map(
-        |(mode, trees, mut accounts, view, respond, admin, record)| {
+    let limit = || prop::option::of((0..99_u32, 1..99_u64).prop_map(|(n, t)| Budget::seconds(n, t)));
+    let governor = (limit(), limit()).prop_map(|(accounts, incidents)| Governor { accounts, incidents });
+    let rest = (record, governor);
+    (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles(), rest).prop_map(
+        |(mode, trees, mut accounts, view, respond, admin, (record, governor))| {
             accounts.sort_by(|a, b| a.name.cmp(&b.name));
             let ways = known_ways();
             // Of a group nobody knows how many are in it.
             let approvals = if respond.iter().any(|role| matches!(role, Role::Gid(_))) { 3 } else { 1 };
             let roles = Roles { view, respond, admin, approvals };
-            Policy { mode, trees, accounts, ways, roles, record }
+            Policy { mode, trees, accounts, ways, roles, record, governor }
         },
     )
 }

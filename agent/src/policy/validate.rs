@@ -1,6 +1,6 @@
 //! Holds a draft against itself and against the host.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use programs::Told;
 
@@ -57,7 +57,8 @@ pub(super) fn validate(
     let roles = validator.roles(&draft.roles);
     let wanted = validator.wanted;
     let record = keeping(&draft.record);
-    (Policy { mode: draft.mode.unwrap_or_default(), trees, accounts, ways, roles, record }, wanted)
+    let (mode, governor) = (draft.mode.unwrap_or_default(), draft.governor);
+    (Policy { mode, trees, accounts, ways, roles, record, governor }, wanted)
 }
 
 struct Validator<'a, H> {
@@ -140,6 +141,7 @@ impl<H: Host> Validator<'_, H> {
             escapes: settings.escapes.or(default.escapes).unwrap_or(Response::Observe),
             hold: hold(&settings.hold, &default.hold),
             contact: settings.hold.contact.clone().or_else(|| default.hold.contact.clone()),
+            warmup: settings.warmup.or(default.warmup).unwrap_or(Duration::ZERO),
             budgets,
         };
         self.wanted.push(wanted);

@@ -6,7 +6,11 @@ use std::{
 };
 
 use agent_common::{
-    rules::{BootNs, Kind, budget::Window, judge::Standing},
+    rules::{
+        BootNs, Kind,
+        budget::Window,
+        judge::{Phase, Standing},
+    },
     wire::row,
 };
 
@@ -15,6 +19,7 @@ use super::{
     grants::{Directory, Grant},
     state::{ACCOUNTS, State},
 };
+use crate::clock::boot_now;
 
 /// A budget and how much of it is used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +69,13 @@ impl State {
         word.map_or(0, |word| word.load(SeqCst))
     }
 
-    /// What an account has claimed until `at` does not count any more.
+    /// What an account has claimed until `at` does not count any more. What was forgiven once stays so.
     pub(crate) fn forgive(&self, index: u32, at: BootNs) {
         for kind in Kind::ALL {
-            self.accounts.set(index, of_budget(kind) + offset_of!(row::Budget, not_before), at);
+            let field = of_budget(kind) + offset_of!(row::Budget, not_before);
+            if let Some(word) = self.accounts.word(index, field) {
+                word.fetch_max(at, SeqCst);
+            }
         }
     }
 
@@ -117,9 +125,39 @@ impl State {
         word.map_or(0, |word| word.load(SeqCst))
     }
 
-    /// Sets it; 0: not any more.
+    /// Sets it.
     pub(crate) fn grant_all(&self, index: u32, until: BootNs) {
         self.accounts.set(index, offset_of!(row::Account, granted_until), until);
+    }
+
+    /// The same for an account that is held to nothing yet: nobody who waits for a decision, or is refused, is freed by it.
+    pub(crate) fn let_pass(&self, index: u32, until: BootNs) {
+        let is_held = || {
+            let standing = self.standing(index).at(boot_now());
+            standing.phase != Phase::Armed && !standing.is_observed()
+        };
+        if !is_held() {
+            self.grant_all(index, until);
+        }
+        // It may have tripped just before it was granted anything.
+        if is_held() {
+            self.grant_all(index, 0);
+        }
+    }
+
+    /// Ends it, if it has not ended by itself. What was done meanwhile does not count, and whoever was only observed begins anew:
+    /// before the end, or the next thing that he does would be held against him, and after it, if he was faster.
+    pub(crate) fn hold_to_budgets(&self, index: u32) {
+        let arm = || {
+            let standing = self.standing(index);
+            if standing.is_observed() {
+                self.move_standing(index, standing, Standing::ARMED);
+            }
+        };
+        self.forgive(index, self.granted_until(index).min(boot_now()));
+        arm();
+        self.grant_all(index, 0);
+        arm();
     }
 
     /// Makes a grant; its index. `taken` are indices that processes still have.

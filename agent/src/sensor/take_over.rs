@@ -188,12 +188,14 @@ impl TakenOver {
     }
 
     /// Which accounts of the old generation nobody is held to any more, in the new one: those that are gone, and those
-    /// that are only observed.
+    /// whose policy is only to observe them. What is granted is the same in both.
     pub(crate) fn freed(&self, old: &State, new: &State) -> Result<Vec<u32>, MapError> {
+        let is_enforced =
+            |state: &State, index| Ok::<_, MapError>(state.account(index)?.response != response::OBSERVE);
         let mut free = Vec::new();
         for from in 0..u32::try_from(self.heirs.accounts.len()).unwrap_or(u32::MAX) {
             let held = match self.heirs.account(from) {
-                Some(to) => both_act(old, from, new, to)?,
+                Some(to) => is_enforced(old, from)? && is_enforced(new, to)?,
                 None => false,
             };
             if !held {

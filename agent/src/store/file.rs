@@ -158,7 +158,7 @@ fn whole(db: &Connection, file: &Path) -> Result<(), Fault> {
 }
 
 /// One that is there must be nobody else's to write to: what is in it decides where we write.
-fn make_directory(directory: &Path) -> Result<(), Fault> {
+pub(crate) fn make_directory(directory: &Path) -> Result<(), Fault> {
     let fault = |error: io::Error| Fault::io("make the state directory", directory, &error);
     if let Some(parent) = directory.parent() {
         fs::create_dir_all(parent).map_err(fault)?;

@@ -140,6 +140,37 @@ deployer  hold      TRIPPED   10/10    2/3        7 (3 stopped)  7, until 03:27:
 }
 
 #[test]
+fn a_governor_that_is_engaged_and_who_passes() {
+    let mut host = host();
+    host["governor"] = json!({
+        "since": at("03:12:41"), "until": at("03:27:41"), "why": "4 accounts tripped, where the policy allows 3/1m", "accounts": 1,
+    });
+    host["accounts"][0]["response"] = json!("hold");
+    host["accounts"][0]["standing"] = json!("granted");
+    host["accounts"][0]["until"] = json!(at("03:27:41"));
+    host["accounts"][0]["granted"] = json!({ "by": "governor", "reason": "", "until": at("03:27:41") });
+    let text = strip_str(&status::text(&screen(), &read(host))).to_string();
+    let wanted = "GOVERNOR ENGAGED: 4 accounts tripped, where the policy allows 3/1m, 4m ago; 1 account is only observed, until it is \
+                  quiet (03:27:41Z at the earliest); burstguard on ends it\n";
+    assert!(text.contains(wanted), "{text}");
+    let row =
+        "ansible   hold      granted   0/10     -          12             passes: governor until 03:27:41Z\n";
+    assert!(text.contains(row), "{text}");
+}
+
+#[test]
+fn an_incident_that_has_passed_says_by_what() {
+    let mut incident = summary();
+    incident["state"] = json!("observed");
+    incident["would_have_stopped"] = json!(9);
+    incident["until"] = Value::Null;
+    incident["passed"] = json!({ "by": "warmup", "reason": "", "until": at("03:27:41") });
+    let text = incidents::text(&screen(), &read::<Vec<IncidentSummary>>(json!([incident])));
+    let state = "observed (passed: warm-up until 03:27:41Z), 9 would have been stopped\n";
+    assert!(strip_str(&text).to_string().ends_with(state), "{text}");
+}
+
+#[test]
 fn incidents_in_a_list() {
     check(
         &incidents::text(&screen(), &read::<Vec<IncidentSummary>>(json!([summary()]))),

@@ -19,8 +19,8 @@ use crate::{
         Outcome, ProcessFacts, Rights, Touched,
     },
     enforcer::freezer::FreezeState,
-    incidents::Incidents,
-    policy::Hold,
+    incidents::{Engaged, Incidents, Off},
+    policy::{self, Hold},
     processes::proc::ProcessId,
     sensor::{Act, BudgetUse, Grant, HeldCall, HeldName, Holder, Record, What},
     store::{Entry, Left, Past},
@@ -33,7 +33,6 @@ const ACCOUNT: u32 = 1;
 
 pub(super) struct Scene {
     pub(super) incidents: Incidents,
-    names: Names,
     pub(super) now: BootNs,
     pub(super) rights: Rights,
     pub(super) acts_for: Option<String>,
@@ -46,6 +45,9 @@ pub(super) struct Scene {
     pub(super) about: Vec<ProcessFacts>,
     pub(super) last_call: u64,
     pub(super) account: AccountFacts,
+    /// The accounts behind it.
+    pub(super) others: Vec<AccountFacts>,
+    pub(super) governor: policy::Governor,
     pub(super) grants: Vec<GrantFacts>,
     /// What was to be written down, and whether before anything was done.
     pub(super) written: Vec<(Entry, bool)>,
@@ -69,6 +71,7 @@ impl Scene {
             escapes: "observe",
             standing: Standing::ARMED,
             granted_until: 0,
+            warm_until: 0,
             budgets: vec![BudgetUse { kind: Kind::Delete, used: 0, limit: 3, window: 10 * S }],
             processes: 1,
             stopped: 0,
@@ -77,10 +80,8 @@ impl Scene {
             hold: Hold::default(),
             contact: None,
         };
-        let names = Names::of(["deployer"], ["/srv"]).knowing(["one, /run/1.sock", "two, /run/2.sock"]);
         let mut scene = Self {
-            incidents: Incidents::new(names.clone(), 40),
-            names,
+            incidents: Incidents::new(names(), 40),
             now: NOW,
             rights: Rights { view: true, respond: true, admin: true },
             acts_for: None,
@@ -91,6 +92,8 @@ impl Scene {
             about: vec![process(77)],
             last_call: 0,
             account,
+            others: Vec::new(),
+            governor: policy::Governor::default(),
             grants: Vec::new(),
             written: Vec::new(),
             past: Past::default(),
@@ -119,8 +122,13 @@ impl Scene {
         Arc::new(Facts {
             now: self.now,
             wall: self.wall(),
-            about: Arc::new(About { tier: self.tier.clone(), approvals: self.people, ..About::default() }),
-            accounts: vec![self.account.clone()],
+            about: Arc::new(About {
+                tier: self.tier.clone(),
+                approvals: self.people,
+                governor: self.governor,
+                ..About::default()
+            }),
+            accounts: std::iter::once(&self.account).chain(&self.others).cloned().collect(),
             grants: self.grants.clone(),
             counters: Vec::new(),
             policy_changed: false,
@@ -151,7 +159,14 @@ impl Scene {
     /// The daemon before has left a freeze.
     pub(super) fn found(&mut self, id: u64, target: Target, processes: u64) {
         let (facts, freezes) = (self.facts(), vec![Frozen { id, target, processes }]);
-        self.on(Input::Found { left: Vec::new(), freezes, facts });
+        self.on(Input::Found { left: Vec::new(), freezes, off: None, governor: None, facts });
+    }
+
+    /// Another daemon follows on this one, which remembers this much.
+    pub(super) fn succeed(&mut self, off: Option<Off>, governor: Option<Engaged>) -> Vec<Effect> {
+        self.incidents = Incidents::new(names(), self.incidents.last());
+        let facts = self.facts();
+        self.on(Input::Found { left: Vec::new(), freezes: Vec::new(), off, governor, facts })
     }
 
     /// The daemon is killed; what it has written, and what the kernel has, is there for the next one of the same boot.
@@ -164,9 +179,9 @@ impl Scene {
         let last: BTreeMap<_, _> =
             self.written.iter().filter_map(|(entry, _)| Some((entry.incident()?, entry))).collect();
         let left = last.values().filter_map(|entry| Left::by(entry, "this", boot)).collect();
-        self.incidents = Incidents::new(self.names.clone(), 0);
+        self.incidents = Incidents::new(names(), 0);
         let facts = self.facts();
-        self.on(Input::Found { left, freezes, facts })
+        self.on(Input::Found { left, freezes, off: None, governor: None, facts })
     }
 
     /// The kernel has the account tripped, with so many stopped processes.
@@ -299,6 +314,10 @@ impl Scene {
     pub(super) fn frozen(&mut self, id: u64, processes: usize) -> Vec<Effect> {
         self.on(Input::Frozen(FreezeState { id, frozen: true, processes }))
     }
+}
+
+fn names() -> Names {
+    Names::of(["deployer", "b", "c", "d", "e"], ["/srv"]).knowing(["one, /run/1.sock", "two, /run/2.sock"])
 }
 
 pub(super) fn act() -> Act {

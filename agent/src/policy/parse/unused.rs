@@ -1,8 +1,6 @@
 //! Keys that are not carried out yet are held to their syntax all the same: a policy that is accepted today must not be
 //! refused by the version that carries it out.
 
-use std::time::Duration;
-
 use super::{
     super::{
         node::{Node, Table, get},
@@ -12,28 +10,9 @@ use super::{
     PEOPLE, text,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-const MONTH: Duration = Duration::from_hours(24 * 30);
-
 impl Reader<'_> {
     pub(super) fn unused_settings(&mut self, table: &Table) {
         self.each(table, "launch", PEOPLE, text::person);
-        if let Some(node) = get(table, "warmup") {
-            self.duration("warmup", node, SECOND..=MONTH);
-        }
-    }
-
-    pub(super) fn governor(&mut self, policy: &Table) {
-        const KEYS: [&str; 2] = ["accounts", "incidents"];
-        let Some(governor) = get(policy, "governor").and_then(|node| self.table("governor", node)) else {
-            return;
-        };
-        self.refuse_unknown(governor, "", &KEYS);
-        for key in KEYS {
-            if let Some(node) = get(governor, key) {
-                self.budget(key, node);
-            }
-        }
     }
 
     /// The command's name if it says no program.

@@ -39,12 +39,12 @@ fn a_good_policy() {
     let Checked { output, complaints, exit } = checked(GOOD, TIER);
     assert_eq!((output.as_str(), exit), ("", 0));
     assert_eq!(complaints, "no problems; 1 account and 1 path are ready to be loaded\n");
-    let later = checked(&format!("{GOOD}[governor]\naccounts = '3/60s'"), TIER);
+    let later = checked(&format!("{GOOD}[default]\nbudget.commands = '3/60s'"), TIER);
     assert_eq!(
         (later.complaints.as_str(), later.exit),
         (
-            "warning: p.toml:5:1 governor.accounts is not carried out by this version: any number of accounts may be \
-             stopped at once\n1 warning; 1 account and 1 path are ready to be loaded\n",
+            "warning: p.toml:5:8 default.budget.commands is not carried out by this version: destructive commands are \
+             not counted\n1 warning; 1 account and 1 path are ready to be loaded\n",
             0
         )
     );
@@ -105,6 +105,7 @@ escapes = \"observe\"
 response = \"hold\"
 trees = [\"t\"]
 users = [1000]
+warmup = \"0h\"
 
 [account.a.budget]
 deletes = \"20/10s\"
@@ -124,6 +125,7 @@ escapes = \"observe\"
 login = [998]
 response = \"hold\"
 trees = [\"t\"]
+warmup = \"0h\"
 
 [account.\"x.y\".budget]
 deletes = \"20/10s\"
