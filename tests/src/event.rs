@@ -227,6 +227,33 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// An account is new, and only observed.
+    Warmup {
+        /// Which.
+        account: String,
+    },
+    /// Not any more.
+    WarmupOver {
+        /// Which.
+        account: String,
+    },
+    /// More has tripped than the policy allows.
+    GovernorEngaged {
+        /// What.
+        why: String,
+        /// How many accounts are only observed.
+        accounts: u64,
+    },
+    /// Not any more.
+    GovernorOver {
+        /// Why.
+        why: String,
+    },
+    /// Accounts that passed under the agent before do not under this one.
+    Unexplained {
+        /// Which.
+        accounts: Vec<String>,
+    },
     /// Nothing is enforced.
     Off {
         /// The processes that go on.

@@ -21,6 +21,8 @@ pub struct Policy {
     except: Vec<String>,
     escapes: Option<&'static str>,
     ways: Vec<(&'static str, String)>,
+    warmup: Option<&'static str>,
+    governor: Vec<(&'static str, &'static str)>,
 }
 
 /// What the agent is to make use of, whatever else the kernel can do.
@@ -83,6 +85,8 @@ impl Policy {
             except: Vec::new(),
             escapes: None,
             ways: Vec::new(),
+            warmup: None,
+            governor: Vec::new(),
         }
     }
 
@@ -181,6 +185,20 @@ impl Policy {
         self
     }
 
+    /// For how long a new account is only observed, as the policy writes it.
+    #[must_use]
+    pub fn warmup(mut self, warmup: &'static str) -> Self {
+        self.warmup = Some(warmup);
+        self
+    }
+
+    /// How many of these (accounts, incidents) may trip in how long a time, as the policy writes it.
+    #[must_use]
+    pub fn governor(mut self, of: &'static str, limit: &'static str) -> Self {
+        self.governor.push((of, limit));
+        self
+    }
+
     /// Root has a role, and this user, besides those who were given it before.
     #[must_use]
     pub fn role(mut self, role: &'static str, uid: u32) -> Self {
@@ -229,12 +247,18 @@ impl fmt::Display for Policy {
             except,
             escapes,
             ways,
+            warmup,
+            governor,
         } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
         if !roles.is_empty() || approvals.is_some() {
             writeln!(f, "[roles]")?;
             approvals.iter().try_for_each(|people| writeln!(f, "approvals = {people}"))?;
             roles.iter().try_for_each(|(role, holders)| writeln!(f, "{role} = {holders:?}"))?;
+        }
+        if !governor.is_empty() {
+            writeln!(f, "[governor]")?;
+            governor.iter().try_for_each(|(of, limit)| writeln!(f, "{of} = {limit:?}"))?;
         }
         ways.iter().try_for_each(|(name, by)| writeln!(f, "[way.{name}]\n{by}"))?;
         for (number, Watched { name, who, tree }) in accounts.iter().enumerate() {
@@ -247,6 +271,9 @@ impl fmt::Display for Policy {
             }
             writeln!(f, "[account.{name}]\n{who}\ntrees = [\"t{number}\"]\nresponse = {response:?}")?;
             budgets.iter().try_for_each(|(kind, budget)| writeln!(f, "budget.{kind} = {budget:?}"))?;
+            if let Some(warmup) = warmup {
+                writeln!(f, "warmup = {warmup:?}")?;
+            }
             if let Some(escapes) = escapes {
                 writeln!(f, "escapes = {escapes:?}")?;
             }

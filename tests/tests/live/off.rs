@@ -1,11 +1,13 @@
 //! Nothing is enforced, for a while or until told otherwise.
 
-use anyhow::Result;
-use serde_json::json;
-use tests::{Event, Scene, ask_json};
+use anyhow::{Context as _, Result};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tests::{Daemon, Event, Policy, Scene, ask_json, wait};
 
 use crate::check::{FILES, each, filled};
 use crate::commands::{burst_is_known, decide};
+use crate::restart::Stage;
 
 fn mode() -> Result<String> {
     Ok(ask_json(&["status"])?["mode"].as_str().unwrap_or_default().to_owned())
@@ -59,6 +61,66 @@ fn off_lasts_until_on() -> Result<()> {
     decide(&["on"])?;
     assert_eq!(mode()?, "enforce");
     stops_again(scene)
+}
+
+/// Off for 3 s, in which the account destroys all its files; then the agent is killed, and off is over.
+fn off_and_killed(stage: &Stage, policy: &Policy) -> Result<Daemon> {
+    let mut daemon = Daemon::start_to_stay(policy, stage.ground.base())?;
+    let off = decide(&["off", "--for", "3s"])?;
+    let until: Timestamp = off["until"].as_str().context("it ends")?.parse()?;
+    assert_eq!(ask_json(&["accounts"])?[0]["granted"]["by"], "off");
+    stage.hand(&["each", "30", "unlink {}"])?.until_done()?;
+    assert_eq!(stage.missing(), FILES);
+    daemon.kill()?;
+    assert!(Timestamp::now() < until, "it was off for too short a time");
+    wait::until("it is off no longer", || Ok((Timestamp::now() > until).then_some(())))?;
+    stage.ground.fill(&stage.ground.tree(), FILES)?;
+    Ok(daemon)
+}
+
+#[test]
+fn off_ends_by_itself_though_the_agent_was_killed() -> Result<()> {
+    let stage = Stage::new()?;
+    off_and_killed(&stage, &stage.policy())?;
+    stage.hand(&["each", "30", "unlink {}"])?.until_stopped()?;
+    assert!(stage.missing() <= 11, "{}", stage.missing());
+    Ok(())
+}
+
+#[test]
+fn what_was_done_under_off_does_not_count_for_the_next_agent() -> Result<()> {
+    let stage = Stage::new()?;
+    let policy = stage.policy().budget("deletes", "10/1h");
+    off_and_killed(&stage, &policy)?;
+    let mut next = Daemon::start_to_stay(&policy, stage.ground.base())?;
+    assert_eq!(mode()?, "enforce");
+    stage.hand(&["each", "30", "unlink {}"])?.until_stopped()?;
+    assert_eq!(stage.missing(), 11);
+    assert!(!next.seen()?.iter().any(|event| matches!(event, Event::Unexplained { .. })));
+    Ok(())
+}
+
+#[test]
+fn the_next_agent_knows_that_it_is_off_and_until_when() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut first = stage.start()?;
+    let off = decide(&["off", "--for", "1h"])?;
+    first.kill()?;
+    let mut next = stage.start()?;
+    next.wait_for("it is off", |event| matches!(event, Event::Off { .. }).then_some(()))?;
+    assert_eq!(mode()?, "off");
+    let until = |said: &Value| anyhow::Ok(said.as_str().context("it ends")?.parse::<Timestamp>()?);
+    let kept = until(&ask_json(&["status"])?["off_until"])?;
+    assert!(
+        kept.duration_since(until(&off["until"])?).abs() < SignedDuration::from_millis(100),
+        "{kept}, {off}"
+    );
+    stage.hand(&["each", "30", "unlink {}"])?.until_done()?;
+    decide(&["on"])?;
+    stage.ground.fill(&stage.ground.tree(), FILES)?;
+    stage.hand(&["each", "30", "unlink {}"])?.until_stopped()?;
+    assert_eq!(stage.missing(), 11);
+    Ok(())
 }
 
 #[test]
