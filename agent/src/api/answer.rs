@@ -191,6 +191,9 @@ pub(crate) struct LeaseView {
     pub(crate) until: Timestamp,
     pub(crate) by: Responder,
     pub(crate) reason: String,
+    /// Who has approved it, if more people have to before it is in force.
+    #[serde(default)]
+    pub(crate) waits: Option<Approvals>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -255,6 +258,8 @@ pub(crate) enum State {
     Approved,
     /// Decided, or the policy's response: calls fail, until the account has been quiet.
     Denied,
+    /// A lease was asked for; it is in force when enough people have approved it.
+    Proposed,
     /// A lease is in force: the account may destroy where it says.
     Leased,
     /// A lease is over: its time has come.

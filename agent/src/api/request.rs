@@ -164,7 +164,7 @@ pub(crate) struct ApproveBody {
     /// For how many seconds at most, 1 to 2,592,000 (30 days); by default an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) for_s: Option<u64>,
-    /// Whole protected trees besides, by the paths that the policy names.
+    /// Directories besides: protected trees of the policy, or directories in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub(crate) trees: Vec<PathBuf>,

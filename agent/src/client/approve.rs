@@ -23,7 +23,7 @@ pub(crate) struct Approve {
     /// For so long at most, such as 15m; by default an hour.
     #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
     for_s: Option<u64>,
-    /// A whole protected tree besides the directories that the incident shows; may be given several times.
+    /// A protected tree, or a directory in one, besides the directories that the incident shows; may be given several times.
     #[arg(long = "tree", value_name = "PATH")]
     trees: Vec<PathBuf>,
     /// So many operations at most: a number, or kinds of them such as deletes=500,recreates=10, and then no others.

@@ -86,6 +86,7 @@ pub(super) fn state(screen: &Screen, incident: &IncidentSummary) -> String {
         State::Stopped => format!("{}, {waiting}{approvals}{until}", bad("STOPPED")),
         State::Freezing => format!("{}, {waiting}{approvals}{until}", bad("FREEZING")),
         State::Frozen => format!("{}, {waiting}{approvals}{until}", bad("FROZEN")),
+        State::Proposed => "lease waits for another person".to_owned(),
         State::Leased => format!("leased{by}{end}"),
         State::Expired => "lease is over".to_owned(),
         State::Revoked => format!("revoked{by}"),

@@ -11,7 +11,7 @@ use super::{
     session::Session,
     term::{Screen, clean, count, paths, table},
 };
-use crate::api::{Allowance, LeaseBody, LeaseView, Moved, ReasonBody};
+use crate::api::{Allowance, Approvals, LeaseBody, LeaseView, Moved, ReasonBody};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lease {
@@ -80,8 +80,15 @@ impl Revoke {
     }
 }
 
-/// What was granted.
+/// What was granted, or asked for.
 pub(super) fn text(screen: &Screen, lease: &LeaseView) -> String {
+    if let Some(Approvals { needed, given }) = &lease.waits {
+        let (id, given) = (lease.id, given.len());
+        return format!(
+            "lease {id} is NOT in force: {given} of {needed} people have said so; another one with the role \"respond\": \
+             burstguard approve {id}\n"
+        );
+    }
     format!(
         "lease {}: {} may destroy {} in {}, until {}\n",
         lease.id,
@@ -104,13 +111,17 @@ pub(super) fn list(screen: &Screen, leases: &[LeaseView]) -> String {
     let row = |lease: &LeaseView| {
         let left =
             lease.left.as_ref().map_or_else(|| "any number".to_owned(), |left| clean(&left.to_string()));
+        let end = match lease.waits {
+            Some(_) => "not in force yet".to_owned(),
+            None => screen.until(lease.until),
+        };
         vec![
             lease.id.to_string(),
             clean(&lease.account),
             paths(&lease.trees),
             count(lease.used, "operation", "operations"),
             left,
-            screen.until(lease.until),
+            end,
             clean(&lease.by.to_string()),
             clean(&lease.reason),
         ]

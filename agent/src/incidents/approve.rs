@@ -29,16 +29,12 @@ impl Incidents {
         scope: Scope,
         order: Order<'_>,
     ) -> Result<Vec<Effect>, Problem> {
+        let scope = match self.proposed(id, &scope)? {
+            Some(scope) => return self.let_go_on(&[id], &How::Approve(scope), order),
+            None => scope,
+        };
         self.waits_in_calls(id, Verb::Approve)?;
-        for tree in &scope.trees {
-            if !self.names.trees().any(|known| known == tree) {
-                let known: Vec<_> = self.names.trees().map(|known| known.display().to_string()).collect();
-                let message = format!("{} is no protected tree of the policy", tree.display());
-                return Err(
-                    Problem::new(Code::NotFound, message).help(format!("the trees are {}", known.join(", ")))
-                );
-            }
-        }
+        self.within(&scope.trees)?;
         self.let_go_on(&[id], &How::Approve(scope), order)
     }
 
@@ -78,6 +74,10 @@ impl Incidents {
         now: BootNs,
     ) -> Result<Vec<Effect>, Problem> {
         match &agreed.how {
+            How::Approve(scope) if self.is_proposed(id) => {
+                let effect = self.put_into_force(id, scope, by.clone(), reason, None, now);
+                Ok(effect.into_iter().collect())
+            }
             How::Approve(scope) => {
                 let account = self.incidents.get(&id).and_then(Incident::account).map(str::to_owned);
                 let account = account.ok_or_else(|| no_incident(id))?;
@@ -152,9 +152,9 @@ impl Incidents {
         self.decide(id, Verb::Approve, by, reason, now)?;
         let until = now.saturating_add(nanoseconds(scope.until.unwrap_or(USUAL)));
         let arm = self.account_of(id).is_some();
+        let whole = self.within(&scope.trees)?;
         let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
         incident.approved_until = (!scope.once).then_some(until);
-        let whole = scope.trees.iter().map(|tree| Within { tree: tree.clone(), path: Vec::new() });
         let within: BTreeSet<Within> = shown(incident).chain(whole).collect();
         let leave = Leave {
             once: scope.once,

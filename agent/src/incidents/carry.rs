@@ -165,7 +165,9 @@ impl Incidents {
         if was_in_force(&incident) && remains.grants.is_empty() {
             return self.lease_again(incident, of_lease, "all had been let go", now);
         }
-        let effects = if incident.goes_on() {
+        let effects = if incident.stage == Stage::Proposed {
+            Vec::new() // nothing of it is in the kernel yet
+        } else if incident.goes_on() {
             go_on(&mut incident, &remains, now)
         } else if remains.grants.is_empty() {
             return Vec::new(); // it was over, and what was approved is too

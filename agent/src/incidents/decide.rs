@@ -61,8 +61,8 @@ impl Incidents {
             }
             Request::Leases => Answer::Leases(self.leases(&facts)),
             Request::Lease { account, trees, budget, until, reason } => {
-                let wanted = Wanted { account, trees, budget, until: nanoseconds(until) };
-                return self.lease(call, wanted, by, &reason, now);
+                let wanted = Wanted { account, trees, budget, until };
+                return self.lease(wanted, &order(by, &reason));
             }
             Request::Revoke { lease, reason } => return self.revoke(call, lease, by, &reason, now),
             Request::Deny { incident, reason } => return self.deny(call, incident, by, &reason, now),

@@ -198,7 +198,7 @@ impl Incident {
 
     /// Whether processes wait for a decision.
     pub(crate) fn is_open(&self) -> bool {
-        self.stage.open().is_some_and(|open| !matches!(open, Open::Denied | Open::Leased))
+        self.stage.open().is_some_and(|open| !matches!(open, Open::Denied | Open::Proposed | Open::Leased))
     }
 
     /// Whether it is not to be forgotten.
@@ -222,6 +222,7 @@ impl Incident {
         match self.stage.open() {
             None => false,
             Some(Open::Denied) => matches!(verb, Verb::Thaw | Verb::Off),
+            Some(Open::Proposed) => matches!(verb, Verb::Approve | Verb::Revoke),
             Some(Open::Leased) => verb == Verb::Revoke,
             Some(_) if verb == Verb::Revoke => false,
             Some(_) => true,

@@ -7,6 +7,7 @@ mod again;
 use std::{
     fmt,
     path::{Component, Path, PathBuf},
+    time::Duration,
 };
 
 use agent_common::rules::BootNs;
@@ -19,11 +20,13 @@ use super::{
     decide::no_incident,
     facts::SETTLED,
     incident::{Cause, Decided, Incident},
+    nanoseconds,
+    people::{Heard, How, Order},
     stage::{Closed, Stage},
     waiting::reply,
 };
 use crate::{
-    api::{Allowance, Answer, Code, LeaseView, Problem, Reason, Responder, Verb},
+    api::{Allowance, Answer, Code, LeaseView, Problem, Reason, Responder, Scope, Verb},
     daemon::{CallId, Effect, Facts, Leave, Touched, Within},
     report::Event,
 };
@@ -48,43 +51,85 @@ pub(super) struct Wanted {
     pub(super) trees: Vec<PathBuf>,
     pub(super) budget: Option<Allowance>,
     /// For how long.
-    pub(super) until: BootNs,
+    pub(super) until: Duration,
 }
 
 impl Incidents {
-    pub(super) fn lease(
-        &mut self,
-        call: CallId,
-        wanted: Wanted,
-        by: Responder,
-        reason: &Reason,
-        now: BootNs,
-    ) -> Result<Vec<Effect>, Problem> {
+    pub(super) fn lease(&mut self, wanted: Wanted, order: &Order<'_>) -> Result<Vec<Effect>, Problem> {
         let Wanted { account, trees, budget, until } = wanted;
+        let Order { call, by, reason, now, .. } = order;
         if self.names.index(&account).is_none() {
             return Err(Problem::new(Code::NotFound, format!("the policy has no account {account:?}"))
                 .help("burstguard accounts lists them"));
         }
         let within = self.within(&trees)?;
         self.check_others(&account, &within)?;
-        let until = now.saturating_add(until);
-        let leave =
-            Leave { once: false, until, seen: None, allowance: budget.clone(), within: within.clone() };
-        let lease = Lease { account: account.clone(), trees, within, budget };
-        let incident = self.open(Cause::Lease(lease), now, Stage::Leased);
+        let scope = Scope { until: Some(until), budget: budget.clone(), ..Scope::default() };
+        let lease = Lease { account, trees, within, budget };
+        let incident = self.open(Cause::Lease(lease), *now, Stage::Proposed);
+        incident.until = Some(now.saturating_add(nanoseconds(until)));
+        let id = incident.id;
+        match self.say(id, How::Approve(scope.clone()), order)? {
+            Heard::Enough(_) => {
+                let effect = self.put_into_force(id, &scope, by.clone(), reason.as_str(), Some(*call), *now);
+                Ok(effect.into_iter().collect())
+            }
+            Heard::TooFew(_, said) => {
+                let view = self.incidents.get(&id).and_then(|incident| lease_view(incident, &self.facts));
+                let answer = view.map(Answer::Lease).ok_or_else(|| no_incident(id));
+                Ok(vec![Effect::Report(said), reply(*call, answer)])
+            }
+        }
+    }
+
+    pub(super) fn is_proposed(&self, id: u64) -> bool {
+        self.incidents.get(&id).is_some_and(|incident| incident.stage == Stage::Proposed)
+    }
+
+    /// What somebody approves of a lease that was asked for; none if it is not about one. What is not said is as was asked for.
+    pub(super) fn proposed(&self, id: u64, scope: &Scope) -> Result<Option<Scope>, Problem> {
+        let Some(incident) = self.incidents.get(&id).filter(|incident| incident.stage == Stage::Proposed)
+        else {
+            return Ok(None);
+        };
+        if scope.once || !scope.trees.is_empty() {
+            let message = format!(
+                "incident {id} is a lease that was asked for: no call waits in it, and its trees stand"
+            );
+            return Err(Problem::new(Code::Invalid, message)
+                .help(format!("burstguard approve {id}, with --for or --budget at most")));
+        }
+        let length = incident.until.unwrap_or(0).saturating_sub(incident.opened);
+        let until = scope.until.unwrap_or(Duration::from_nanos(length));
+        Ok(Some(Scope { until: Some(until), ..scope.clone() }))
+    }
+
+    /// As many people have said so as it takes.
+    pub(super) fn put_into_force(
+        &mut self,
+        id: u64,
+        scope: &Scope,
+        by: Responder,
+        reason: &str,
+        call: Option<CallId>,
+        now: BootNs,
+    ) -> Option<Effect> {
+        let incident = self.incidents.get_mut(&id)?;
+        let Cause::Lease(lease) = &mut incident.cause else { return None };
+        lease.budget.clone_from(&scope.budget);
+        let until = now.saturating_add(nanoseconds(scope.until?));
+        let (allowance, within) = (lease.budget.clone(), lease.within.clone());
+        let leave = Leave { once: false, until, seen: None, allowance, within };
+        let account = lease.account.clone();
         incident.until = Some(until);
-        incident.decisions.push(Decided {
-            at: now,
-            verb: Verb::Lease,
-            by,
-            reason: reason.as_str().to_owned(),
-            outcome: String::new(),
-        });
-        Ok(vec![Effect::Lease { call: Some(call), incident: incident.id, account, leave }])
+        incident.stage = Stage::Leased;
+        let (reason, outcome) = (reason.to_owned(), String::new());
+        incident.decisions.push(Decided { at: now, verb: Verb::Lease, by, reason, outcome });
+        Some(Effect::Lease { call, incident: id, account, leave })
     }
 
     /// The directories that are meant: those that were named, and protected trees inside of them.
-    fn within(&self, trees: &[PathBuf]) -> Result<Vec<Within>, Problem> {
+    pub(super) fn within(&self, trees: &[PathBuf]) -> Result<Vec<Within>, Problem> {
         let mut within = Vec::new();
         for path in trees {
             let plain =
@@ -178,8 +223,14 @@ impl Incidents {
                 (Event::EffectFailed { incident: id, effect: "lease", error }, Err(problem))
             }
         };
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
+            waiting.failed.extend(answer.as_ref().err().map(|problem| problem.message.clone()));
+            waiting.moved.confirmed_us = Some(0);
+        }
         let reply = call.map(|call| reply(call, answer));
-        std::iter::once(Effect::Report(event)).chain(reply).collect()
+        let mut effects: Vec<Effect> = std::iter::once(Effect::Report(event)).chain(reply).collect();
+        effects.extend(self.done(id));
+        effects
     }
 
     pub(super) fn revoke(
@@ -225,12 +276,17 @@ impl Incidents {
     /// in force does not know their account any more.
     pub(super) fn end_leases(&mut self, facts: &Facts, now: BootNs) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for incident in self.incidents.values_mut().filter(|incident| incident.stage == Stage::Leased) {
+        let is_lease = |incident: &&mut Incident| matches!(incident.stage, Stage::Proposed | Stage::Leased);
+        for incident in self.incidents.values_mut().filter(is_lease) {
             let is_in_force = incident.decisions.last().is_some_and(|last| !last.outcome.is_empty());
             let is_old = facts.now > incident.opened.saturating_add(SETTLED);
             let how = if incident.until.is_some_and(|until| until <= now) {
                 Closed::Expired
-            } else if is_in_force && is_old && facts.grant_of(incident.id).is_none() {
+            } else if incident.stage == Stage::Leased
+                && is_in_force
+                && is_old
+                && facts.grant_of(incident.id).is_none()
+            {
                 Closed::Gone
             } else {
                 continue;
@@ -273,6 +329,7 @@ pub(super) fn lease_view(incident: &Incident, facts: &Facts) -> Option<LeaseView
         until: facts.wall(incident.until?),
         by: granted.by.clone(),
         reason: granted.reason.clone(),
+        waits: incident.approvals(facts),
     })
 }
 

@@ -107,6 +107,7 @@ impl Incidents {
             | Stage::Held
             | Stage::Denied
             | Stage::Stopped
+            | Stage::Proposed
             | Stage::Leased
             | Stage::Ending { .. }
             | Stage::Closed { .. } => Vec::new(),

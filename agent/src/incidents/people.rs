@@ -9,7 +9,7 @@ use super::{
     Incidents,
     approve::USUAL,
     incident::{Cause, Decided, Incident},
-    stage::Open,
+    stage::{Open, Stage},
 };
 use crate::{
     api::{Approval, Approvals, Bytes, Code, Pending, Problem, Reason, Responder, Scope, Target, Verb},
@@ -111,7 +111,7 @@ impl Facts {
 }
 
 impl Incident {
-    /// Whether something waits in it that the policy has stopped, not a person. Who has frozen what an earlier daemon left, nobody
+    /// Whether something waits in it that the policy has stopped, not a person; or a lease that one person alone may not give. Who has frozen what an earlier daemon left, nobody
     /// knows.
     fn is_the_policys(&self) -> bool {
         let waits = matches!(self.stage.open(), Some(Open::Held | Open::Stopped | Open::Frozen { .. }));
@@ -120,7 +120,7 @@ impl Incident {
             Cause::Left { target } => matches!(target, Target::Account(_)),
             Cause::Freeze { .. } | Cause::Attempt { .. } | Cause::Lease(_) => false,
         };
-        waits && cause
+        waits && cause || self.stage == Stage::Proposed
     }
 
     /// Who has said that it may go on; none if one person is enough.

@@ -8,7 +8,8 @@
 //!   Freezing ──frozen 1──► Frozen ───────────────────┘
 //!   burst, response deny ──► Denied
 //!   Held, Frozen ── all processes gone ──► Closed
-//!   Leased ── its time is over, revoke ──► Closed
+//!   Proposed ── enough people ──► Leased
+//!   Proposed, Leased ── its time is over, revoke ──► Closed
 //! ```
 //!
 //! Over a restart of the daemon it stays where it is, or where `carry` finds it.
@@ -30,6 +31,8 @@ pub(crate) enum Stage {
     Denied,
     /// Stopped after the fact.
     Stopped,
+    /// A lease was asked for, and more people have to say so.
+    Proposed,
     /// A lease is in force.
     Leased,
     Freezing {
@@ -55,6 +58,7 @@ pub(crate) enum Open {
     Held,
     Denied,
     Stopped,
+    Proposed,
     Leased,
     Frozen { processes: u64 },
 }
@@ -80,6 +84,7 @@ impl Stage {
             Self::Held => Some(Open::Held),
             Self::Denied => Some(Open::Denied),
             Self::Stopped => Some(Open::Stopped),
+            Self::Proposed => Some(Open::Proposed),
             Self::Leased => Some(Open::Leased),
             Self::Freezing { .. } => Some(Open::Frozen { processes: 0 }),
             Self::Frozen { processes } => Some(Open::Frozen { processes }),
@@ -108,6 +113,7 @@ impl Stage {
             Self::Closed { how: Closed::Approved, .. } => State::Approved,
             Self::Closed { how: Closed::Denied, .. } => State::Denied,
             Self::Stopped | Self::Ending { from: Open::Stopped, .. } => State::Stopped,
+            Self::Proposed | Self::Ending { from: Open::Proposed, .. } => State::Proposed,
             Self::Leased | Self::Ending { from: Open::Leased, .. } => State::Leased,
             Self::Closed { how: Closed::Expired, .. } => State::Expired,
             Self::Closed { how: Closed::Revoked, .. } => State::Revoked,

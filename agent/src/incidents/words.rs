@@ -61,6 +61,10 @@ pub(super) fn next(incident: &Incident, approvals: Option<&Approvals>) -> Vec<St
     if incident.stage == Stage::Denied {
         return vec![line(Verb::Thaw, "let the account begin anew at once")];
     }
+    if incident.stage == Stage::Proposed {
+        let revoke = format!("burstguard lease revoke {id}   take it back");
+        return vec![line(Verb::Approve, "put the lease into force, by another person"), revoke];
+    }
     if incident.stage == Stage::Leased {
         return vec![format!("burstguard lease revoke {id}   end the lease now")];
     }

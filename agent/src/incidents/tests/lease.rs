@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::scene::{NOW, S, Scene, replies};
 use crate::{
-    api::{Allowance, Answer, Code, LeaseView, Reason, Request, Right, State, Verb},
+    api::{Allowance, Answer, Code, LeaseView, Reason, Request, Right, Scope, State, Verb},
     daemon::{Effect, Ending, Input, Leave, Outcome, Within},
     report::Event,
     sensor::What,
@@ -178,7 +178,7 @@ fn what_is_no_lease_is_not_revoked_and_a_lease_is_not_decided_otherwise() {
     assert_eq!(scene.refused(Request::Revoke { lease: 99, reason: reason() }).code, Code::NotFound);
     let thaw = Request::Thaw { incident: Some(ID), reason: reason() };
     assert_ne!(scene.refused(thaw).code, Code::Failed);
-    let approve = Request::Approve { incident: ID, scope: crate::api::Scope::default(), reason: reason() };
+    let approve = Request::Approve { incident: ID, scope: Scope::default(), reason: reason() };
     scene.refused(approve);
     scene.ask(Request::Thaw { incident: None, reason: reason() });
     assert_eq!(scene.detail(ID).summary.state, State::Leased);
@@ -301,4 +301,54 @@ fn it_goes_on_though_all_was_let_go() {
     let effects = scene.restart();
     let again = |effect: &Effect| matches!(effect, Effect::Lease { call: None, incident: ID, leave, .. } if leave.until == NOW + 30 * MINUTES);
     assert!(effects.iter().any(again), "{effects:?}");
+}
+
+/// Where it takes two people to let something go on, it takes two to lease.
+#[test]
+fn it_takes_as_many_people_as_an_approval() {
+    let mut scene = Scene::new();
+    scene.people = 2;
+    scene.look();
+    let asked = scene.ask(lease_of(&["/srv/app"], Some("deletes=500")));
+    let [Ok(Answer::Lease(lease))] = &replies(&asked)[..] else { panic!("{asked:?}") };
+    assert!(lease.waits.as_ref().is_some_and(|waits| (waits.needed, waits.given.len()) == (2, 1)));
+    assert!(!asked.iter().any(|effect| matches!(effect, Effect::Lease { .. })));
+    assert_eq!(scene.detail(ID).summary.state, State::Proposed);
+    let approve = |budget: Option<&str>| Request::Approve {
+        incident: ID,
+        scope: Scope { budget: budget.map(|it| it.parse().unwrap()), ..Scope::default() },
+        reason: reason(),
+    };
+    assert_eq!(scene.refused(approve(None)).code, Code::AlreadyDecided, "the same person");
+    scene.person += 1;
+    scene.now += MINUTES;
+    let effects = scene.ask(approve(Some("deletes=100")));
+    let [Effect::Lease { call: None, leave, .. }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(leave.until, NOW + 31 * MINUTES, "from now on");
+    assert_eq!(leave.allowance, Some("deletes=100".parse().unwrap()), "the smaller of both");
+    let effects = scene.on(Input::Outcome(Outcome::Leased { call: None, incident: ID, done: Ok(()) }));
+    assert!(matches!(&replies(&effects)[..], [Ok(Answer::Moved(moved))] if moved.verb == Verb::Approve));
+    assert_eq!(scene.detail(ID).summary.state, State::Leased);
+}
+
+#[test]
+fn what_was_asked_for_is_taken_back_or_expires_and_survives_a_restart() {
+    let ask = || {
+        let mut scene = Scene::new();
+        scene.people = 2;
+        scene.look();
+        scene.ask(lease_of(&["/srv/app"], None));
+        scene
+    };
+    let mut scene = ask();
+    assert_eq!(scene.ask(Request::Revoke { lease: ID, reason: reason() }), [Effect::Revoke { incident: ID }]);
+    let mut scene = ask();
+    scene.restart();
+    assert_eq!(scene.detail(ID).summary.state, State::Proposed);
+    scene.now = NOW + 30 * MINUTES;
+    scene.look_again();
+    assert_eq!(scene.detail(ID).summary.state, State::Expired);
+    let mut scene = ask();
+    scene.restart_with(Vec::new(), "another");
+    assert!(leases(&mut scene).is_empty());
 }
