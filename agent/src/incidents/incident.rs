@@ -278,6 +278,7 @@ impl Incident {
         if let Some(from) = self.stage.open() {
             self.stage = Stage::Ending { verb: decided.verb, from };
         }
+        self.said.clear();
         self.decisions.push(decided);
     }
 

@@ -311,3 +311,31 @@ fn another_policy_holds_for_what_waits_already() {
     assert_eq!(scene.look_again(), []);
     leave(&by(&mut scene, THIRD, approve(Scope::default())));
 }
+
+/// What one has said holds for the next daemon too, and so does what is missing.
+#[test]
+fn the_next_daemon_has_heard_the_first() {
+    let mut scene = waiting_for(2);
+    noted(&scene.ask(approve(Scope { once: true, ..Scope::default() })));
+    scene.restart();
+    assert_eq!(given(&mut scene), Some((1, 2)));
+    assert_eq!(scene.refused(thaw(Some(ID))).code, Code::AlreadyDecided);
+    scene.now += S;
+    let effects = by(&mut scene, LEAD, approve(Scope::default()));
+    let leave = leave(&effects);
+    assert!(leave.once && leave.seen == Some(NOW), "{leave:?}");
+}
+
+/// Decided, and not carried out: who agreed is asked again, and nothing goes on by itself.
+#[test]
+fn what_two_agreed_on_and_nobody_carried_out_is_asked_again() {
+    let mut scene = waiting_for(2);
+    noted(&scene.ask(approve(Scope::default())));
+    leave(&by(&mut scene, LEAD, approve(Scope::default())));
+    let effects = scene.restart();
+    let goes_on = |effect: &Effect| matches!(effect, Effect::Approve { .. } | Effect::Thaw { .. });
+    assert!(!effects.iter().any(goes_on), "{effects:?}");
+    assert!(!scene.look_again().iter().any(goes_on));
+    assert_eq!((scene.detail(ID).summary.state, given(&mut scene)), (State::Held, Some((0, 2))));
+    noted(&scene.ask(approve(Scope::default())));
+}
