@@ -1,11 +1,13 @@
 //! What goes over the control socket, version 1: requests of responders and answers, as JSON. The control server, the
 //! client and the incidents share these types and nothing else.
 
+mod account;
 mod allowance;
 mod answer;
 mod approval;
 mod bytes;
 mod decision;
+mod incident;
 mod problem;
 mod request;
 mod sizes;
@@ -14,15 +16,16 @@ mod tests;
 
 use std::time::Duration;
 
+pub(crate) use account::{AccountView, BudgetView, GrantedBy, GrantedView, LeaseView, Standing};
 pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
-    Above, AccountView, Act, Answer, BudgetView, By, Evidence, GovernorView, GrantedBy, GrantedView,
-    HeldView, IncidentDetail, IncidentSummary, LeaseView, LeftAlone, Mode, Moved, Named, PolicyView,
-    ProcessView, Reloaded, Standing, State, Status, StoreView, Tested, Told, Whereabouts, Whois, Why,
+    Answer, By, Evidence, GovernorView, LeftAlone, Mode, Moved, PolicyView, ProcessView, Reloaded, Status,
+    StoreView, Tested, Told, Whois, Why,
 };
 pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
+pub(crate) use incident::{Above, Act, HeldView, IncidentDetail, IncidentSummary, Named, State, Whereabouts};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
     ApproveBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, ReloadBody, Request, Right,
