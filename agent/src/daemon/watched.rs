@@ -34,18 +34,26 @@ impl Watched {
     /// there were any.
     pub(super) fn open(directory: &Path) -> Self {
         let file = directory.join(Self::FILE);
-        let read = match fs::read(&file) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| format!("cannot read {}: {error}", file.display())),
+        let (since, lost) = match Self::read(directory, &file) {
+            Ok(since) => (since, None),
+            Err(error) => (BTreeMap::new(), Some(format!("{error:#}"))),
+        };
+        Self { file, since, lost }
+    }
+
+    /// From a directory that nobody else can write to: who can would have accounts be new for ever.
+    fn read(directory: &Path, file: &Path) -> Result<BTreeMap<String, Timestamp>> {
+        store::make_directory(directory)?;
+        let cannot = || format!("cannot read {}", file.display());
+        match fs::read(file) {
+            Ok(text) => serde_json::from_slice(&text).with_context(cannot),
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && !directory.join(store::FILE).exists() =>
             {
                 Ok(BTreeMap::new())
             }
-            Err(error) => Err(format!("cannot read {}: {error}", file.display())),
-        };
-        let (since, lost) = read.map_or_else(|why| (BTreeMap::new(), Some(why)), |since| (since, None));
-        Self { file, since, lost }
+            Err(error) => Err(error).with_context(cannot),
+        }
     }
 
     /// These accounts are watched from now on, if they were not before.
@@ -182,6 +190,16 @@ mod tests {
         assert!(watched.lost.as_ref().is_some_and(|why| why.contains("watched.json")), "{watched:?}");
         watched.begin([&account("one")].into_iter(), Timestamp::UNIX_EPOCH);
         assert_eq!(Watched::open(directory.path()).lost, None);
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        Watched::open(directory.path()).begin([&account("one")].into_iter(), Timestamp::UNIX_EPOCH);
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("anybody's");
+        let watched = Watched::open(directory.path());
+        assert!(watched.lost.is_some() && watched.since.is_empty(), "{watched:?}");
     }
 
     #[test]
