@@ -89,18 +89,15 @@ pub(super) fn text(screen: &Screen, lease: &LeaseView) -> String {
              burstguard approve {id}\n"
         );
     }
+    let most = lease.budget.as_ref().map(|budget| format!(", {} at most", clean(&budget.to_string())));
     format!(
-        "lease {}: {} may destroy {} in {}, until {}\n",
+        "lease {}: what {} destroys in {} passes{}, until {}\n",
         lease.id,
         clean(&lease.account),
-        allowed(lease),
         paths(&lease.trees),
+        most.unwrap_or_default(),
         screen.at(lease.until),
     )
-}
-
-fn allowed(lease: &LeaseView) -> String {
-    lease.budget.as_ref().map_or_else(|| "whatever is".to_owned(), |budget| clean(&budget.to_string()))
 }
 
 /// Those in force, and what is left of them.

@@ -2,5 +2,6 @@
 
 mod exits;
 mod held;
+mod lease;
 mod past;
 mod screens;
