@@ -97,6 +97,8 @@ pub(crate) struct Past {
     /// Newest first.
     pub(crate) listed: Vec<IncidentSummary>,
     pub(crate) shown: Option<Box<IncidentDetail>>,
+    /// Whether it could be read, in time: else nobody can say what it does not have.
+    pub(crate) is_read: bool,
 }
 
 /// How the record stands, for whoever asks.

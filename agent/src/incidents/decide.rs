@@ -190,6 +190,18 @@ impl Incidents {
         if incident.admits(verb) { Ok(()) } else { Err(already(incident, &self.facts)) }
     }
 
+    /// Why there is nothing to show of a number that the record, if it was read, has nothing of.
+    pub(super) fn not_in(&self, is_read: bool, id: u64) -> Problem {
+        if is_read || id == 0 || id > self.last {
+            return no_incident(id);
+        }
+        Problem::new(
+            Code::Failed,
+            format!("the record, which may have incident {id}, has not answered in time"),
+        )
+        .help("ask again; how the record stands: burstguard status")
+    }
+
     /// Records a decision on an incident that waits for one.
     pub(super) fn decide(
         &mut self,

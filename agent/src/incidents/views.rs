@@ -10,7 +10,6 @@ use agent_common::{
 use super::{
     Incidents,
     about::told,
-    decide::no_incident,
     incident::{Decided, Incident},
     kinds,
     lease::lease_view,
@@ -218,7 +217,7 @@ impl Incidents {
     ) -> Result<Answer, Problem> {
         let detail = match self.incidents.get(&id) {
             Some(incident) => Box::new(Self::whole(incident, facts, about)),
-            None => past.shown.ok_or_else(|| no_incident(id))?,
+            None => past.shown.ok_or_else(|| self.not_in(past.is_read, id))?,
         };
         Ok(Answer::Incident(detail))
     }

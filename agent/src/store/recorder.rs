@@ -296,17 +296,21 @@ impl Recorder {
     fn look(&self, wanted: Wanted) -> Past {
         let Some(book) = &self.book else { return Past::default() };
         let found = match wanted {
-            Wanted::List => book
-                .incidents(LISTED)
-                .map(|all| Past { listed: all.into_iter().map(|one| one.summary).collect(), shown: None }),
+            Wanted::List => book.incidents(LISTED).map(|all| Past {
+                listed: all.into_iter().map(|one| one.summary).collect(),
+                ..Past::default()
+            }),
             Wanted::One(id) => {
-                book.incident(id).map(|one| Past { listed: Vec::new(), shown: one.map(Box::new) })
+                book.incident(id).map(|one| Past { shown: one.map(Box::new), ..Past::default() })
             }
         };
-        found.unwrap_or_else(|fault| {
-            log::error!("{fault}; incidents of earlier daemons are not shown");
-            Past::default()
-        })
+        match found {
+            Ok(past) => Past { is_read: true, ..past },
+            Err(fault) => {
+                log::error!("{fault}; incidents of earlier daemons are not shown");
+                Past::default()
+            }
+        }
     }
 
     /// A freeze that was found with the number of an incident that could not be carried on keeps what the daemon before knew.

@@ -46,7 +46,7 @@ fn is_same(one: &Value, other: &Value) -> Result<bool> {
 fn an_incident_keeps_its_number_and_all_that_was_told_of_it() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
-    let (job, incident) = burst(&stage)?;
+    let (job, incident) = written_burst(&stage)?;
     let opened = incident.show()?["opened_at"].take();
     let before = told(incident)?;
     for kills in [true, false, true] {
@@ -110,7 +110,7 @@ fn a_freeze_ends_at_its_time_whoever_is_there_then() -> Result<()> {
     last.end().map(drop)
 }
 
-/// How the decisions that are on the disk of a record stand, as anybody may read it.
+/// What is on the disk of a record, as anybody may read it.
 struct Reader(Connection);
 
 impl Reader {
@@ -120,9 +120,22 @@ impl Reader {
     }
 
     fn decided(&self) -> Result<bool> {
-        let sql = "SELECT count(*) FROM entry WHERE kind = 'decided'";
-        Ok(self.0.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0)
+        self.has("kind = 'decided'")
     }
+
+    fn has(&self, such: &str) -> Result<bool> {
+        let sql = format!("SELECT count(*) FROM entry WHERE {such}");
+        Ok(self.0.query_row(&sql, [], |row| row.get::<_, i64>(0))? > 0)
+    }
+}
+
+/// As [`burst`]; and all of it is on the disk, which nobody waits for who only looks.
+fn written_burst(stage: &Stage) -> Result<(Job, Incident)> {
+    let (job, incident) = burst(stage)?;
+    let reader = Reader::of(&state(stage))?;
+    let whole = format!("incident = {} AND json_extract(CAST(body AS TEXT), '$.done') = 11", incident.0);
+    wait::until("it is written down", || Ok(reader.has(&whole)?.then_some(())))?;
+    Ok((job, incident))
 }
 
 /// Kills an agent when a decision is on its disk, in the directory `state`, and before it is carried out. Whoever decided is told
@@ -141,7 +154,7 @@ fn a_decision_that_was_written_and_not_carried_out_is_open_again() -> Result<()>
     for verb in ["thaw", "kill"] {
         let stage = Stage::new()?;
         let mut daemon = stage.start()?;
-        let (job, incident) = burst(&stage)?;
+        let (job, incident) = written_burst(&stage)?;
         let id = incident.0.to_string();
         killed_between(&state(&stage), &mut daemon, &[verb, &id, "--reason", "INC-88"])?;
         ensure!(job.goes_on() && is_stopped(job.pid()), "it was carried out");
@@ -165,7 +178,7 @@ fn a_decision_that_was_written_and_not_carried_out_is_open_again() -> Result<()>
 fn an_off_that_was_written_and_not_carried_out_is_not_in_force() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
-    let (job, incident) = burst(&stage)?;
+    let (job, incident) = written_burst(&stage)?;
     killed_between(&state(&stage), &mut daemon, &["off", "--reason", "INC-88"])?;
     let mut next = stage.start()?;
     assert_eq!(ask_json(&["status"])?["mode"], "enforce");
@@ -178,7 +191,7 @@ fn an_off_that_was_written_and_not_carried_out_is_not_in_force() -> Result<()> {
 fn what_ended_while_no_agent_was_there_is_said_to_have() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
-    let (job, incident) = burst(&stage)?;
+    let (job, incident) = written_burst(&stage)?;
     daemon.kill()?;
     tests::release()?;
     job.until_done()?;
@@ -204,7 +217,7 @@ fn what_ended_while_no_agent_was_there_is_said_to_have() -> Result<()> {
 fn a_reboot_ends_what_was_open() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
-    let (job, incident) = burst(&stage)?;
+    let (job, incident) = written_burst(&stage)?;
     daemon.kill()?;
     tests::release()?;
     job.until_done()?;
@@ -220,7 +233,7 @@ fn a_reboot_ends_what_was_open() -> Result<()> {
     assert_eq!(refused.exit, Some(6), "{refused:?}");
     // The next has the next number.
     stage.ground.fill(&stage.ground.tree(), FILES)?;
-    let (job, other) = burst(&stage)?;
+    let (job, other) = written_burst(&stage)?;
     assert_eq!(other.0, incident.0 + 1);
     drop(job);
     next.end().map(drop)
@@ -231,7 +244,7 @@ fn a_reboot_ends_what_was_open() -> Result<()> {
 fn without_a_record_what_waits_is_found() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
-    let (job, incident) = burst(&stage)?;
+    let (job, incident) = written_burst(&stage)?;
     daemon.kill()?;
     fs::remove_dir_all(state(&stage))?;
     let mut next = stage.start()?;

@@ -161,7 +161,7 @@ fn incidents_of_earlier_daemons_are_listed_behind_those_of_this_one() {
     let before = earlier(&mut scene, 7, "deployer").summary;
     let other = IncidentSummary { id: 8, account: Some("runner".to_owned()), ..before.clone() };
     let again = IncidentSummary { id: ID, ..before.clone() };
-    scene.past = Past { listed: vec![again, other, before], shown: None };
+    scene.past = Past { listed: vec![again, other, before], is_read: true, ..Past::default() };
     let mut listed = |filter: Filter| {
         let effects = scene.ask(Request::Incidents(filter));
         match &replies(&effects)[..] {
@@ -196,8 +196,13 @@ fn nothing_is_left_to_decide_about_an_incident_of_an_earlier_daemon() {
 fn an_incident_of_an_earlier_daemon_is_shown_as_the_record_has_it() {
     let mut scene = Scene::new();
     let before = earlier(&mut scene, 7, "deployer");
+    // A record that does not answer has not said that there is none.
+    let unread = scene.refused(Request::Incident(7));
+    assert_eq!(unread.code, Code::Failed, "{unread:?}");
+    assert_eq!(scene.refused(Request::Incident(99)).code, Code::NotFound);
+    scene.past.is_read = true;
     assert_eq!(scene.refused(Request::Incident(7)).code, Code::NotFound);
-    scene.past = Past { listed: Vec::new(), shown: Some(Box::new(before.clone())) };
+    scene.past = Past { shown: Some(Box::new(before.clone())), ..scene.past };
     let effects = scene.ask(Request::Incident(7));
     assert!(matches!(&replies(&effects)[..], [Ok(Answer::Incident(shown))] if **shown == before));
     // One that this daemon knows is shown as it knows it.
