@@ -129,9 +129,9 @@ pub struct Pending {
     pub stage: u32,
     /// The index of the grant under which it happens; 0 for none.
     pub grant: u32,
-    /// Of which kinds it was when that admitted it.
-    pub admitted: u32,
-    pub reserved: u32,
+    /// Of which kinds its names were when that admitted it.
+    pub admitted: [u8; 2],
+    pub reserved: [u8; 6],
     /// How large what it hits is, and what is there afterwards; see [`agent_common::wire::Record`].
     pub sizes: [u64; 2],
     /// What the ledger holds of what its first name led to, if the account made that: 0 if not.

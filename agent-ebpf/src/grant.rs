@@ -5,6 +5,7 @@ use agent_common::{
     rules::{
         Kinds,
         grant::{self, Allowance, NUMBERS, Number},
+        judge::Phase,
         place::RootId,
     },
     wire::row::{DirectoryKey, Grant},
@@ -74,25 +75,47 @@ extern "C" fn admit_by(account: u32, holder: u32) -> u32 {
     u32::from(admitted.unwrap_or(false))
 }
 
+/// Each of its names is an operation, as it is for the budgets.
 #[inline(always)]
 fn try_admit(actor: &Actor, pending: &mut Pending, holder: usize) -> bool {
-    let kinds = pending.kinds();
     let index = covering(&pending.ends, holder);
     let Some(grant) = grant_at(index) else { return false };
-    let holds = grant.account == actor.index && pending.at < grant.until;
-    if !holds || take_all(index, u32::from(kinds.bits())) == 0 {
+    let holds = grant.account == actor.index && pending.at < grant.until && may_use(actor, grant, pending.at);
+    let [first, second] = pending.kinds;
+    if !holds || take_all(index, u32::from(first)) == 0 {
+        return false;
+    }
+    if take_all(index, u32::from(second)) == 0 {
+        let _ = give_all(index, u32::from(first));
         return false;
     }
     pending.grant = index;
-    pending.admitted = u32::from(kinds.bits());
+    pending.admitted = pending.kinds;
     true
+}
+
+/// A lease is for who is armed: whoever waits for a decision, or is refused, has been looked at since it was given. An approval is
+/// such a decision.
+#[inline(always)]
+fn may_use(actor: &Actor, grant: &Grant, at: u64) -> bool {
+    grant.leased == 0 || matches!(actor.standing().at(at).phase, Phase::Armed)
+}
+
+/// Global: one operation of these kinds; nothing to take if it is none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn take_all(index: u32, kinds: u32) -> u32 {
+    u32::from(kinds == 0 || grant::take(&MapAllowance(index), Kinds::from_bits(kinds as u8)))
 }
 
 /// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn take_all(index: u32, kinds: u32) -> u32 {
-    u32::from(grant::take(&MapAllowance(index), Kinds::from_bits(kinds as u8)))
+extern "C" fn give_all(index: u32, kinds: u32) -> u32 {
+    if kinds != 0 {
+        grant::give_back(&MapAllowance(index), Kinds::from_bits(kinds as u8));
+    }
+    0
 }
 
 /// The grant that holds for all that the call touches; 0 for none.
@@ -112,7 +135,8 @@ fn covering([first, second]: &[Target; 2], holder: usize) -> u32 {
 #[inline(never)]
 extern "C" fn give_back_of(account: u32) -> u32 {
     let give = |_: &Actor, pending: &mut Pending| {
-        grant::give_back(&MapAllowance(pending.grant), Kinds::from_bits(pending.admitted as u8));
+        let [first, second] = pending.admitted;
+        let _ = (give_all(pending.grant, u32::from(first)), give_all(pending.grant, u32::from(second)));
         pending.grant = 0;
     };
     let _ = pending::of_current(account, give);

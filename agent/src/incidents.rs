@@ -96,6 +96,14 @@ pub(crate) struct Off {
     pub(crate) until: Option<BootNs>,
 }
 
+/// What the daemon before has left written of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WasOff {
+    Known(Option<Off>),
+    /// Nothing, or nothing that can be read: the kernel's word counts.
+    Unknown,
+}
+
 impl Off {
     /// When the grant ends that it is.
     pub(crate) fn end(self) -> BootNs {

@@ -35,13 +35,14 @@ pub trait Allowance {
 }
 
 /// Takes one operation; false, and nothing taken, if it is not admitted. A whole tree that goes at once is more than any
-/// number of its kind.
+/// number of its kind; to have others act is of no kind, so where kinds are limited it is not admitted.
 #[must_use]
 #[inline(always)]
 pub fn take(allowance: &impl Allowance, kinds: Kinds) -> bool {
     let mut number = 0;
     while number <= ANY {
-        if concerns(kinds, number) && !allowance.take_one(number, kinds.is_whole() && number != ANY) {
+        let all = kinds.is_by_itself() && number != ANY;
+        if concerns(kinds, number) && !allowance.take_one(number, all) {
             break;
         }
         number += 1;
@@ -73,7 +74,7 @@ fn give_below(allowance: &impl Allowance, kinds: Kinds, end: usize) {
 /// Whether an operation of these kinds counts there.
 #[inline(always)]
 const fn concerns(kinds: Kinds, number: usize) -> bool {
-    number == ANY || kinds.bits() as usize >> number & 1 == 1
+    number == ANY || kinds.is_escape() || kinds.bits() as usize >> number & 1 == 1
 }
 
 /// One of what is left, see [`Allowance::take_one`].

@@ -32,7 +32,7 @@ use crate::{
     clock::boot_now,
     control::{Call, Control},
     enforcer::freezer::Freezer,
-    incidents::Incidents,
+    incidents::{Incidents, WasOff},
     metrics::Metrics,
     output::Output,
     sensor::{self, HeldNow, Kernel},
@@ -383,6 +383,7 @@ impl Agent {
         let freezes = self.gather_found();
         let &Remembered { off, ref governor, .. } = self.memory.remembered();
         let governor = governor.clone();
+        let off = if self.memory.was_there() { WasOff::Known(off) } else { WasOff::Unknown };
         self.handle(Input::Found { left, freezes, off, governor, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
         let ending = loop {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use agent_common::rules::place::PathFold;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{
     effect::{Leave, Within},
@@ -68,6 +68,7 @@ impl Generation {
     /// Leases directories to an account: whoever acts for it may destroy there.
     pub(super) fn lease(&mut self, incident: u64, account: &str, leave: &Leave) -> Result<()> {
         let directories = directories(self.names(), self.seed(), &[], &leave.within);
+        ensure!(!directories.is_empty(), "none of its directories is in a tree of the policy any more");
         self.grant(incident, account, &directories, leave, Holder::Account).map(drop)
     }
 

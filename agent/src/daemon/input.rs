@@ -9,7 +9,7 @@ use super::names::Names;
 use crate::{
     api::{LeftAlone, Problem, ProcessView, Request, Responder, Right, Target},
     enforcer::freezer::FreezeState,
-    incidents::{Engaged, Off},
+    incidents::{Engaged, WasOff},
     sensor::Record,
     store::{Left, Past},
 };
@@ -20,13 +20,7 @@ pub(crate) enum Input {
     /// The kernel programs reported.
     Records(Vec<Record>),
     /// What the daemon before has left, in the record, in the kernel and in its memory; once, first of all.
-    Found {
-        left: Vec<Left>,
-        freezes: Vec<Frozen>,
-        off: Option<Off>,
-        governor: Option<Engaged>,
-        facts: Arc<Facts>,
-    },
+    Found { left: Vec<Left>, freezes: Vec<Frozen>, off: WasOff, governor: Option<Engaged>, facts: Arc<Facts> },
     /// How kernel and host stand now; every second.
     Facts(Arc<Facts>),
     /// A responder asks.

@@ -20,6 +20,8 @@ use crate::{
 pub(crate) struct Memory {
     file: PathBuf,
     written: Remembered,
+    /// Whether there was one to be read.
+    was_there: bool,
 }
 
 /// What is in it.
@@ -44,6 +46,7 @@ impl Memory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Remembered::default()),
             Err(error) => Err(error),
         };
+        let was_there = file.exists() && read.is_ok();
         let written = read.unwrap_or_else(|error| {
             log::error!(
                 "cannot read {}: {error}; numbers of incidents may come a second time, and what the daemon before has \
@@ -52,7 +55,12 @@ impl Memory {
             );
             Remembered::default()
         });
-        Self { file, written }
+        Self { file, written, was_there }
+    }
+
+    /// Whether it is known what the daemon before had to say.
+    pub(crate) fn was_there(&self) -> bool {
+        self.was_there
     }
 
     pub(crate) fn remembered(&self) -> &Remembered {

@@ -75,7 +75,7 @@ impl Incidents {
     ) -> Result<Vec<Effect>, Problem> {
         match &agreed.how {
             How::Approve(scope) if self.is_proposed(id) => {
-                let effect = self.put_into_force(id, scope, by.clone(), reason, None, now);
+                let effect = self.put_into_force(id, scope, by.clone(), reason, None, now)?;
                 Ok(effect.into_iter().collect())
             }
             How::Approve(scope) => {
@@ -149,10 +149,11 @@ impl Incidents {
         reason: &str,
         now: BootNs,
     ) -> Result<Effect, Problem> {
+        // First what may be refused: what is decided is carried out.
+        let whole = self.within(&scope.trees)?;
         self.decide(id, Verb::Approve, by, reason, now)?;
         let until = now.saturating_add(nanoseconds(scope.until.unwrap_or(USUAL)));
         let arm = self.account_of(id).is_some();
-        let whole = self.within(&scope.trees)?;
         let incident = self.incidents.get_mut(&id).ok_or_else(|| no_incident(id))?;
         incident.approved_until = (!scope.once).then_some(until);
         let within: BTreeSet<Within> = shown(incident).chain(whole).collect();

@@ -13,7 +13,7 @@ use agent_common::rules::{
 use serde_json::Value;
 
 use super::{
-    Incidents, Off,
+    Incidents, Off, WasOff,
     incident::{Cause, Decided, Incident},
     lease::was_in_force,
     record::Mark,
@@ -111,7 +111,7 @@ impl<'a> Remains<'a> {
 impl Incidents {
     /// An earlier daemon has switched off, as it remembered; or as the kernel tells, if it was killed before it could: every
     /// account passes until one and the same moment, and nothing else lets it.
-    pub(super) fn carry_on_off(&mut self, remembered: Option<Off>, facts: &Facts) -> Vec<Effect> {
+    pub(super) fn carry_on_off(&mut self, remembered: WasOff, facts: &Facts) -> Vec<Effect> {
         let ends: BTreeSet<BootNs> = facts.accounts.iter().map(|account| account.granted_until).collect();
         let else_passes =
             self.governor.engaged().is_some() || facts.accounts.iter().any(|one| one.warm_until > facts.now);
@@ -121,7 +121,12 @@ impl Incidents {
             }
             _ => None,
         };
-        self.off = remembered.or(told).filter(|off| facts.now < off.end());
+        let off = match remembered {
+            // What lets accounts pass all the same is something else, and over: it ends.
+            WasOff::Known(off) => off,
+            WasOff::Unknown => told,
+        };
+        self.off = off.filter(|off| facts.now < off.end());
         self.off.map(|off| Effect::Report(off.begun(Vec::new(), facts))).into_iter().collect()
     }
 

@@ -3,8 +3,9 @@
 //!
 //! Whoever trips it on purpose gains nothing: what is held stays held, and who has tripped goes on being held to his budgets until
 //! a person has let him go on. It lasts for as long as the very condition holds that engaged it, with what is now only observed
-//! counted too, and its time after that. So it needs no longest time: one account that goes on and on does not keep it engaged, since
-//! one is not more than so many; and if as many others as that go on, they are what it is for.
+//! counted too, and its time after that. So it needs no longest time: one account that goes on and on neither engages it nor keeps it
+//! engaged, since one is not more than so many, and of its incidents no more count than are allowed; and if as many others as that
+//! go on, they are what it is for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +22,8 @@ use crate::policy::{self, Budget};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Governor {
     accounts: Seen<String>,
-    incidents: Seen<u64>,
+    /// By account.
+    incidents: Seen<(String, u64)>,
     /// The latest that was counted: what is reported a moment late counts as just now.
     latest: BootNs,
     engaged: Option<Engaged>,
@@ -63,14 +65,30 @@ impl<K: Ord> Seen<K> {
         self.0.insert(key, at);
     }
 
-    /// How many in the time of a limit that ends at `at`, if that is more than it allows.
-    fn exceeds(&mut self, limit: Option<Budget>, at: BootNs) -> Option<Exceeded> {
-        let limit = limit?;
-        let window = nanoseconds(limit.window());
+    /// How many in the time of a limit that ends at `at`, as `count` counts them, if that is more than it allows. Without a limit
+    /// nothing is kept.
+    fn exceeds(
+        &mut self,
+        limit: Option<Budget>,
+        at: BootNs,
+        count: impl FnOnce(&BTreeMap<K, BootNs>, usize) -> usize,
+    ) -> Option<Exceeded> {
+        let window = limit.map_or(0, |limit| nanoseconds(limit.window()));
         self.0.retain(|_, seen| at - *seen < window);
-        let count = self.0.len();
-        (count > limit.count() as usize).then_some(Exceeded { count, limit, window })
+        let limit = limit?;
+        let most = limit.count() as usize;
+        let count = count(&self.0, most);
+        (count > most).then_some(Exceeded { count, limit, window })
     }
+}
+
+/// Of each account no more than are allowed, so that one alone does not exceed that.
+fn of_several(incidents: &BTreeMap<(String, u64), BootNs>, most: usize) -> usize {
+    let mut by_account: BTreeMap<&str, usize> = BTreeMap::new();
+    for (account, _) in incidents.keys() {
+        *by_account.entry(account).or_default() += 1;
+    }
+    by_account.into_values().map(|count| count.min(most.max(1))).sum()
 }
 
 /// A limit that does not hold.
@@ -110,12 +128,12 @@ impl Governor {
         let at = over.at.max(*latest);
         *latest = at;
         accounts.add(over.account.to_owned(), at);
-        over.incident.into_iter().for_each(|incident| incidents.add(incident, at));
+        over.incident.into_iter().for_each(|incident| incidents.add((over.account.to_owned(), incident), at));
         if let Some(engaged) = engaged.as_mut().filter(|_| over.stopped) {
             engaged.tripped.insert(over.account.to_owned());
         }
-        let by_accounts = accounts.exceeds(limits.accounts, at);
-        let by_incidents = incidents.exceeds(limits.incidents, at);
+        let by_accounts = accounts.exceeds(limits.accounts, at, |accounts, _| accounts.len());
+        let by_incidents = incidents.exceeds(limits.incidents, at, of_several);
         let windows = by_accounts.iter().chain(&by_incidents).map(|exceeded| exceeded.window);
         let Some(window) = windows.max() else { return false };
         match engaged {
@@ -132,7 +150,12 @@ impl Governor {
                     since: at,
                     until: at.saturating_add(window + window / 8),
                     why: why.unwrap_or_default(),
-                    tripped: accounts.0.keys().cloned().collect(),
+                    tripped: accounts
+                        .0
+                        .keys()
+                        .chain(incidents.0.keys().map(|(account, _)| account))
+                        .cloned()
+                        .collect(),
                 });
                 true
             }
@@ -141,6 +164,8 @@ impl Governor {
 
     /// A person has let an account go on.
     pub(super) fn forgive(&mut self, account: &str) {
+        self.accounts.0.remove(account);
+        self.incidents.0.retain(|(of, _), _| of != account);
         if let Some(engaged) = &mut self.engaged {
             engaged.tripped.remove(account);
         }

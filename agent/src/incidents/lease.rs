@@ -71,7 +71,8 @@ impl Incidents {
         let id = incident.id;
         match self.say(id, How::Approve(scope.clone()), order)? {
             Heard::Enough(_) => {
-                let effect = self.put_into_force(id, &scope, by.clone(), reason.as_str(), Some(*call), *now);
+                let effect =
+                    self.put_into_force(id, &scope, by.clone(), reason.as_str(), Some(*call), *now)?;
                 Ok(effect.into_iter().collect())
             }
             Heard::TooFew(_, said) => {
@@ -113,11 +114,18 @@ impl Incidents {
         reason: &str,
         call: Option<CallId>,
         now: BootNs,
-    ) -> Option<Effect> {
-        let incident = self.incidents.get_mut(&id)?;
-        let Cause::Lease(lease) = &mut incident.cause else { return None };
+    ) -> Result<Option<Effect>, Problem> {
+        let Some(Cause::Lease(Lease { trees, .. })) = self.incidents.get(&id).map(|incident| &incident.cause)
+        else {
+            return Ok(None);
+        };
+        // The policy may be another one than when it was asked for.
+        let within = self.within(trees)?;
+        let Some(incident) = self.incidents.get_mut(&id) else { return Ok(None) };
+        let (Cause::Lease(lease), Some(length)) = (&mut incident.cause, scope.until) else { return Ok(None) };
         lease.budget.clone_from(&scope.budget);
-        let until = now.saturating_add(nanoseconds(scope.until?));
+        lease.within = within;
+        let until = now.saturating_add(nanoseconds(length));
         let (allowance, within) = (lease.budget.clone(), lease.within.clone());
         let leave = Leave { once: false, until, seen: None, allowance, within };
         let account = lease.account.clone();
@@ -125,7 +133,7 @@ impl Incidents {
         incident.stage = Stage::Leased;
         let (reason, outcome) = (reason.to_owned(), String::new());
         incident.decisions.push(Decided { at: now, verb: Verb::Lease, by, reason, outcome });
-        Some(Effect::Lease { call, incident: id, account, leave })
+        Ok(Some(Effect::Lease { call, incident: id, account, leave }))
     }
 
     /// The directories that are meant: those that were named, and protected trees inside of them.

@@ -134,7 +134,10 @@ impl Incidents {
             reason,
             pids: touched.processes.iter().map(|process| process.pid).collect(),
         };
-        if let (Responder::User { .. }, Some(account)) = (&by, self.incidents[&id].account()) {
+        // A denial, a kill, and the end of a freeze by hand let nobody go on.
+        let lets_go = matches!(verb, Verb::Approve | Verb::Thaw) && matches!(by, Responder::User { .. });
+        let of_burst = !matches!(self.incidents[&id].cause, Cause::Freeze { .. } | Cause::Left { .. });
+        if let (true, Some(account)) = (lets_go && of_burst, self.incidents[&id].account()) {
             self.governor.forgive(account);
         }
         let incident = &self.incidents[&id];

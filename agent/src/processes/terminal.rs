@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::{
         fd::{AsRawFd as _, OwnedFd},
         unix::fs::OpenOptionsExt as _,
@@ -119,7 +119,7 @@ impl Terminal {
 
 /// What a process has open as its first three files, as far as that is on a mount of its own mount namespace.
 fn opened(pid: u32) -> impl Iterator<Item = TerminalId> {
-    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    let mounts = mounts(pid);
     (0..3).filter_map(move |fd| {
         let info = proc::read(format!("/proc/{pid}/fdinfo/{fd}")).ok()?;
         let (mount, inode) = (field(&info, "mnt_id:")?, field(&info, "ino:")?);
@@ -127,6 +127,17 @@ fn opened(pid: u32) -> impl Iterator<Item = TerminalId> {
         let (major, minor) = mount.device.split_once(':')?;
         Some(TerminalId { device: makedev(major.parse().ok()?, minor.parse().ok()?), inode })
     })
+}
+
+/// The mounts that a process sees: as much of the list as any host has. Whoever may mount in a namespace of his own makes it as long
+/// as he likes.
+fn mounts(pid: u32) -> String {
+    const LONGEST: u64 = 1 << 20;
+    let mut list = Vec::new();
+    // What cannot be read is no terminal of its.
+    let _ = fs::File::open(format!("/proc/{pid}/mountinfo"))
+        .and_then(|file| file.take(LONGEST).read_to_end(&mut list));
+    String::from_utf8_lossy(&list).into_owned()
 }
 
 fn field(info: &str, name: &str) -> Option<u64> {

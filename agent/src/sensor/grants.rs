@@ -150,6 +150,21 @@ impl Grants {
         Ok(())
     }
 
+    /// Admits no more than what another generation has left of the same grants: for as long as both judge, that one knows of all
+    /// that happens.
+    pub(super) fn lower_to(&mut self, old: &Self) -> Result<(), MapError> {
+        for index in &self.known {
+            let [mine, other] = [&*self, old].map(|all| all.rows.get(index, 0));
+            let (mine, other) = (mine.map_err(refused(GRANTS))?, other.map_err(refused(GRANTS))?);
+            let is_same = mine.incident == other.incident && other.until != 0;
+            let allowance = std::array::from_fn(|at| mine.allowance[at].min(other.allowance[at]));
+            if is_same && allowance != mine.allowance {
+                self.rows.set(*index, row::Grant { allowance, ..mine }, 0).map_err(refused(GRANTS))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends one; what it was.
     pub(super) fn remove(&mut self, index: u32) -> Result<Option<Grant>, MapError> {
         let was = self.get(index);

@@ -155,6 +155,7 @@ impl TakenOver {
         let begun = boot_now();
         carry_names(old, new, &heirs, 0)?;
         carry_members(old, new, &heirs, spared)?;
+        new.grants.lower_to(&old.grants)?;
         let since = boot_now();
         for (from, to) in heirs.accounts() {
             carry_budgets(&old.account(from)?, &new.account(to)?, old, new, since);
@@ -175,6 +176,7 @@ impl TakenOver {
                 new.move_standing(to, Standing::ARMED, is);
             }
         }
+        new.grants.lower_to(&old.grants)?;
         new.held.carry_from(&old.held, |row| self.heirs.held(row))?;
         new.launches.carry_from(&old.launches, |claim| self.heirs.claim(claim))?;
         let rows: Vec<_> = old.rows().filter(|(_, row)| row.stopped_at >= self.since).collect();

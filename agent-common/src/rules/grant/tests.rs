@@ -76,8 +76,16 @@ fn a_whole_tree_is_more_than_any_number_of_its_kind() {
 
 #[test]
 fn an_escape_is_of_no_kind() {
-    let memory = Memory::new(numbers([(ANY, 1)]));
+    let mut any = [UNLIMITED; NUMBERS];
+    any[ANY] = 1;
+    let memory = Memory::new(any);
     assert!(take(&memory, Kinds::ESCAPE) && !take(&memory, Kinds::ESCAPE));
+    give_back(&memory, Kinds::ESCAPE);
+    assert_eq!(memory.numbers(), any);
+    let of_kinds = numbers([(DELETE, 5), (ANY, UNLIMITED)]);
+    let memory = Memory::new(of_kinds);
+    assert!(!take(&memory, Kinds::ESCAPE));
+    assert_eq!(memory.numbers(), of_kinds);
 }
 
 #[derive(Clone, Debug)]

@@ -27,7 +27,7 @@ pub(in super::super) fn was_in_force(incident: &Incident) -> bool {
 
 impl Incidents {
     /// Puts a lease of the boot before into force. How long the host was down counts, by the time of day; that this may have been set
-    /// back makes no lease longer than it was.
+    /// back leaves no more than was left when it was written down last.
     pub(in super::super) fn lease_after_reboot(
         &mut self,
         mut incident: Incident,
@@ -37,9 +37,10 @@ impl Incidents {
         now: BootNs,
     ) -> Vec<Effect> {
         let granted = facts.wall_of(carried, incident.opened);
-        let length = incident.until.unwrap_or(0).saturating_sub(incident.opened);
+        let left_then = incident.until.unwrap_or(0).saturating_sub(carried.at);
         let end = facts.wall_of(carried, incident.until.unwrap_or(0));
-        let remains = u64::try_from(end.duration_since(facts.wall(now)).as_nanos()).unwrap_or(0).min(length);
+        let remains =
+            u64::try_from(end.duration_since(facts.wall(now)).as_nanos()).unwrap_or(0).min(left_then);
         incident.mark = Some(Mark::of(&incident, now));
         incident.until = Some(now.saturating_add(remains));
         // Times of the kernel's clock of a boot that is over mean nothing now; the entries of then have them.

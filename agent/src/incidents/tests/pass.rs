@@ -530,3 +530,14 @@ fn an_approval_is_shown_as_one() {
     let granted = view(&mut scene, "deployer").granted.expect("granted");
     assert_eq!((granted.by, granted.reason), (GrantedBy::Approve, "INC-88".to_owned()));
 }
+
+/// A warm-up that the policy has ended is no `off`.
+#[test]
+fn what_the_daemon_before_did_not_switch_off_is_on() {
+    let mut scene = five();
+    all_until(&mut scene, NOW + 3600 * S);
+    let effects = scene.succeed_one_that_was_on();
+    carry_out(&mut scene, &effects);
+    assert_eq!(passing(&mut scene), [""; 0]);
+    assert_ne!(scene.status().mode, api::Mode::Off);
+}

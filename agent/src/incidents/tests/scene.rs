@@ -19,7 +19,7 @@ use crate::{
         Outcome, ProcessFacts, Rights, Touched,
     },
     enforcer::freezer::FreezeState,
-    incidents::{Engaged, Incidents, Off},
+    incidents::{Engaged, Incidents, Off, WasOff},
     policy::{self, Hold},
     processes::proc::ProcessId,
     sensor::{Act, BudgetUse, Grant, HeldCall, HeldName, Holder, Record, What},
@@ -159,14 +159,23 @@ impl Scene {
     /// The daemon before has left a freeze.
     pub(super) fn found(&mut self, id: u64, target: Target, processes: u64) {
         let (facts, freezes) = (self.facts(), vec![Frozen { id, target, processes }]);
-        self.on(Input::Found { left: Vec::new(), freezes, off: None, governor: None, facts });
+        self.on(Input::Found { left: Vec::new(), freezes, off: WasOff::Unknown, governor: None, facts });
     }
 
     /// Another daemon follows on this one, which remembers this much.
     pub(super) fn succeed(&mut self, off: Option<Off>, governor: Option<Engaged>) -> Vec<Effect> {
         self.incidents = Incidents::new(names(), self.incidents.last());
         let facts = self.facts();
+        let off = off.map_or(WasOff::Unknown, |off| WasOff::Known(Some(off)));
         self.on(Input::Found { left: Vec::new(), freezes: Vec::new(), off, governor, facts })
+    }
+
+    /// The daemon before was not off, and has left that written; what the kernel lets pass is something else.
+    pub(super) fn succeed_one_that_was_on(&mut self) -> Vec<Effect> {
+        self.incidents = Incidents::new(names(), self.incidents.last());
+        let facts = self.facts();
+        let off = WasOff::Known(None);
+        self.on(Input::Found { left: Vec::new(), freezes: Vec::new(), off, governor: None, facts })
     }
 
     /// The daemon is killed; what it has written, and what the kernel has, is there for the next one of the same boot.
@@ -181,7 +190,7 @@ impl Scene {
         let left = last.values().filter_map(|entry| Left::by(entry, "this", boot)).collect();
         self.incidents = Incidents::new(names(), 0);
         let facts = self.facts();
-        self.on(Input::Found { left, freezes, off: None, governor: None, facts })
+        self.on(Input::Found { left, freezes, off: WasOff::Unknown, governor: None, facts })
     }
 
     /// The kernel has the account tripped, with so many stopped processes.

@@ -17,6 +17,8 @@ fn what_waits_and_what_goes_at_once() -> Result<()> {
         what_waits_goes_on_waiting_and_is_decided_as_ever,
         a_directory_may_leave_its_tree,
         no_number_of_deletes_is_a_whole_tree,
+        who_is_denied_has_no_lease,
+        both_names_of_an_exchange_count,
     ])
 }
 
@@ -50,6 +52,43 @@ fn no_number_of_deletes_is_a_whole_tree(crowd: &mut Crowd, at: usize) -> Result<
     job.until_stopped()?;
     crowd.daemon.held_by(job.pid())?.incident.until_waiting(1)?;
     ensure!(crowd.parties[at].ground.tree().exists());
+    Ok(())
+}
+
+fn with_directory(party: &Party, name: &str) -> Result<()> {
+    party.ground.make_directory(&party.file(name))?;
+    party.ground.fill(&party.file(name), FILES)
+}
+
+/// What was seen of it since comes first.
+fn who_is_denied_has_no_lease(crowd: &mut Crowd, at: usize) -> Result<()> {
+    with_directory(&crowd.parties[at], "in")?;
+    lease(crowd, at, "in", &[])?;
+    let (job, held) = waits(crowd, at)?;
+    let party = &crowd.parties[at];
+    let other = party.each(1, &["unlink in/{}"])?;
+    other.until_stopped()?;
+    held.incident.decide("deny", &[])?;
+    ensure!(
+        job.until_ended()? != tests::Outcome::Exited(0) && other.until_ended()? != tests::Outcome::Exited(0)
+    );
+    ensure!(party.each(1, &["unlink in/{}"])?.until_ended()? != tests::Outcome::Exited(0));
+    ensure!(tests::truth::missing(&party.file("in"), FILES) == 0);
+    held.incident.decide("thaw", &[])?;
+    party.each(FILES, &["unlink in/{}"])?.until_done()
+}
+
+fn both_names_of_an_exchange_count(crowd: &mut Crowd, at: usize) -> Result<()> {
+    let party = &crowd.parties[at];
+    for name in ["in", "in/other"] {
+        with_directory(party, name)?;
+    }
+    let granted = lease(crowd, at, "in", &["--budget", "replaces=20"])?;
+    let party = &crowd.parties[at];
+    party.each(10, &["exchange in/{} in/other/{}"])?.until_done()?;
+    wait::until("ten exchanges are twenty names", || {
+        Ok(super::listed(&granted)?.filter(|lease| lease["left"]["replaces"] == 0))
+    })?;
     Ok(())
 }
 
