@@ -381,6 +381,7 @@ impl Agent {
     async fn until_end(mut self, left: Vec<Left>, first: Vec<sensor::Record>) -> Result<()> {
         let facts = self.gather_facts()?;
         let freezes = self.gather_found();
+        self.remember_who_acted(&left);
         let &Remembered { off, ref governor, .. } = self.memory.remembered();
         let governor = governor.clone();
         let off = if self.memory.was_there() { WasOff::Known(off) } else { WasOff::Unknown };

@@ -16,7 +16,7 @@ use super::{
     self_test,
 };
 use crate::{
-    api::{Code, LeftAlone, Problem, ProcessView, Target, Verb},
+    api::{Answer, Code, LeftAlone, Problem, ProcessView, Target, Verb},
     clock::boot_now,
     enforcer::freezer::Left,
     policy::loosened,
@@ -29,7 +29,10 @@ impl Agent {
         match effect {
             Effect::Record { entries, then } => self.write_down(entries, then),
             Effect::Report(event) => self.report(&event),
-            Effect::Reply(call, answer) => {
+            Effect::Reply(call, mut answer) => {
+                if let Ok(Answer::Incident(detail)) = &mut *answer {
+                    self.recall_who_acted(detail);
+                }
                 if let Some(reply) = self.replies.remove(&call) {
                     let _ = reply.send(*answer); // fails only if the asker has gone
                 }

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 use super::{agent::Agent, facts::Facts};
 use crate::{
-    api::{Bytes, Named, ProcessView, Told},
+    api::{Bytes, IncidentDetail, Named, ProcessView, Told},
     clock::boot_now,
     incidents::told_by,
     processes::{
         proc::{self, Process, ProcessId},
         view::{comm, view},
     },
-    store::{Entry, Says, Step},
+    store::{Entry, Left, Says, Step},
 };
 
 /// How many processes of an incident are written down, and how many ancestors of the first of them.
@@ -34,8 +34,9 @@ impl Agent {
         let id = detail.summary.id;
         let mut seen = self.record.seen.remove(&id).unwrap_or_default();
         let account = detail.summary.account.as_deref();
-        // Whoever has acted long ago may have ended since, and another have the number.
-        let acted = detail.acts.iter().filter(|_| *step == Step::Opened).map(|act| act.pid);
+        // Whoever has acted long ago may have ended since, and another have the number: so at once, or when it is known who has.
+        let is_new = *step == Step::Opened || seen.processes.is_empty();
+        let acted = detail.acts.iter().filter(|_| is_new).map(|act| act.pid);
         let mut pids: Vec<u32> = acted.chain(detail.held.iter().map(|held| held.pid)).collect();
         pids.dedup();
         let ids = pids.into_iter().filter_map(|pid| {
@@ -52,6 +53,26 @@ impl Agent {
         // More may come of one that is over, and an observed one never is.
         if self.record.seen.len() > INCIDENTS {
             self.record.seen.pop_first();
+        }
+    }
+
+    /// What the daemon before has seen of what goes on: it is written down with what comes of that.
+    pub(super) fn remember_who_acted(&mut self, left: &[Left]) {
+        for Left { detail, .. } in left {
+            let seen = Seen { processes: detail.processes.clone(), told: detail.told.clone() };
+            self.record.seen.insert(detail.summary.id, seen);
+        }
+        while self.record.seen.len() > INCIDENTS {
+            self.record.seen.pop_first();
+        }
+    }
+
+    /// Who has acted in an incident of which nobody is there any more.
+    pub(super) fn recall_who_acted(&self, detail: &mut IncidentDetail) {
+        let Some(seen) = self.record.seen.get(&detail.summary.id) else { return };
+        if detail.processes.is_empty() {
+            detail.processes.clone_from(&seen.processes);
+            detail.told.clone_from(&seen.told);
         }
     }
 

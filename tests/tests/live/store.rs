@@ -116,11 +116,16 @@ fn an_incident_and_its_decision_outlive_a_kill_and_any_change_is_found() -> Resu
     let last: u64 = anchor.split(':').next().context("a number")?.parse()?;
     let whole = verify(&state(&stage), &anchor)?;
     assert_eq!((whole.exit, whole.json("verify")?["anchors"].as_u64()), (Some(0), Some(1)));
+    // A burst in the moment of the start has an entry more: the account was found tripped before it was read why.
+    let decided = "SELECT min(seq) FROM entry WHERE CAST(body AS TEXT) LIKE '%CHG-123%'";
+    let record = Connection::open(state(&stage).join(FILE))?;
+    let decided = u64::try_from(record.query_row(decided, [], |row| row.get::<_, i64>(0))?)?;
+    drop(record);
     for (name, sql, seq) in [
         (
             "byte",
             "UPDATE entry SET body = CAST(replace(CAST(body AS TEXT), 'CHG-123', 'CHG-124') AS BLOB)",
-            3,
+            decided,
         ),
         ("row", "DELETE FROM entry WHERE seq = 2", 2),
         ("first", "DELETE FROM entry WHERE seq < 3", 1),
