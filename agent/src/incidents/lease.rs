@@ -3,6 +3,7 @@
 //! written down with it, and so is who granted it and why.
 
 mod again;
+mod outcome;
 
 use std::{
     fmt,
@@ -18,17 +19,15 @@ pub(super) use again::was_in_force;
 use super::{
     Incidents,
     decide::no_incident,
-    facts::SETTLED,
     incident::{Cause, Decided, Incident},
     nanoseconds,
     people::{Heard, How, Order},
-    stage::{Closed, Stage},
+    stage::Stage,
     waiting::reply,
 };
 use crate::{
     api::{Allowance, Answer, Code, LeaseView, Problem, Reason, Responder, Scope, Verb},
-    daemon::{CallId, Effect, Facts, Leave, Touched, Within},
-    report::Event,
+    daemon::{CallId, Effect, Facts, Leave, Within},
 };
 
 /// How many leases an account may have at once.
@@ -198,49 +197,6 @@ impl Incidents {
         self.in_force().filter_map(|(incident, _)| lease_view(incident, facts)).collect()
     }
 
-    /// Whether it is in force now the kernel's maps have said.
-    pub(super) fn on_leased(
-        &mut self,
-        call: Option<CallId>,
-        id: u64,
-        done: Result<(), String>,
-        now: BootNs,
-    ) -> Vec<Effect> {
-        let facts = std::sync::Arc::clone(&self.facts);
-        let Some(incident) = self.incidents.get_mut(&id) else { return Vec::new() };
-        let (stage, outcome) = match &done {
-            Ok(()) => (Stage::Leased, "in force".to_owned()),
-            Err(error) => (Stage::Closed { at: now, how: Closed::Gone }, format!("not in force: {error}")),
-        };
-        incident.stage = stage;
-        let by = incident.decisions.last_mut().map_or(Responder::Before, |decided| {
-            decided.outcome = outcome;
-            decided.by.clone()
-        });
-        let Cause::Lease(lease) = &incident.cause else { return Vec::new() };
-        let (account, what) = (lease.account.clone(), lease.to_string());
-        let (event, answer) = match done {
-            Ok(()) => {
-                let until = incident.until.map(|until| facts.wall(until).strftime("%FT%TZ").to_string());
-                let event = Event::Leased { incident: id, account, what, by: by.to_string(), until };
-                (event, lease_view(incident, &facts).map(Answer::Lease).ok_or_else(|| no_incident(id)))
-            }
-            Err(error) => {
-                let problem =
-                    Problem::new(Code::Failed, format!("cannot lease {what} to {account}: {error}"));
-                (Event::EffectFailed { incident: id, effect: "lease", error }, Err(problem))
-            }
-        };
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
-            waiting.failed.extend(answer.as_ref().err().map(|problem| problem.message.clone()));
-            waiting.moved.confirmed_us = Some(0);
-        }
-        let reply = call.map(|call| reply(call, answer));
-        let mut effects: Vec<Effect> = std::iter::once(Effect::Report(event)).chain(reply).collect();
-        effects.extend(self.done(id));
-        effects
-    }
-
     pub(super) fn revoke(
         &mut self,
         call: CallId,
@@ -257,56 +213,6 @@ impl Incidents {
         self.decide(id, Verb::Revoke, &by, reason.as_str(), now)?;
         self.wait(call, Verb::Revoke, &[id], by, now);
         Ok(vec![Effect::Revoke { incident: id }])
-    }
-
-    pub(super) fn on_revoked(&mut self, id: u64, done: Result<(), String>, now: BootNs) -> Vec<Effect> {
-        let touched = Touched { began: now, ..Touched::default() };
-        match done {
-            Ok(()) => self.on_ended(id, Verb::Revoke, touched, now),
-            Err(error) => {
-                if let Some(incident) = self.incidents.get_mut(&id) {
-                    incident.stage = Stage::Leased;
-                    if let Some(decided) = incident.decisions.last_mut() {
-                        decided.outcome.clone_from(&error);
-                    }
-                }
-                for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
-                    waiting.failed.push(format!("cannot end lease {id}: {error}"));
-                }
-                let failed = Event::EffectFailed { incident: id, effect: "revoke", error };
-                let answers = self.done(id);
-                std::iter::once(Effect::Report(failed)).chain(answers).collect()
-            }
-        }
-    }
-
-    /// Leases whose time is over, which the kernel programs know by themselves; and those that are not in the kernel, since the policy
-    /// in force does not know their account any more.
-    pub(super) fn end_leases(&mut self, facts: &Facts, now: BootNs) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let is_lease = |incident: &&mut Incident| matches!(incident.stage, Stage::Proposed | Stage::Leased);
-        for incident in self.incidents.values_mut().filter(is_lease) {
-            let is_in_force = incident.decisions.last().is_some_and(|last| !last.outcome.is_empty());
-            let is_old = facts.now > incident.opened.saturating_add(SETTLED);
-            let how = if incident.until.is_some_and(|until| until <= now) {
-                Closed::Expired
-            } else if incident.stage == Stage::Leased
-                && is_in_force
-                && is_old
-                && facts.grant_of(incident.id).is_none()
-            {
-                Closed::Gone
-            } else {
-                continue;
-            };
-            incident.stage = Stage::Closed { at: now, how };
-            effects.push(Effect::Report(Event::LeaseOver {
-                incident: incident.id,
-                account: incident.names().unwrap_or_default().to_owned(),
-                operations: incident.approved,
-            }));
-        }
-        effects
     }
 }
 
