@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::kernel::Kernel;
 use crate::run;
 
-/// Three times what every test takes, for a busy machine.
+/// Almost twice what the tests of a tier take on a quiet machine, for a busy one.
 const DEADLINE_SECONDS: &str = "2700";
 /// What `timeout` answers at the deadline.
 const TIMED_OUT: i32 = 124;
