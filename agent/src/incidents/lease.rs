@@ -57,10 +57,7 @@ impl Incidents {
     pub(super) fn lease(&mut self, wanted: Wanted, order: &Order<'_>) -> Result<Vec<Effect>, Problem> {
         let Wanted { account, trees, budget, until } = wanted;
         let Order { call, by, reason, now, .. } = order;
-        if self.names.index(&account).is_none() {
-            return Err(Problem::new(Code::NotFound, format!("the policy has no account {account:?}"))
-                .help("burstguard accounts lists them"));
-        }
+        self.check_account(&account)?;
         let within = self.within(&trees)?;
         self.check_others(&account, &within)?;
         let scope = Scope { until: Some(until), budget: budget.clone(), ..Scope::default() };
@@ -80,6 +77,14 @@ impl Incidents {
                 Ok(vec![Effect::Report(said), reply(*call, answer)])
             }
         }
+    }
+
+    fn check_account(&self, name: &str) -> Result<(), Problem> {
+        let missing = || {
+            Problem::new(Code::NotFound, format!("the policy has no account {name:?}"))
+                .help("burstguard accounts lists them")
+        };
+        self.names.index(name).map(drop).ok_or_else(missing)
     }
 
     pub(super) fn is_proposed(&self, id: u64) -> bool {

@@ -2,7 +2,6 @@
 //! time of day is granted until then, with what was left of it.
 
 use agent_common::rules::BootNs;
-use jiff::{Timestamp, ToSpan as _};
 
 use super::{
     super::{
@@ -36,9 +35,10 @@ impl Incidents {
         facts: &Facts,
         now: BootNs,
     ) -> Vec<Effect> {
-        let granted = facts.wall_of(carried, incident.opened);
+        let then = Facts { now: carried.at, wall: carried.wall, ..Facts::default() };
+        let granted = then.wall(incident.opened);
         let left_then = incident.until.unwrap_or(0).saturating_sub(carried.at);
-        let end = facts.wall_of(carried, incident.until.unwrap_or(0));
+        let end = then.wall(incident.until.unwrap_or(0));
         let remains =
             u64::try_from(end.duration_since(facts.wall(now)).as_nanos()).unwrap_or(0).min(left_then);
         incident.mark = Some(Mark::of(&incident, now));
@@ -62,7 +62,8 @@ impl Incidents {
         let id = incident.id;
         let until = incident.until.unwrap_or(now);
         let Cause::Lease(lease) = incident.cause.clone() else { return Vec::new() };
-        let (account, within) = (lease.account.clone(), self.within(&lease.trees));
+        let account = lease.account.clone();
+        let within = self.check_account(&account).and_then(|()| self.within(&lease.trees));
         let decided = |outcome: String| Decided {
             at: now,
             verb: Verb::Lease,
@@ -75,18 +76,11 @@ impl Incidents {
                 incident.stage = Stage::Closed { at: now, how: Closed::Expired };
                 Vec::new()
             }
-            Ok(within) if self.names.index(&account).is_some() => {
+            Ok(within) => {
                 incident.decisions.push(decided(String::new()));
                 let leave = Leave { once: false, until, seen: None, allowance: left, within: within.clone() };
                 incident.cause = Cause::Lease(Lease { within, ..lease });
                 vec![Effect::Lease { call: None, incident: id, account, leave }]
-            }
-            Ok(_) => {
-                incident.stage = Stage::Closed { at: now, how: Closed::Gone };
-                incident
-                    .decisions
-                    .push(decided(format!("not in force: the policy has no account {account:?}")));
-                Vec::new()
             }
             Err(problem) => {
                 incident.stage = Stage::Closed { at: now, how: Closed::Gone };
@@ -96,18 +90,5 @@ impl Incidents {
         };
         self.insert(incident);
         effects
-    }
-}
-
-impl Facts {
-    /// The time of day of a moment on the kernel's clock of the boot in which something was written down.
-    fn wall_of(&self, carried: &Carried, at: BootNs) -> Timestamp {
-        let ns = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX).nanoseconds();
-        let wall = if at >= carried.at {
-            carried.wall.checked_add(ns(at - carried.at))
-        } else {
-            carried.wall.checked_sub(ns(carried.at - at))
-        };
-        wall.unwrap_or(self.wall)
     }
 }
