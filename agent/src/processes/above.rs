@@ -6,13 +6,10 @@
 use agent_common::rules::BootNs;
 
 use super::{
-    proc::{self, Process},
+    proc::{self, Process, TICK},
     view::comm,
 };
 use crate::api::{Above, Named, Whereabouts};
-
-/// A clock tick of /proc: there are a hundred a second, whatever the kernel itself counts by.
-const TICK: BootNs = 10_000_000;
 
 /// What has become of those above a process whose call waits since then, if they do not simply wait for it. `parent` was its parent,
 /// and `before` says which of its ancestors were stopped already, the parent in bit 0.

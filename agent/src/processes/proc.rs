@@ -16,6 +16,9 @@ use thiserror::Error;
 #[error("cannot list the processes in /proc, which must be mounted for this pid namespace")]
 pub(crate) struct ProcError(#[from] io::Error);
 
+/// A clock tick of /proc (ns): USER_HZ is 100 on every architecture that BPF has, whatever the kernel itself counts by.
+pub(crate) const TICK: BootNs = 10_000_000;
+
 /// A process for good: its pid, and its start in clock ticks since boot, which tells it from a later one of that pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct ProcessId {
@@ -24,9 +27,9 @@ pub(crate) struct ProcessId {
 }
 
 impl ProcessId {
-    /// When it started, to the clock tick: USER_HZ is 100 on every architecture that BPF has.
+    /// When it started, to the clock tick.
     pub(crate) fn started_at(self) -> BootNs {
-        self.start * 10_000_000
+        self.start * TICK
     }
 }
 
