@@ -187,14 +187,20 @@ fn an_off_that_was_written_and_not_carried_out_is_not_in_force() -> Result<()> {
     next.end().map(drop)
 }
 
-#[test]
-fn what_ended_while_no_agent_was_there_is_said_to_have() -> Result<()> {
+/// A burst that is written down, and of which nothing is left: no agent was there when all was let go.
+fn let_go_unseen() -> Result<(Stage, Incident)> {
     let stage = Stage::new()?;
     let mut daemon = stage.start()?;
     let (job, incident) = written_burst(&stage)?;
     daemon.kill()?;
     tests::release()?;
     job.until_done()?;
+    Ok((stage, incident))
+}
+
+#[test]
+fn what_ended_while_no_agent_was_there_is_said_to_have() -> Result<()> {
+    let (stage, incident) = let_go_unseen()?;
     let mut next = stage.start()?;
     let shown = incident.until("unseen")?;
     assert_eq!((&shown["next"], &shown["done"]), (&json!([]), &json!(11)));
@@ -215,12 +221,7 @@ fn what_ended_while_no_agent_was_there_is_said_to_have() -> Result<()> {
 /// A record as it would be after a boot: nothing of the kernel's is left, and its times are of another boot.
 #[test]
 fn a_reboot_ends_what_was_open() -> Result<()> {
-    let stage = Stage::new()?;
-    let mut daemon = stage.start()?;
-    let (job, incident) = written_burst(&stage)?;
-    daemon.kill()?;
-    tests::release()?;
-    job.until_done()?;
+    let (stage, incident) = let_go_unseen()?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     let file = state(&stage).join(FILE);
     let other = "UPDATE entry SET body = CAST(replace(CAST(body AS TEXT), ?1, 'another') AS BLOB)";
