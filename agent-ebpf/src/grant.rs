@@ -8,12 +8,16 @@ use agent_common::{
         judge::Phase,
         place::RootId,
     },
-    wire::row::{DirectoryKey, Grant},
+    wire::{
+        Counter,
+        row::{DirectoryKey, Grant},
+    },
 };
 
 use crate::{
     actor::Actor,
     call::Pending,
+    count::count,
     desk::Desk,
     ledger,
     maps::{DIRECTORIES, GRANTS},
@@ -171,7 +175,12 @@ impl Allowance for MapAllowance {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn take_number(index: u32, number: u32, all: u32) -> u32 {
-    number_of(index, number).map_or(0, |number| u32::from(grant::take_one(&number, all != 0)))
+    let Some(number) = number_of(index, number) else { return 0 };
+    let is_taken = grant::take_one(&number, all != 0);
+    if !is_taken && all == 0 && number.left() != 0 {
+        count(Counter::StandingContended);
+    }
+    u32::from(is_taken)
 }
 
 /// Global.

@@ -76,8 +76,9 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
             true
         }
     };
-    let phase = actor.standing().at(emit::now()).phase;
-    let response = actor.responses(emit::now()).to(pending.kinds(), phase);
+    let now = emit::now();
+    let phase = actor.standing().at(now).phase;
+    let response = actor.responses(now).to(pending.kinds(), phase);
     if matches!(phase, Phase::Armed | Phase::Denied) || matches!(response, Response::Observe) {
         return JUDGE_AGAIN;
     }
