@@ -5,6 +5,7 @@
 //! for it, [`judge`] what follows.
 
 pub mod budget;
+pub mod command;
 pub mod exception;
 pub mod grant;
 pub mod identity;
@@ -71,6 +72,10 @@ impl Kinds {
     /// Somebody who does not act for the account was asked to act: a burst by itself as well, with a response of its own.
     pub const ESCAPE: Self = Self(1 << 6);
 
+    /// Something was done to burstguard itself. The two bits of what is a burst by itself together, which no other act has: no
+    /// tree goes when somebody is asked.
+    pub const TAMPERING: Self = Self(Self::WHOLE.0 | Self::ESCAPE.0);
+
     /// The act is an operation of this kind alone.
     #[must_use]
     pub const fn of(kind: Kind) -> Self {
@@ -106,7 +111,13 @@ impl Kinds {
     /// Whether somebody else was asked to act.
     #[must_use]
     pub const fn is_escape(self) -> bool {
-        self.0 & Self::ESCAPE.0 != 0
+        self.0 & Self::TAMPERING.0 == Self::ESCAPE.0
+    }
+
+    /// Whether it was done to burstguard itself.
+    #[must_use]
+    pub const fn is_tampering(self) -> bool {
+        self.0 & Self::TAMPERING.0 == Self::TAMPERING.0
     }
 
     /// Whether it is a burst whatever the budgets say.
@@ -118,7 +129,7 @@ impl Kinds {
     /// Whether a whole tree went at once.
     #[must_use]
     pub const fn is_whole(self) -> bool {
-        self.0 & Self::WHOLE.0 != 0
+        self.0 & Self::TAMPERING.0 == Self::WHOLE.0
     }
 
     /// As it lies in a record.
@@ -147,5 +158,21 @@ mod tests {
         assert_eq!(Kinds::NONE.first(), Kind::COUNT as u32);
         assert_eq!(Kinds::WHOLE.first(), Kind::COUNT as u32);
         assert_eq!(Kinds::ESCAPE.first(), Kind::COUNT as u32);
+        assert_eq!(Kinds::TAMPERING.first(), Kind::COUNT as u32);
+    }
+
+    #[test]
+    fn an_act_is_one_of_those_by_itself_at_most() {
+        let of = |kinds: Kinds| [kinds.is_whole(), kinds.is_escape(), kinds.is_tampering()];
+        let delete = Kinds::of(Kind::Delete);
+        for (kinds, expected) in [
+            (Kinds::NONE, [false; 3]),
+            (Kinds::WHOLE, [true, false, false]),
+            (Kinds::ESCAPE, [false, true, false]),
+            (Kinds::TAMPERING, [false, false, true]),
+        ] {
+            assert_eq!(of(kinds), expected);
+            assert_eq!(of(kinds.and(delete)), expected);
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Tags are integers here and become enums where they are decoded, so that no byte of the kernel's can be an enum that
 //! does not exist.
 
+pub mod command;
 pub mod counter;
 pub mod exception;
 pub mod identity;

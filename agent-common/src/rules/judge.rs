@@ -86,6 +86,8 @@ pub struct Responses {
     pub burst: Response,
     /// When somebody else is asked to act.
     pub escape: Response,
+    /// When something is done to burstguard itself: [`Response::Deny`], or [`Response::Observe`] where nothing is enforced.
+    pub tampering: Response,
     /// Until when; what is observed until then is not held against it afterwards. [`NEVER`]: as long as the policy holds.
     pub until: BootNs,
 }
@@ -99,7 +101,8 @@ impl Responses {
         if now >= granted_until {
             return self;
         }
-        Self { burst: Response::Observe, escape: Response::Observe, until: granted_until }
+        let observe = Response::Observe;
+        Self { burst: observe, escape: observe, tampering: observe, until: granted_until }
     }
 
     /// The one that an act is judged by.
@@ -217,6 +220,9 @@ pub fn judge(
     if granted {
         return (standing, if kinds.is_empty() { Verdict::Allow } else { Verdict::Report });
     }
+    if kinds.is_tampering() {
+        return (standing, tampering(responses, tier));
+    }
     if responses.are_of_escape(kinds, standing.phase) {
         return escape(standing, responses, tier, now);
     }
@@ -254,6 +260,16 @@ const fn escape(standing: Standing, responses: Responses, tier: Tier, now: BootN
         _ => standing,
     };
     (standing, refusal(standing.phase, response, tier))
+}
+
+/// It says nothing of what the account destroys, and no person needs to be asked: nobody who acts for an account has any business
+/// there but under a grant.
+#[inline(always)]
+const fn tampering(responses: Responses, tier: Tier) -> Verdict {
+    match (responses.tampering, tier) {
+        (Response::Observe, _) | (_, Tier::Tracepoint) => Verdict::Report,
+        (_, Tier::Lsm) => Verdict::Deny,
+    }
 }
 
 /// Where a burst leaves an account. Deny needs no person: it ends by itself, as an observed burst does.

@@ -77,6 +77,8 @@ counters! {
     Compat = "compat",
     /// A call that should have waited was refused, since its thread cannot: it is traced, or works for an io_uring.
     CannotWait = "cannot_wait",
+    /// A program with destructive commands was run with more arguments than are looked at.
+    LongCommand = "long_command",
     /// A held call was continued for nothing more than twenty times in a second, and was refused.
     Restless = "restless",
     /// A tracked process wanted to continue a held one and was refused.

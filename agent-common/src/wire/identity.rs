@@ -119,6 +119,8 @@ const fn halves(address: [u8; 16]) -> [u64; 2] {
 pub const MAX_LAUNCHES: u32 = 1024;
 /// The number of the entry that says by what the processes of such a unit act for the account; the policy's follow.
 pub const LAUNCHED: u32 = 1;
+/// The same of a process that was started by `burstguard exec`.
+pub const EXECUTED: u32 = 2;
 /// How long the name of such a unit may be.
 pub const UNIT_LEN: usize = 64;
 
@@ -160,6 +162,8 @@ pub mod told_by {
     pub const PATTERNS: u32 = 4;
     /// Nobody: but there are directories in which files are jobs that somebody else carries out.
     pub const JOBS: u32 = 8;
+    /// Nobody: but there are destructive commands.
+    pub const COMMANDS: u32 = 16;
 }
 
 const _: () = assert!(size_of::<ProgramKey>() == 24);

@@ -18,6 +18,9 @@ pub mod what {
     pub const DENIED: u32 = 7;
     /// A unit is started because the account has asked for it: what its processes do is the account's. The text is its name.
     pub const LAUNCHED: u32 = 8;
+    /// Something was done to burstguard itself, or was refused ([`super::Record::over`]). [`super::Record::blind`] is what, one of
+    /// [`super::thing`]. Of many only some are reported.
+    pub const TAMPERING: u32 = 9;
 }
 
 /// What a call does; the values of [`Record::verb`] and of the row of a call under way.
@@ -46,6 +49,32 @@ pub mod verb {
     pub const ASK: u32 = 10;
     /// Opens a file for writing that holds nothing to lose: it may become a job that somebody else carries out.
     pub const WRITE: u32 = 11;
+    /// Changes who owns a file, who may do what with it, or what else is said of it.
+    pub const ATTRIBUTES: u32 = 12;
+    /// Runs a program with arguments by which it destroys; the text is its arguments, each with a NUL behind.
+    pub const COMMAND: u32 = 13;
+    /// The same of arguments by which it makes anew what may have been destroyed.
+    pub const COUNTER_COMMAND: u32 = 14;
+}
+
+/// What of burstguard was touched.
+pub mod thing {
+    /// A name, or what it leads to: the root says which.
+    pub const FILE: u32 = 1;
+    /// A signal was sent to the daemon.
+    pub const SIGNAL: u32 = 2;
+    /// The daemon was traced, or its memory or descriptors reached for.
+    pub const TRACE: u32 = 3;
+    /// How the daemon is scheduled, or what it may use, was changed.
+    pub const LIMITS: u32 = 4;
+    /// A map, a program or an attachment was reached for.
+    pub const BPF: u32 = 5;
+    /// The service manager was told something about the unit.
+    pub const UNIT: u32 = 6;
+    /// Something was mounted over what belongs to it, or unmounted there.
+    pub const MOUNT: u32 = 7;
+    /// The daemon was moved to another control group: that is told in every tier, and refused in none.
+    pub const GROUP: u32 = 8;
 }
 
 /// The size of what is no file, or could not be looked at.

@@ -16,6 +16,19 @@ use crate::rules::{
 
 /// How many protected roots a policy may have: a bit each in [`Account::roots`].
 pub const MAX_ROOTS: u32 = 64;
+/// The root id of a directory on the way to something of burstguard's own. The ids of that follow.
+pub const ABOVE_OWN: u32 = MAX_ROOTS;
+
+/// That of the agent's directory in /proc: the first of them.
+pub const PROCESS_OWN: u32 = ABOVE_OWN + 1;
+
+/// Whether a root is one of burstguard's own, which are of no account's trees.
+#[must_use]
+#[inline(always)]
+pub const fn is_own(root: u32) -> bool {
+    root >= ABOVE_OWN && root != u32::MAX
+}
+
 /// How many accounts there may be, the self-test's own included.
 pub const MAX_ACCOUNTS: u32 = 257;
 /// How many processes may act for accounts at once.
@@ -25,6 +38,58 @@ pub const MAX_MEMBERS: u32 = 100_000;
 pub const MEMBERS_ROOM: u32 = 4096;
 /// The account that the self-test uses; the policy's accounts follow.
 pub const SELF_TEST: u32 = 0;
+
+/// How many maps, programs and attachments may be known as burstguard's own.
+pub const MAX_OWN: u32 = 4096;
+
+/// What an id in the map of them is of.
+pub mod own {
+    /// A map.
+    pub const MAP: u32 = 0;
+    /// A program.
+    pub const PROGRAM: u32 = 1;
+    /// An attachment.
+    pub const LINK: u32 = 2;
+}
+
+/// How much of the name of the agent's unit is compared: a unit with a longer name is told by its beginning.
+pub const OWN_UNIT_LEN: usize = 32;
+
+/// The name of the agent's unit, as the service manager is told it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnUnit {
+    /// `burstguard.service`
+    pub name: OwnText,
+    /// `burstguard_2eservice`, the last part of the path of its object.
+    pub object: OwnText,
+}
+
+/// A text in words, with the zero at its end if there is room for it, and which bits of each word are of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnText {
+    /// The text.
+    pub words: [u64; OWN_UNIT_LEN / 8],
+    /// Its bits.
+    pub masks: [u64; OWN_UNIT_LEN / 8],
+}
+
+impl OwnText {
+    /// Of this text.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        let length = text.len().min(OWN_UNIT_LEN);
+        let mut words = [0; OWN_UNIT_LEN / 8];
+        let mut masks = words;
+        for at in 0..OWN_UNIT_LEN.min(length + 1) {
+            let byte = if at < length { text[at] } else { 0 };
+            words[at / 8] |= u64::from(byte) << (8 * (at % 8));
+            masks[at / 8] |= 0xff << (8 * (at % 8));
+        }
+        Self { words, masks }
+    }
+}
 
 /// One budget: where its slots lie in the common array of slots, and what it measures by.
 #[repr(C)]
@@ -67,8 +132,8 @@ pub struct Account {
     pub alone: u32,
     /// One of [`response`], to an escape.
     pub escapes: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// One of [`response`], to tampering: `DENY` or `OBSERVE`.
+    pub tampering: u32,
     /// How many calls were refused.
     pub refused: u64,
     /// By [`Kind`].
@@ -112,6 +177,9 @@ pub mod node {
 
     /// All roots that it is or leads to are directories of jobs: no tree goes with it.
     pub const JOBS: u64 = 1 << 60;
+
+    /// Something of burstguard's own is at or below it.
+    pub const OWN: u64 = 1 << 59;
 
     /// A directory on the way to a root.
     #[must_use]
@@ -257,7 +325,7 @@ const _: () = assert!(size_of::<Settings>() == 32);
 
 #[cfg(feature = "user")]
 mod pod {
-    use super::{Account, Budget, EdgeKey, Settings};
+    use super::{Account, Budget, EdgeKey, OwnUnit, Settings};
 
     // SAFETY: each is repr(C) of integers, sized as the sum of its fields (asserted above); every bit pattern is valid.
     unsafe impl aya::Pod for Account {}
@@ -265,6 +333,8 @@ mod pod {
     unsafe impl aya::Pod for Budget {}
     // SAFETY: as above.
     unsafe impl aya::Pod for EdgeKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for OwnUnit {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Settings {}
 }
@@ -280,6 +350,15 @@ mod tests {
             let name = Name { at, state: if scratch { State::Scratch { file } } else { State::Gone } };
             prop_assert_eq!(name_from_word(name_to_word(name)), name);
         }
+    }
+
+    #[test]
+    fn a_text_ends_where_it_ends() {
+        let text = OwnText::of(b"a.service");
+        assert_eq!(text.words, [u64::from_le_bytes(*b"a.servic"), u64::from(b'e'), 0, 0]);
+        assert_eq!(text.masks, [u64::MAX, 0xffff, 0, 0]);
+        assert_eq!(OwnText::of(&[b'x'; 40]).masks, [u64::MAX; 4]);
+        assert_eq!(OwnText::default().masks, [0; 4]);
     }
 
     #[test]

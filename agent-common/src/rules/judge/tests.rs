@@ -3,6 +3,7 @@ use crate::rules::Kind;
 
 mod claims;
 mod table;
+mod tampering;
 mod word;
 
 const NOW: BootNs = 1_000 * QUIET;
@@ -54,7 +55,9 @@ impl Case {
     }
 
     fn responses(self) -> Responses {
-        Responses { burst: self.response, escape: self.escape, until: NEVER }.under(self.granted_until, NOW)
+        let tampering = Response::Deny;
+        Responses { burst: self.response, escape: self.escape, tampering, until: NEVER }
+            .under(self.granted_until, NOW)
     }
 
     /// The standing that counts.
