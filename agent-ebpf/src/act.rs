@@ -2,14 +2,14 @@
 
 use agent_common::{
     rules::{
-        Kind, Kinds,
+        Kind, Kinds, command,
         ledger::FREE,
         name::{self, Change, Name, State},
         place,
     },
     wire::{
         record::verb,
-        row::{name_from_word, name_to_word},
+        row::{is_own, name_from_word, name_to_word},
     },
 };
 
@@ -102,6 +102,8 @@ fn changes(pending: &Pending) -> [u8; 2] {
         verb::EXCHANGE => [APPEARS | OVER, APPEARS | OVER],
         verb::TRUNCATE => [SHRINKS, 0],
         verb::MOUNT => [APPEARS | OVER, 0],
+        verb::COMMAND => [VANISHES, 0],
+        verb::COUNTER_COMMAND => [APPEARS, 0],
         verb::OPEN if pending.flags & flag::CREATED != 0 => [APPEARS | MADE | FILE, 0],
         verb::OPEN if pending.flags & flag::NEW_ONLY != 0 => [0, 0],
         verb::OPEN if pending.flags & flag::EMPTIES != 0 => [SHRINKS, 0],
@@ -140,16 +142,18 @@ fn name_tag(actor: &Actor, end: &Target) -> u64 {
 /// One name's part of an act.
 #[inline(never)]
 pub fn touch(actor: &Actor, pending: &mut Pending, end: u32, ledger: Ledger) {
-    let Pending { ends, changes, kinds: found_kinds, at, own, words, .. } = pending;
+    let Pending { ends, changes, kinds: found_kinds, at, own, words, verb, .. } = pending;
     let end = end as usize & 1; // no branch: both ends are followed as one
     let (end, code, kinds_of_end, word) = (&ends[end], changes[end], &mut found_kinds[end], &mut words[end]);
     let Some(change) = change(code, *at, *own) else { return };
-    if end.found != found::PLACE {
+    // What becomes of burstguard's own is judged by itself; of a tree that goes along, here.
+    if end.found != found::PLACE || is_own(end.root) && end.whole == 0 {
         return;
     }
     let tag = name_tag(actor, end);
     let before = ledger::recall(tag, actor.scratch_from());
     let (after, kinds) = name::step(before, change, *at, actor.horizon());
+    let kinds = if *verb == verb::COMMAND { command::kinds(kinds) } else { kinds };
     if matches!(change, Change::Vanishes { .. } | Change::Linked) {
         *own = name::own(before, *at, actor.horizon()).map_or(FREE, name_to_word);
     }

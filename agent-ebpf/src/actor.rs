@@ -114,8 +114,11 @@ impl Actor {
         // SAFETY: as above.
         let (burst, escape) = unsafe { ((*self.account).response, (*self.account).escapes) };
         // SAFETY: as above.
+        let tampering = unsafe { (*self.account).tampering };
+        // SAFETY: as above.
         let granted_until = unsafe { core::ptr::read_volatile(&raw const (*self.account).granted_until) };
-        Responses { burst: response(burst), escape: response(escape), until: NEVER }.under(granted_until, now)
+        let [burst, escape, tampering] = [response(burst), response(escape), response(tampering)];
+        Responses { burst, escape, tampering, until: NEVER }.under(granted_until, now)
     }
 }
 

@@ -20,12 +20,13 @@ pub use steps::done;
 use crate::{
     actor::Actor,
     call::{Call, Held, Pending, stage},
+    command,
     count::count,
     decide::{in_trees, job, keep_text, known},
     desk::Desk,
     directory, emit, grant, held, ledger, lineage,
     path::{PathArg, Target, form, found},
-    pending, place,
+    pending, place, tamper,
 };
 
 /// What a hook answers.
@@ -41,6 +42,10 @@ const REPORT_AGAIN: u64 = 100_000_000;
 /// The call of this thread will touch these entries.
 #[inline(never)]
 pub fn name(actor: &Actor, call: &Call) -> i32 {
+    let waits = command::again_in_a_call(actor);
+    if waits != ALLOW {
+        return waits;
+    }
     if let Some(pending) = pending::of_thread(actor.tid()) {
         begin(actor, pending, call);
         return ALLOW;
@@ -61,11 +66,7 @@ pub fn name(actor: &Actor, call: &Call) -> i32 {
 
 #[inline(always)]
 fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
-    if pending.account == actor.index && pending.stage == stage::ALLOWED && pending::is_own(pending) {
-        // The end of the last one was seen by nobody: the kernel passes a program over that it is running already.
-        count(Counter::Unsettled);
-        done(actor, 0);
-    }
+    end_last(actor, pending);
     pending.thread_start = pending::thread_start();
     pending.account = actor.index;
     pending.paths = call.paths;
@@ -74,6 +75,16 @@ fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
     pending.sizes = call.sizes;
     pending.grant = 0;
     pending.stage = stage::NAMED;
+}
+
+/// The thread begins something else: its last call, if nobody has seen how it ended, counts as done.
+#[inline(always)]
+pub fn end_last(actor: &Actor, pending: &Pending) {
+    if pending.account == actor.index && pending.stage == stage::ALLOWED && pending::is_own(pending) {
+        // The end of the last one was seen by nobody: the kernel passes a program over that it is running already.
+        count(Counter::Unsettled);
+        done(actor, 0);
+    }
 }
 
 /// Asks about the call that has just been named with this answer: where no hook comes after the permission check and before
@@ -94,7 +105,11 @@ pub fn ask(actor: &Actor, pending: &mut Pending) -> i32 {
         pending.verb = verb::NONE;
         return EPERM;
     };
-    let answer = if look_at(desk.0) != 0 { judge(actor, pending, desk) } else { nothing(actor, pending) };
+    let answer = match look_at(desk.0) {
+        NOTHING => nothing(actor, pending),
+        OWN if tamper::by_call(actor) != ALLOW => EPERM,
+        _ => judge(actor, pending, desk),
+    };
     desk.release();
     if answer != ALLOW {
         pending.verb = verb::NONE;
@@ -109,13 +124,22 @@ fn nothing(actor: &Actor, pending: &mut Pending) -> i32 {
     ALLOW
 }
 
+/// What a call's names lead to: nothing that matters, something, or something of burstguard's own.
+const NOTHING: u32 = 0;
+const SOMETHING: u32 = 1;
+const OWN: u32 = 2;
+
 /// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn look_at(desk: u32) -> u32 {
-    let Some(actor) = lineage::current() else { return 0 };
-    let Some(pending) = pending::of_thread(actor.tid()) else { return 0 };
-    u32::from(look(&actor, pending, Desk(desk)))
+    let Some(actor) = lineage::current() else { return NOTHING };
+    let Some(pending) = pending::of_thread(actor.tid()) else { return NOTHING };
+    let matters = look(&actor, pending, Desk(desk));
+    if tamper::is_by(pending) {
+        return OWN; // also where it will fail anyway
+    }
+    if matters { SOMETHING } else { NOTHING }
 }
 
 /// Where the names of the call lead; whether that is anywhere that matters. The first name comes last, so that its text
@@ -168,8 +192,9 @@ pub fn written(actor: &Actor) -> i32 {
     }
 }
 
+/// The call of this thread, whose names have been looked at.
 #[inline(always)]
-fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
+pub fn judge(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     steps::weigh(actor);
     if pending.kinds().is_empty() {
         let _ = allow(actor, pending);
@@ -232,7 +257,7 @@ fn allow(actor: &Actor, pending: &mut Pending) -> i32 {
     held::forget(actor);
     pending.stage = stage::ALLOWED;
     steps::tell(actor);
-    if matches!(pending.verb, verb::MOUNT | verb::OVERWRITE | verb::ASK) {
+    if matches!(pending.verb, verb::MOUNT | verb::OVERWRITE | verb::WRITE | verb::ASK | verb::COMMAND) {
         done(actor, 0); // nothing tells how it ends
     }
     MAY
@@ -261,11 +286,13 @@ pub fn announce(actor: &Actor, call: &Call) -> i32 {
     };
     pending.stage = stage::ANNOUNCED;
     pending.grant = 0;
-    if look_at(desk.0) == 0 {
+    let looked = look_at(desk.0);
+    desk.release();
+    let is_refused = looked == OWN && tamper::by_call(actor) != ALLOW;
+    if looked == NOTHING || is_refused {
         pending.verb = verb::NONE;
     }
-    desk.release();
-    answer
+    if is_refused { EPERM } else { answer }
 }
 
 /// A name that a file gets besides: somebody is asked if it makes a job of the file.
@@ -273,7 +300,7 @@ pub fn announce(actor: &Actor, call: &Call) -> i32 {
 pub fn announce_link(actor: &Actor, call: &Call) -> i32 {
     let answer = announce(actor, call);
     match pending::at(stage::ANNOUNCED) {
-        Some(pending) if pending.verb == verb::ASK => ask(actor, pending),
+        Some(pending) if answer == ALLOW && pending.verb == verb::ASK => ask(actor, pending),
         _ => answer,
     }
 }

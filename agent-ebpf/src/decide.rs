@@ -5,10 +5,15 @@
 //! given back or claimed so that the budget holds exactly that, the ledger brought up to date, and the verdict.
 
 use agent_common::{
-    rules::{Kinds, budget::Room, judge::Phase},
+    rules::{
+        Kinds,
+        budget::Room,
+        judge::{Phase, Verdict},
+    },
     wire::{
         Counter,
         record::{TEXT_LEN, verb, what},
+        row::is_own,
     },
 };
 
@@ -23,7 +28,7 @@ use crate::{
     maps::JOBS,
     offsets::OFFSETS,
     path::{PathArg, Scratch, Target, form, found},
-    pending, place, read, size, verdict,
+    pending, place, read, size, tamper, verdict,
 };
 
 /// A process of a lineage does something that destroys nothing: it goes on only if its account may.
@@ -64,9 +69,15 @@ fn resolve(actor: &Actor, desk: Desk, path: PathArg, end: usize) {
     }
 }
 
+/// What an open may be that changes something.
+const CHANGES: u32 = flag::WRITES | flag::CREATED | flag::EMPTIES;
+
 /// What of it is the account's concern: a place in one of its trees, or where files are jobs.
 #[inline(always)]
 pub fn in_trees(actor: &Actor, target: Target) -> Target {
+    if is_own(target.root) {
+        return target;
+    }
     // SAFETY: a live entry of an array map.
     let roots = unsafe { (*actor.account).roots };
     if target.found == found::PLACE && target.whole == 0 && roots >> (target.root & 63) & 1 == 0 {
@@ -175,6 +186,9 @@ pub fn settle(actor: &Actor, pending: &mut Pending, result: i64) {
     if pending.verb == verb::OPEN {
         look_at(pending, result);
     }
+    if tamper::is_by(pending) && (pending.verb != verb::OPEN || pending.flags & CHANGES != 0) {
+        let _ = tamper::by_call(actor); // it has happened
+    }
     conclude(actor, pending);
 }
 
@@ -189,6 +203,30 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
     }
     let room = charge(actor, pending);
     judged(actor, pending, room);
+}
+
+/// What is judged before it happens, where nothing can wait: what becomes of it, which is left to the caller. [`Verdict::Deny`], if it
+/// `may_be_refused`; then it has not happened.
+#[inline(always)]
+pub fn at_once(actor: &Actor, pending: &mut Pending, may_be_refused: bool) -> Verdict {
+    outcome(actor, pending, Ledger::Ask);
+    let room = charge(actor, pending);
+    let kinds = pending.kinds();
+    let judged = verdict::of(actor, pending.grant != 0, kinds, room, pending.at);
+    pending.over = u32::from(matches!(room, Room::Over));
+    if judged.begins_burst {
+        emit::call(actor, what::BURST, pending);
+    }
+    if may_be_refused && matches!(judged.verdict, Verdict::Stop) {
+        charge::give_back(actor, pending);
+        emit::call(actor, what::DENIED, pending);
+        return Verdict::Deny;
+    }
+    outcome(actor, pending, Ledger::Tell);
+    if !kinds.is_empty() {
+        emit::call(actor, what::OPERATION, pending);
+    }
+    judged.verdict
 }
 
 /// What it comes to is the grant's that covers it, or the budgets'. Called again when that has changed.

@@ -1,9 +1,12 @@
 //! Records to the agent. Nothing depends on their arrival.
 
-use agent_common::wire::{
-    Counter, Record,
-    identity::UNIT_LEN,
-    record::{TEXT_LEN, UNKNOWN, what},
+use agent_common::{
+    rules::Kinds,
+    wire::{
+        Counter, Record,
+        identity::UNIT_LEN,
+        record::{TEXT_LEN, UNKNOWN, thing, verb, what},
+    },
 };
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
@@ -16,6 +19,7 @@ use crate::{
     count::count,
     maps::{RECORDS, RECORDS_SIZE},
     offsets::OFFSETS,
+    path::{PATH_MAX, Target},
     pending, read,
 };
 
@@ -53,6 +57,50 @@ pub fn launched(actor: &Actor, unit: &[u8; UNIT_LEN]) {
         record.text_len = UNIT_LEN as u16;
         record.text[..UNIT_LEN].copy_from_slice(unit);
     });
+}
+
+/// Reports that the process has touched what is burstguard's own, but no name.
+#[inline(never)]
+pub fn tampering(actor: &Actor, thing: u32, refused: bool) {
+    send(actor, what::TAMPERING, |record| {
+        no_call(record);
+        of_tampering(record, thing, refused);
+    });
+}
+
+/// The same of a call that touches a name, the first or the second one of it.
+#[inline(never)]
+pub fn tampering_by(actor: &Actor, thing: u32, refused: bool, call: &Pending, end: usize) {
+    send(actor, what::TAMPERING, |record| {
+        no_call(record);
+        of_tampering(record, thing, refused);
+        record.verb = call.verb;
+        record.root = call.ends[end & 1].root;
+        record.key = call.ends[end & 1].key;
+        record.text_len = call.text_len.min(TEXT_LEN as u32) as u16;
+        record.text = call.text;
+    });
+}
+
+/// The same of what a directory entry says of its file.
+#[inline(always)]
+pub fn tampering_at(actor: &Actor, refused: bool, end: &Target, text: &[u8; PATH_MAX], text_len: u32) {
+    send(actor, what::TAMPERING, |record| {
+        no_call(record);
+        of_tampering(record, thing::FILE, refused);
+        record.verb = verb::ATTRIBUTES;
+        (record.root, record.key) = (end.root, end.key);
+        record.text_len = text_len.saturating_sub(1).min(TEXT_LEN as u32) as u16;
+        record.text.copy_from_slice(&text[..TEXT_LEN]);
+    });
+}
+
+#[inline(always)]
+fn of_tampering(record: &mut Record, thing: u32, refused: bool) {
+    record.root = u32::MAX;
+    record.blind = thing;
+    record.over = u8::from(refused);
+    record.kinds = Kinds::TAMPERING.bits();
 }
 
 /// Reports about the process and the call.

@@ -1,10 +1,11 @@
 //! What a verdict does to the process in front of us.
 
 use agent_common::{rules::judge::Verdict, wire::Counter, wire::record::what};
-use aya_ebpf::helpers::generated::bpf_send_signal_thread;
+use aya_ebpf::helpers::generated::{bpf_send_signal, bpf_send_signal_thread};
 
 use crate::{actor::Actor, count::count, emit, lineage, maps::LINEAGE};
 
+const SIGKILL: u32 = 9;
 const SIGSTOP: u32 = 19;
 
 /// A process that somebody continued and that is stopped again is reported again, but not more often than this (ns).
@@ -34,6 +35,15 @@ pub fn stop(actor: &Actor) {
     let is_news = |before: u64| before == 0 || now.saturating_sub(before) > REPORT_AGAIN;
     if is_news(note_stop(actor, now, is_news)) {
         emit::event(actor, what::STOPPED);
+    }
+}
+
+/// Ends the current process before it does anything more.
+#[inline(always)]
+pub fn kill() {
+    // SAFETY: the helper signals the current process; it refuses kernel threads and the global init.
+    if unsafe { bpf_send_signal(SIGKILL) } != 0 {
+        count(Counter::SignalRefused);
     }
 }
 

@@ -10,7 +10,7 @@ use agent_common::{
     },
     wire::{
         Counter,
-        row::{DirectoryKey, Grant},
+        row::{DirectoryKey, Grant, is_own},
     },
 };
 
@@ -19,7 +19,7 @@ use crate::{
     call::Pending,
     count::count,
     desk::Desk,
-    ledger,
+    emit, ledger,
     maps::{DIRECTORIES, GRANTS},
     path::{OUTSIDE, Scratch, Target, found},
     pending,
@@ -60,6 +60,23 @@ pub fn admit(actor: &Actor, pending: &Pending) -> bool {
     let [first, second] = &pending.ends;
     let found = first.grants[0] | first.grants[1] | second.grants[0] | second.grants[1];
     found != 0 && (admit_by(actor.index, 0) != 0 || admit_by(actor.index, 1) != 0)
+}
+
+/// Whether a lease covers all that the current thread's call touches of burstguard's own. Nothing is taken of it: what is done there is no
+/// operation that it could have a number for.
+#[inline(always)]
+pub fn covers(actor: &Actor, pending: &Pending) -> bool {
+    let [first, second] = &pending.ends;
+    let is_free = |end: &Target| !is_own(end.root) || holds_at(actor, end);
+    is_free(first) && is_free(second)
+}
+
+/// Whether a lease of the account holds at this place.
+#[inline(always)]
+pub fn holds_at(actor: &Actor, end: &Target) -> bool {
+    let Some(grant) = grant_at(end.grants[1]) else { return false };
+    let now = emit::now();
+    grant.account == actor.index && now < grant.until && may_use(actor, grant, now)
 }
 
 /// Gives back what was taken for the call: it has failed, or may not happen.

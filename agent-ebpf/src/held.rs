@@ -82,10 +82,7 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
     if matches!(phase, Phase::Armed | Phase::Denied) || matches!(response, Response::Observe) {
         return JUDGE_AGAIN;
     }
-    // SAFETY: the helper signals the current thread, and with it stops the whole process; it refuses kernel threads and
-    // the global init.
-    if unsafe { bpf_send_signal_thread(SIGSTOP) } != 0 {
-        count(Counter::CannotWait);
+    if !stop() {
         return REFUSED;
     }
     enforce::note_stop(actor, pending.at, |before| before == 0);
@@ -93,6 +90,18 @@ fn try_wait(actor: &Actor, pending: &mut Pending, desk: Desk) -> i32 {
         emit::call(actor, what::HELD, pending);
     }
     WAITS
+}
+
+/// Stops the process; whether it will.
+#[inline(always)]
+pub fn stop() -> bool {
+    // SAFETY: the helper signals the current thread, and with it stops the whole process; it refuses kernel threads and
+    // the global init.
+    let stops = unsafe { bpf_send_signal_thread(SIGSTOP) } == 0;
+    if !stops {
+        count(Counter::CannotWait);
+    }
+    stops
 }
 
 /// A tracer may swallow the stop, and a worker of an io_uring has no way back to user space.
@@ -104,7 +113,7 @@ fn cannot_stop() -> bool {
 
 /// The thread's entry. One that a thread left which had its id before is nobody's, and goes.
 #[inline(always)]
-fn own_entry(actor: &Actor) -> Option<&'static mut Held> {
+pub fn own_entry(actor: &Actor) -> Option<&'static mut Held> {
     // SAFETY: a live map entry, which only this thread and the agent write to.
     let known = unsafe { &mut *HELD.get_ptr_mut(actor.tid())? };
     if known.tgid == actor.tgid() && known.start == lineage::own_start() {

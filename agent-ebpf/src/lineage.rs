@@ -15,7 +15,7 @@ use crate::{
     actor::Actor,
     count::count,
     emit,
-    maps::{LINEAGE, SPARED, USERS},
+    maps::{AGENT, LINEAGE, SPARED, USERS},
     members,
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
@@ -46,9 +46,30 @@ pub fn own_start() -> u64 {
 
 /// The same of any task's process.
 #[inline(always)]
-fn start(task: Kernel) -> Result<u64, Unread> {
+pub fn start(task: Kernel) -> Result<u64, Unread> {
     let leader = task.follow(OFFSETS.task_group_leader())?;
     Ok(leader.field::<u64>(OFFSETS.task_start_boottime())? / TICK)
+}
+
+/// Whether a task is of the agent's process: not of one that has its id since it ended.
+#[inline(always)]
+pub fn is_agent(task: Kernel) -> bool {
+    let [pid, known] = AGENT.get(0).copied().unwrap_or_default();
+    matches!(task.field::<u32>(OFFSETS.task_tgid()), Ok(tgid) if u64::from(tgid) == pid)
+        && matches!(start(task), Ok(start) if start == known)
+}
+
+/// Whether a process id is the agent's. By this tier's text of a call it cannot be told from one that has it since it ended.
+#[inline(always)]
+pub fn is_agents_id(pid: u32) -> bool {
+    AGENT.get(0).is_some_and(|[agent, _]| *agent == u64::from(pid))
+}
+
+/// Whether the current process is the agent.
+#[inline(always)]
+pub fn is_agent_here() -> bool {
+    let [pid, known] = AGENT.get(0).copied().unwrap_or_default();
+    bpf_get_current_pid_tgid() >> 32 == pid && own_start() == known
 }
 
 /// A child has been made. The parent is *current*, not `real_parent` (CLONE_PARENT makes those differ), and the child

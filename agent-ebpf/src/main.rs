@@ -20,6 +20,7 @@ mod alias;
 mod ask;
 mod call;
 mod charge;
+mod command;
 mod count;
 mod decide;
 mod desk;
@@ -40,6 +41,7 @@ mod pending;
 mod place;
 mod read;
 mod size;
+mod tamper;
 mod verdict;
 
 /// Kernel programs cannot unwind; the verifier refuses a program in which this could be reached.

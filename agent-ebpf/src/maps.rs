@@ -2,6 +2,7 @@
 
 use agent_common::wire::{
     Counts,
+    command::{Command, StarredWord, WordKey},
     exception::{ExceptedKey, ExceptedPattern, Exceptions},
     identity::{
         Launch, MAX_ADDRESSES, MAX_GROUPS, MAX_LAUNCHES, MAX_PORTS, MAX_STARRED, NameKey, ProgramKey,
@@ -9,7 +10,7 @@ use agent_common::wire::{
     },
     row::{
         Account, Claim, DirectoryKey, EdgeKey, Grant, Held, MAX_ACCOUNTS, MAX_DIRECTORIES, MAX_GRANTS,
-        MAX_HELD, MAX_MEMBERS, MAX_ROOTS, MEMBERS_ROOM, Mark, Member, Moved, UserKey,
+        MAX_HELD, MAX_MEMBERS, MAX_OWN, MAX_ROOTS, MEMBERS_ROOM, Mark, Member, Moved, OwnUnit, UserKey,
     },
 };
 use aya_ebpf::{
@@ -78,6 +79,18 @@ pub static LAUNCHES: HashMap<u64, Launch> = HashMap::with_max_entries(MAX_LAUNCH
 /// Whether there is any of them, or was: 0 or 1. Until then nobody asks which unit a process is of if the policy does not.
 #[map]
 pub static LAUNCHED: Array<u64> = Array::with_max_entries(1, 0);
+
+/// The programs of destructive commands, by the hash of their names; the agent sets the size to what the policy needs.
+#[map]
+pub static COMMANDS: HashMap<u64, Command> = HashMap::with_max_entries(1, 0);
+
+/// The words that are looked for among their arguments: the bits of each. Sized as above.
+#[map]
+pub static WORDS: HashMap<WordKey, u64> = HashMap::with_max_entries(1, 0);
+
+/// Words with a star, those of each program one behind the other. Sized as above.
+#[map]
+pub static STARRED_WORDS: Array<StarredWord> = Array::with_max_entries(1, 0);
 
 /// The processes that act for an account. Not an LRU: evicting a live process would let it out. Preallocated, so that a
 /// fork cannot fail for want of memory; about 11 MB of kernel memory.
@@ -165,6 +178,22 @@ pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
 /// it was.
 #[map]
 pub static MOVED: HashMap<u64, Moved> = HashMap::with_max_entries(4096, BPF_F_NO_PREALLOC);
+
+/// When what an account has done to burstguard itself was told last, by account and thing: more than that is as good as forgotten.
+#[map]
+pub static TOLD: LruHashMap<[u32; 2], u64> = LruHashMap::with_max_entries(4096, 0);
+
+/// Maps, programs and attachments of this generation, and of the one that the agent makes next, each by its kind and id.
+#[map]
+pub static OWN: HashMap<[u32; 2], u8> = HashMap::with_max_entries(MAX_OWN, BPF_F_NO_PREALLOC);
+
+/// Which process is the agent: its id, and when it started, in clock ticks.
+#[map]
+pub static AGENT: Array<[u64; 2]> = Array::with_max_entries(1, 0);
+
+/// The name of the agent's unit, as text and as part of a path of the service manager's; empty if it has none.
+#[map]
+pub static UNIT: Array<OwnUnit> = Array::with_max_entries(1, 0);
 
 /// The call that a hook has understood, on its way to the judge.
 #[map]

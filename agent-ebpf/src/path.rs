@@ -8,6 +8,7 @@ use agent_common::{
         place::{NameHash, PathFold, RootId, Step},
     },
     wire::{
+        command::Command,
         identity::Launch,
         offsets::DENTRY_HEAD,
         row::{Claim, Held, Moved},
@@ -148,6 +149,12 @@ impl Target {
         apart: 0,
     };
 
+    /// What a command destroys or makes anew, which lies in no tree.
+    #[inline(always)]
+    pub const fn command(key: u64, grants: [u32; 2]) -> Self {
+        Self { key, directory: key, found: found::PLACE, grants, ..Self::NOTHING }
+    }
+
     /// A way to have others act, which lies in no tree.
     #[inline(always)]
     pub const fn way(number: u64, grants: [u32; 2]) -> Self {
@@ -201,6 +208,11 @@ pub struct Scratch {
     pub launched: Claim,
     /// The address of the next argument.
     pub argument: u64,
+    /// What the arguments so far have of a command, and of which.
+    pub words: u64,
+    /// 1: they are behind `--`.
+    pub operands: u64,
+    pub command: Command,
     /// The node that has been reached, downwards.
     pub node: u64,
     pub root: RootId,

@@ -12,7 +12,10 @@ mod except;
 
 use core::ffi::c_void;
 
-use agent_common::wire::{Counter, row::node};
+use agent_common::wire::{
+    Counter,
+    row::{ABOVE_OWN, is_own, node},
+};
 use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
@@ -76,8 +79,20 @@ extern "C" fn resolve_found(desk: u32, base: u64, text: u64, form: u32) -> u32 {
 /// A way of this number. A grant that holds for it names it as it names directories.
 #[inline(always)]
 pub fn way(desk: Desk, number: u64) -> Target {
-    let [own, leases] = desk.scratch().map_or([0; 2], |scratch| scratch.holders);
-    Target::way(number, [own, leases].map(|holder| grant::at(number, OUTSIDE, holder)))
+    let holders = desk.scratch().map_or([0; 2], |scratch| scratch.holders);
+    Target::way(number, grants_for(number, holders))
+}
+
+/// What a command of this key destroys, in the same way.
+#[inline(always)]
+pub fn command(key: u64, holders: [u32; 2]) -> Target {
+    Target::command(key, grants_for(key, holders))
+}
+
+/// Of these holders, for what lies in no tree.
+#[inline(always)]
+fn grants_for(key: u64, holders: [u32; 2]) -> [u32; 2] {
+    holders.map(|holder| grant::at(key, OUTSIDE, holder))
 }
 
 #[inline(always)]
@@ -160,8 +175,11 @@ fn unresolved(why: Counter) -> Target {
 
 #[inline(always)]
 fn target(scratch: &Scratch) -> Target {
-    let whole = scratch.node != NO_NODE && scratch.node & node::JOBS == 0;
+    let is_node = scratch.node != NO_NODE;
+    let whole = is_node && scratch.node & node::JOBS == 0;
     let root = if scratch.excepted == 0 { scratch.root } else { OUTSIDE };
+    // Whatever else goes with it.
+    let root = if is_node && scratch.node & node::OWN != 0 && !is_own(root) { ABOVE_OWN } else { root };
     if root == OUTSIDE && !whole {
         return Target::NOTHING;
     }

@@ -111,6 +111,13 @@ pub fn arguments(ctx: &impl EbpfContext) -> [u64; 5] {
     [argument(0), argument(1), argument(2), argument(3), argument(4)]
 }
 
+/// The number of the system call that a `sys_enter` event is about.
+#[inline(always)]
+pub fn call(ctx: &impl EbpfContext) -> u32 {
+    // SAFETY: it comes before the arguments.
+    unsafe { *ctx.as_ptr().cast::<u32>().add(SYSCALL_DATA / 4 - 2) }
+}
+
 /// The result of the system call that a `sys_exit` event is about.
 #[inline(always)]
 pub fn result(ctx: &impl EbpfContext) -> i64 {

@@ -102,7 +102,7 @@ extern "C" fn without_agent_word(account: u32, verdict: u32, now: u64) -> u32 {
 
 /// When the agent was last there.
 #[inline(always)]
-fn heartbeat() -> u64 {
+pub fn heartbeat() -> u64 {
     // SAFETY: a live entry of an array map; volatile because the agent writes it.
     HEARTBEAT.get_ptr(0).map_or(0, |beat| unsafe { core::ptr::read_volatile(beat) })
 }

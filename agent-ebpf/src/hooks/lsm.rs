@@ -2,6 +2,7 @@
 //! about in the `inode_*` hook that follows the kernel's own permission check, and settled when the function that did it
 //! returns. However a call got into the kernel (32-bit calls, io_uring), it comes by here.
 
+mod agent;
 mod ask;
 mod end;
 mod guard;

@@ -1,7 +1,7 @@
 //! The life of processes. Raw tracepoints, because fork, exec and exit are not always system calls of their own (clone,
 //! clone3, vfork, execveat, a fatal signal), and because their arguments are the kernel's own objects.
 
-use agent_common::wire::Counter;
+use agent_common::wire::{Counter, record::thing};
 use aya_ebpf::{
     EbpfContext,
     helpers::bpf_get_current_pid_tgid,
@@ -11,6 +11,7 @@ use aya_ebpf::{
 
 use crate::{
     actor::Actor,
+    command,
     count::count,
     decide, emit, enforce, identity,
     lineage::{self, Seen},
@@ -18,6 +19,7 @@ use crate::{
     members,
     offsets::OFFSETS,
     read::{self, Kernel, Unread},
+    tamper,
 };
 
 /// A child exists and does not run yet.
@@ -47,6 +49,12 @@ pub fn fork(ctx: RawTracePointContext) -> i32 {
 pub fn change_group(ctx: RawTracePointContext) -> i32 {
     if let Ok(task) = read::argument(&ctx, OFFSETS.group_task()) {
         lineage::identify_other(task, identity::in_group(task));
+        // A group may be frozen or ended as one, and nothing asks before.
+        if let Some(actor) = lineage::current()
+            && lineage::is_agent(task)
+        {
+            tamper::tell(&actor, thing::GROUP);
+        }
     }
     0
 }
@@ -57,6 +65,7 @@ pub fn exec(ctx: RawTracePointContext) -> i32 {
     if let Some(actor) = lineage::identify(identity::at_exec(&ctx)) {
         forget_old_thread(&ctx, &actor);
         decide::pass(&actor);
+        command::at_exec(&actor, &ctx);
         if is_compat(&ctx) {
             count(Counter::Compat);
             emit::blind(&actor, Counter::Compat as u32);
@@ -118,12 +127,29 @@ pub fn set_user(ctx: TracePointContext) -> u32 {
 /// A process is about to make a child. A stop that pends here makes the kernel abandon the call before there is a child
 /// and repeat it when the process is continued (copy_process() answers -ERESTARTNOINTR while a signal is pending:
 /// https://github.com/torvalds/linux/blob/v6.12/kernel/fork.c#L2200), so a tripped account's fork storm ends at once.
-///
-/// And before a process signals or traces another: whoever continues a stopped process of its own account is stopped too.
 #[tracepoint]
 pub fn steer(_: TracePointContext) -> u32 {
     if let Some(actor) = lineage::current() {
         decide::pass(&actor);
+    }
+    0
+}
+
+/// A process is about to signal or trace another: whoever continues a stopped process of its own account is stopped too. And it is told if
+/// that is the agent.
+#[tracepoint]
+pub fn reach(ctx: TracePointContext) -> u32 {
+    // https://github.com/torvalds/linux/blob/v6.12/arch/x86/entry/syscalls/syscall_64.tbl: `ptrace(request, pid)`, and those of whole processes with
+    // the process first, but for one that has a descriptor.
+    const PTRACE: u32 = 101;
+    const PIDFD_SEND_SIGNAL: u32 = 424;
+    let Some(actor) = lineage::current() else { return 0 };
+    decide::pass(&actor);
+    let number = read::call(&ctx);
+    let [first, second, ..] = read::arguments(&ctx);
+    let (whom, is_nothing) = if number == PTRACE { (second, false) } else { (first, second == 0) };
+    if number != PIDFD_SEND_SIGNAL && !is_nothing && lineage::is_agents_id(whom as u32) {
+        tamper::tell(&actor, if number == PTRACE { thing::TRACE } else { thing::SIGNAL });
     }
     0
 }

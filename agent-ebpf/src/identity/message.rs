@@ -10,7 +10,7 @@ use agent_common::{
     rules::identity::Evidence,
     wire::{
         identity::{LAUNCHED as ENTRY, Launch, UNIT_LEN},
-        row::Claim,
+        row::{Claim, OwnText, OwnUnit},
     },
 };
 use aya_ebpf::bindings::BPF_NOEXIST;
@@ -19,7 +19,7 @@ use crate::{
     actor::Actor,
     desk::Desk,
     emit,
-    maps::{LAUNCHED, LAUNCHES},
+    maps::{LAUNCHED, LAUNCHES, UNIT},
     path::{Scratch, state},
     place::{desk, walk},
     read::{self, Unread},
@@ -56,6 +56,8 @@ pub enum Means {
     Nothing,
     /// A unit is started, whose processes are told by its name.
     Unit,
+    /// Something is done to the agent's own unit.
+    Tampering,
     /// Somebody acts, and nobody can tell who will be: it is not to be read, or the unit has a name that another could have.
     Another,
 }
@@ -197,6 +199,9 @@ fn message_at(desk: Desk, sent: &Sent, begin: u32) -> Result<Means, Unread> {
         return Ok(Means::Another);
     }
     // A call is a method's; answers and signals start nothing.
+    if kind == 1 && walk(desk, along_method, FIELDS / STEP as u32) == state::DONE && is_about_us(desk) {
+        return Ok(Means::Tampering);
+    }
     if kind != 1 || walk(desk, is_member, FIELDS / STEP as u32) != state::DONE {
         return Ok(Means::Nothing);
     }
@@ -279,6 +284,83 @@ extern "C" fn is_member(index: u32, context: *mut c_void) -> i64 {
         scratch.state = state::DONE;
     }
     i64::from(is)
+}
+
+/// Leaves the beginning of the method's name at the desk.
+extern "C" fn along_method(index: u32, context: *mut c_void) -> i64 {
+    // Code 3, a text.
+    const CODE: u64 = u32::from_le_bytes([3, 1, b's', 0]) as u64;
+    let Some(scratch) = desk(context).scratch() else { return 1 };
+    let at = scratch.position as usize + index as usize * STEP;
+    if at + 2 * STEP > scratch.last_at as usize {
+        return 1;
+    }
+    if scratch.word(at) & 0xffff_ffff != CODE {
+        return 0;
+    }
+    scratch.last = scratch.word(at + STEP);
+    scratch.state = state::DONE;
+    1
+}
+
+/// Whether the message names the agent's unit, and its method is none that changes nothing of it.
+#[inline(always)]
+fn is_about_us(desk: Desk) -> bool {
+    let Some(scratch) = desk.scratch() else { return false };
+    !is_harmless(scratch.last) && walk(desk, along_text, LOOKED_AT as u32) == state::DONE
+}
+
+/// What is asked, added, started (but by another unit that may be in conflict with it) and forgotten of it. By the beginnings of the names of
+/// methods: <https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html>.
+#[inline(always)]
+fn is_harmless(method: u64) -> bool {
+    const fn three(text: &[u8; 3]) -> u64 {
+        u32::from_le_bytes([text[0], text[1], text[2], 0]) as u64
+    }
+    const START_OTHER: u64 = u64::from_le_bytes(*b"StartTra");
+    const RESET: u64 = u32::from_le_bytes(*b"Rese") as u64;
+    const BEGINNINGS: [u64; 11] = [
+        three(b"Get"),
+        three(b"Lis"),
+        three(b"Loa"),
+        three(b"Loo"),
+        three(b"Sta"),
+        three(b"Ref"),
+        three(b"Unr"),
+        three(b"Int"),
+        three(b"Add"),
+        three(b"Rem"),
+        three(b"Sub"),
+    ];
+    let begins = method & 0x00ff_ffff;
+    method & 0xffff_ffff == RESET
+        || method != START_OTHER && BEGINNINGS.into_iter().any(|beginning| beginning == begins)
+}
+
+/// Whether the text there is the name of the agent's unit, or of its object: a whole one, or the end of a path.
+extern "C" fn along_text(index: u32, context: *mut c_void) -> i64 {
+    let Some(scratch) = desk(context).scratch() else { return 1 };
+    let at = index as usize;
+    if index >= scratch.text_len {
+        return 1;
+    }
+    let before = scratch.text[at.wrapping_sub(1) & (LOOKED_AT - 1)];
+    if index == 0 || before != 0 && before != b'/' {
+        return 0;
+    }
+    let Some(OwnUnit { name, object }) = UNIT.get(0) else { return 1 };
+    if !is_text_at(scratch, at, name) && !is_text_at(scratch, at, object) {
+        return 0;
+    }
+    scratch.state = state::DONE;
+    1
+}
+
+#[inline(always)]
+fn is_text_at(scratch: &Scratch, at: usize, text: &OwnText) -> bool {
+    let OwnText { words, masks } = text;
+    let is = |word: usize| scratch.word(at + 8 * word) & masks[word] == words[word];
+    masks[0] != 0 && is(0) && is(1) && is(2) && is(3)
 }
 
 /// The processes of the unit whose name is at the desk are the account's from now on; whether that could be noted.

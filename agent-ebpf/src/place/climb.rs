@@ -7,7 +7,7 @@ use agent_common::{
     wire::{
         exception::DEEP,
         record::TEXT_LEN,
-        row::{EdgeKey, node},
+        row::{EdgeKey, is_own, node},
     },
 };
 
@@ -77,20 +77,31 @@ fn at_root(desk: Desk, scratch: &mut Scratch, node: u64) -> Result<bool, Unread>
     if scratch.height == 0 {
         scratch.node = node;
     }
-    if let Some(root) = node::root_of(node) {
-        scratch.root = root;
+    let root = node::root_of(node);
+    // What is burstguard's own comes before a root that it lies in.
+    let by_name =
+        scratch.height != 0 && node & node::PARENT != 0 && (root.is_none() || node & node::OWN != 0);
+    if by_name && at_name(desk, node, root.is_some())? {
         return Ok(true);
     }
-    if scratch.height == 0 || node & node::PARENT == 0 {
-        return Ok(false);
-    }
+    let Some(scratch) = desk.scratch() else { return Err(Unread) };
+    scratch.root = root.unwrap_or(scratch.root);
+    Ok(root.is_some())
+}
+
+/// Whether the name below this carrier is that of a root, and of one of burstguard's own if it has to be.
+#[inline(always)]
+fn at_name(desk: Desk, node: u64, must_be_own: bool) -> Result<bool, Unread> {
+    let Some(scratch) = desk.scratch() else { return Err(Unread) };
     // The name below this carrier may be that of a root which was removed and made again: its inode is a new one.
     read_name(desk, scratch.height - 1)?;
     let Some(scratch) = desk.scratch() else { return Err(Unread) };
     let key = EdgeKey { name: scratch.last, parent: node::index(node), reserved: 0 };
     // SAFETY: the value is copied at once, while the entry is alive.
     let Some(&edge) = (unsafe { EDGES.get(key) }) else { return Ok(false) };
-    let Some(root) = node::root_of(edge) else { return Ok(false) };
+    let Some(root) = node::root_of(edge).filter(|root| !must_be_own || is_own(*root)) else {
+        return Ok(false);
+    };
     scratch.root = root;
     scratch.height -= 1;
     if scratch.height == 0 {

@@ -14,6 +14,7 @@ use crate::{
     path::{PathArg, form},
     pending,
     read::{Kernel, Unread},
+    tamper,
 };
 
 // https://github.com/torvalds/linux/blob/v6.12/include/linux/fs.h#L214
@@ -84,14 +85,35 @@ pub fn inode_rename(ctx: LsmContext) -> i32 {
 }
 
 /// Of the attributes only the size matters, and only if there is something to lose and a name to lose it under; if that is
-/// still the one that the file was opened by, [`alias::turn`] tells.
+/// still the one that the file was opened by, [`alias::turn`] tells. Of what is burstguard's own, each.
 #[lsm(hook = "inode_setattr")]
 pub fn inode_setattr(ctx: LsmContext) -> i32 {
     let dentry = object(&ctx, HOOKS.inode_setattr_dentry());
     match loss(dentry, object(&ctx, HOOKS.inode_setattr_attr())) {
         Ok(Some(after)) => about(verb::TRUNCATE, dentry, None, after),
-        _ => ALLOW,
+        _ => attributes(dentry),
     }
+}
+
+#[inline(always)]
+fn attributes(dentry: Kernel) -> i32 {
+    lineage::current().map_or(ALLOW, |actor| tamper::at_entry(&actor, dentry.0))
+}
+
+#[lsm(hook = "inode_setxattr")]
+pub fn inode_setxattr(ctx: LsmContext) -> i32 {
+    attributes(object(&ctx, HOOKS.inode_setxattr_dentry()))
+}
+
+#[lsm(hook = "inode_removexattr")]
+pub fn inode_removexattr(ctx: LsmContext) -> i32 {
+    attributes(object(&ctx, HOOKS.inode_removexattr_dentry()))
+}
+
+/// Since 6.2, until when they are extended attributes like others.
+#[lsm(hook = "inode_set_acl")]
+pub fn inode_set_acl(ctx: LsmContext) -> i32 {
+    attributes(object(&ctx, 1))
 }
 
 /// How large the file is to be, if anything of it is lost.

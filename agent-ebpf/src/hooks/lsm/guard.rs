@@ -5,6 +5,7 @@ use agent_common::{
     rules::judge::Phase,
     wire::{
         Counter,
+        record::thing,
         row::{Member, node},
     },
 };
@@ -18,12 +19,14 @@ use super::{number, object};
 use crate::{
     actor::Actor,
     ask::{ALLOW, EPERM},
+    command,
     count::count,
     emit, lineage,
     maps::{LINEAGE, MARKS, MOVED},
     members,
     offsets::{HOOKS, OFFSETS},
     read::{Kernel, Unread},
+    tamper,
 };
 
 const SIGCONT: u32 = 18;
@@ -36,10 +39,15 @@ const ENDING: u64 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 5 | 1 << 14;
 /// A process of a lineage signals another.
 #[lsm(hook = "task_kill")]
 pub fn task_kill(ctx: LsmContext) -> i32 {
-    if number(&ctx, HOOKS.task_kill_signal()) != SIGCONT || lineage::current().is_none() {
+    let signal = number(&ctx, HOOKS.task_kill_signal());
+    let Some(actor) = lineage::current().filter(|_| signal != 0) else { return ALLOW };
+    let task = object(&ctx, HOOKS.task_kill_task());
+    if lineage::is_agent(task) {
+        return tamper::with(&actor, thing::SIGNAL);
+    }
+    if signal != SIGCONT {
         return ALLOW;
     }
-    let task = object(&ctx, HOOKS.task_kill_task());
     let Ok(tgid) = task.field::<u32>(OFFSETS.task_tgid()) else { return ALLOW };
     // Whoever has been told to end is continued so that it can (timeout does both); its call does not happen by that.
     if !waits(tgid) || matches!(pending(task), Ok(signals) if signals & ENDING != 0) {
@@ -53,6 +61,10 @@ pub fn task_kill(ctx: LsmContext) -> i32 {
 #[lsm(hook = "task_alloc")]
 pub fn task_alloc(ctx: LsmContext) -> i32 {
     let Some(parent) = lineage::current() else { return ALLOW };
+    let waits = command::again_in_a_call(&parent);
+    if waits != ALLOW {
+        return waits;
+    }
     if number(&ctx, HOOKS.task_alloc_flags()) & CLONE_THREAD != 0 || members::reserve(parent.tid()) {
         return ALLOW;
     }

@@ -43,18 +43,19 @@ fn is_seen(mount: Kernel) -> Result<bool, Unread> {
 }
 
 #[inline(always)]
-fn over(path: impl FnOnce() -> Result<PathArg, Unread>) -> i32 {
+fn over(paths: impl FnOnce() -> Result<[PathArg; 2], Unread>) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
-    let Ok(path) = path() else { return ALLOW };
-    if matches!(is_seen(Kernel(path.base)), Ok(false)) {
+    let Ok(paths) = paths() else { return ALLOW };
+    if matches!(is_seen(Kernel(paths[0].base)), Ok(false)) {
         return ALLOW;
     }
-    ask::at_once(&actor, name(&actor, &path))
+    ask::at_once(&actor, name(&actor, &paths))
 }
 
+/// What the second one leads to is not covered, but goes from where it is: that matters of what is burstguard's own.
 #[inline(never)]
-fn name(actor: &Actor, path: &PathArg) -> i32 {
-    ask::name(actor, &Call::one(verb::MOUNT, *path))
+fn name(actor: &Actor, [over, goes]: &[PathArg; 2]) -> i32 {
+    ask::name(actor, &Call::two(verb::MOUNT, *over, *goes))
 }
 
 #[lsm(hook = "sb_mount")]
@@ -62,20 +63,28 @@ pub fn sb_mount(ctx: LsmContext) -> i32 {
     if hides_nothing(object(&ctx, HOOKS.sb_mount_flags()).0) {
         return ALLOW;
     }
-    over(|| entry_at(object(&ctx, HOOKS.sb_mount_path())))
+    over(|| Ok([entry_at(object(&ctx, HOOKS.sb_mount_path()))?, PathArg::ABSENT]))
 }
 
 #[lsm(hook = "move_mount")]
 pub fn move_mount(ctx: LsmContext) -> i32 {
-    over(|| entry_at(object(&ctx, HOOKS.move_mount_to())))
+    over(|| {
+        let to = entry_at(object(&ctx, HOOKS.move_mount_to()))?;
+        Ok([to, entry_at(object(&ctx, HOOKS.move_mount_from()))?])
+    })
 }
 
 /// What was mounted on a protected directory, or is one, is to be seen no more.
 #[lsm(hook = "sb_umount")]
 pub fn sb_umount(ctx: LsmContext) -> i32 {
     over(|| {
-        let mount = object(&ctx, HOOKS.sb_umount_mnt()).around(OFFSETS.mount_vfsmount());
+        let mounted = object(&ctx, HOOKS.sb_umount_mnt());
+        let mount = mounted.around(OFFSETS.mount_vfsmount());
         let parent: Kernel = mount.follow(OFFSETS.mount_parent())?;
-        Ok(PathArg::entry(parent.within(OFFSETS.mount_vfsmount()), mount.follow(OFFSETS.mount_mountpoint())?))
+        let over = PathArg::entry(
+            parent.within(OFFSETS.mount_vfsmount()),
+            mount.follow(OFFSETS.mount_mountpoint())?,
+        );
+        Ok([over, PathArg::entry(mounted, mounted.follow(OFFSETS.vfsmount_root())?)])
     })
 }

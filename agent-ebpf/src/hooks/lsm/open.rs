@@ -1,7 +1,7 @@
 //! Descriptors that may write over what is there: one that is opened so, and one for appending that becomes so. What is
 //! written by it nobody is asked for; so becoming so counts, once.
 
-use agent_common::wire::{Counter, identity::told_by, record::verb};
+use agent_common::wire::{Counter, record::verb};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{entry_at, number, object};
@@ -10,10 +10,11 @@ use crate::{
     alias,
     ask::{self, ALLOW},
     call::Call,
+    command,
     count::count,
     hooks::{O_APPEND, O_TRUNC},
     lineage,
-    offsets::{HOOKS, OFFSETS, SETTINGS},
+    offsets::{HOOKS, OFFSETS},
     read::{Kernel, Unread},
     size::{self, Written},
 };
@@ -22,20 +23,18 @@ use crate::{
 /// made it may have made a job.
 #[lsm(hook = "file_open")]
 pub fn file_open(ctx: LsmContext) -> i32 {
-    let file = object(&ctx, 0);
-    if SETTINGS.told_by() & told_by::JOBS != 0
-        && let Some(actor) = lineage::current()
-    {
-        match size::written_by(file) {
-            Written::Made => return ask::written(&actor),
-            // One that holds something, and is not emptied: below.
-            Written::Kept if !may_overwrite(file) => {
-                return ask::at_once(&actor, name(&actor, file, verb::WRITE));
-            }
-            Written::Kept | Written::Not => {}
-        }
+    let Some(actor) = lineage::current() else { return ALLOW };
+    let waits = command::again(&actor);
+    if waits != ALLOW {
+        return waits;
     }
-    of(file, overwrites)
+    let file = object(&ctx, 0);
+    match size::written_by(file) {
+        Written::Made => ask::written(&actor),
+        // It may be a job, or burstguard's own. One that holds something, and is not emptied: below.
+        Written::Kept if !may_overwrite(file) => ask::at_once(&actor, name(&actor, file, verb::WRITE)),
+        Written::Kept | Written::Not => of(&actor, file, overwrites),
+    }
 }
 
 #[inline(always)]
@@ -60,7 +59,7 @@ pub fn file_fcntl(ctx: LsmContext) -> i32 {
     {
         return ALLOW;
     }
-    of(object(&ctx, 0), appends)
+    lineage::current().map_or(ALLOW, |actor| of(&actor, object(&ctx, 0), appends))
 }
 
 /// A mapping through which stores reach the file, wherever its descriptor appends. It need not be for writing yet: `mprotect`
@@ -69,10 +68,12 @@ pub fn file_fcntl(ctx: LsmContext) -> i32 {
 pub fn mmap_file(ctx: LsmContext) -> i32 {
     // MAP_SHARED_VALIDATE has this bit too. https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/mman.h#L17
     const MAP_SHARED: u32 = 1;
-    if number(&ctx, HOOKS.mmap_file_flags()) & MAP_SHARED == 0 {
-        return ALLOW;
+    let Some(actor) = lineage::current() else { return ALLOW };
+    let waits = command::again(&actor);
+    if waits != ALLOW || number(&ctx, HOOKS.mmap_file_flags()) & MAP_SHARED == 0 {
+        return waits;
     }
-    of(object(&ctx, 0), appends)
+    of(&actor, object(&ctx, 0), appends)
 }
 
 #[inline(always)]
@@ -82,15 +83,14 @@ fn appends(flags: u64) -> bool {
 
 /// Asks about a file that can be overwritten, if these are its flags.
 #[inline(always)]
-fn of(file: Kernel, are_so: fn(u64) -> bool) -> i32 {
-    let Some(actor) = lineage::current() else { return ALLOW };
+fn of(actor: &Actor, file: Kernel, are_so: fn(u64) -> bool) -> i32 {
     let flags = file.field::<u32>(OFFSETS.file_flags());
     if !matches!(flags, Ok(flags) if are_so(flags.into())) || size::to_overwrite(file).is_none() {
         return ALLOW;
     }
-    let answer = name(&actor, file, verb::OVERWRITE);
-    alias::turn(&actor);
-    ask::at_once(&actor, answer)
+    let answer = name(actor, file, verb::OVERWRITE);
+    alias::turn(actor);
+    ask::at_once(actor, answer)
 }
 
 #[inline(never)]

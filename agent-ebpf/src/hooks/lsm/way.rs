@@ -1,6 +1,9 @@
 //! Somebody who does not act for the account is asked to act.
 
-use agent_common::wire::{Counter, record::verb};
+use agent_common::wire::{
+    Counter,
+    record::{thing, verb},
+};
 use aya_ebpf::{macros::lsm, programs::LsmContext};
 
 use super::{number, object};
@@ -8,6 +11,7 @@ use crate::{
     actor::Actor,
     ask::{self, ALLOW},
     call::Call,
+    command,
     count::count,
     identity::{
         message::{self, Means, Piece, Sent},
@@ -17,12 +21,17 @@ use crate::{
     offsets::{HOOKS, OFFSETS},
     path::PathArg,
     read::{Kernel, Unread},
+    tamper,
 };
 
 /// Asks about a way, if what is done is one.
 #[inline(always)]
 fn of(way: impl FnOnce(&Actor) -> Result<u32, Unread>) -> i32 {
     let Some(actor) = lineage::current() else { return ALLOW };
+    let waits = command::again_in_a_call(&actor);
+    if waits != ALLOW {
+        return waits;
+    }
     match way(&actor) {
         Ok(0) => ALLOW,
         Ok(number) => ask::at_once(&actor, name(&actor, number)),
@@ -64,21 +73,40 @@ pub fn socket_connect(ctx: LsmContext) -> i32 {
 /// By a message, on a bus.
 #[lsm(hook = "socket_sendmsg")]
 pub fn socket_sendmsg(ctx: LsmContext) -> i32 {
-    of(|actor| {
+    let mut is_tampering = false;
+    let answer = of(|actor| {
         let socket = object(&ctx, HOOKS.sendmsg_sock()).follow(OFFSETS.socket_sk())?;
         let number = way::of_bus(actor, socket)?;
         if number == 0 {
             return Ok(0);
         }
         let (msg, size) = (object(&ctx, HOOKS.sendmsg_msg()), object(&ctx, HOOKS.sendmsg_size()).0);
-        Ok(if has_another_act(actor, msg, size) { number } else { 0 })
-    })
+        match meaning(actor, msg, size) {
+            ANOTHER => return Ok(number),
+            TAMPERING => is_tampering = true,
+            _ => {}
+        }
+        Ok(0)
+    });
+    match lineage::current().filter(|_| is_tampering) {
+        Some(actor) => tamper::with(&actor, thing::UNIT),
+        None => answer,
+    }
 }
+
+/// What [`Means`] comes to here.
+const NOTHING: u32 = 0;
+const ANOTHER: u32 = 1;
+const TAMPERING: u32 = 2;
 
 /// In a function of its own: what that needs of the stack is free again when somebody is asked.
 #[inline(never)]
-fn has_another_act(actor: &Actor, msg: Kernel, size: u64) -> bool {
-    !matches!(sent(msg, size).map(|sent| message::means(actor, &sent)), Ok(Means::Nothing | Means::Unit))
+fn meaning(actor: &Actor, msg: Kernel, size: u64) -> u32 {
+    match sent(msg, size).map(|sent| message::means(actor, &sent)) {
+        Ok(Means::Nothing | Means::Unit) => NOTHING,
+        Ok(Means::Tampering) => TAMPERING,
+        Ok(Means::Another) | Err(Unread) => ANOTHER,
+    }
 }
 
 /// One piece in the sender's memory, or a list of them in the kernel's. What a file system or another socket sends is neither, and is

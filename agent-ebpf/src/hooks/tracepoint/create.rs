@@ -1,14 +1,13 @@
 //! Names that come: open, creat, mkdir, mknod, symlink, link. A name that comes back is half of a recreate; one that is
 //! new is the account's own; and an open may empty what was there.
 
-use agent_common::wire::{identity::told_by, record::verb};
+use agent_common::wire::record::verb;
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
 use crate::{
     call::{Call, flag},
     hooks::{O_APPEND, O_TRUNC},
-    offsets::SETTINGS,
     path::PathArg,
     read,
 };
@@ -26,12 +25,12 @@ fn open_call(path: PathArg, flags: u64) -> Call {
     let creates = flags & O_CREAT != 0;
     let empties = flags & O_TRUNC != 0;
     let overwrites = flags & O_ACCMODE != 0 && flags & O_APPEND == 0;
-    // What is appended may be a job.
-    let may_be_job = flags & O_ACCMODE != 0 && SETTINGS.told_by() & told_by::JOBS != 0;
-    if flags & O_PATH != 0 || (!creates && !empties && !overwrites && !may_be_job) {
+    // What is appended may be a job, or go to what is burstguard's own.
+    let writes = flags & O_ACCMODE != 0;
+    if flags & O_PATH != 0 || (!creates && !empties && !writes) {
         return Call::HARMLESS;
     }
-    let mut known = if may_be_job { flag::WRITES } else { 0 };
+    let mut known = if writes { flag::WRITES } else { 0 };
     if creates {
         known |= flag::CREATES;
     }

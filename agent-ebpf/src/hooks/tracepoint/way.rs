@@ -1,6 +1,6 @@
 //! Somebody who does not act for the account is asked to act.
 
-use agent_common::wire::record::verb;
+use agent_common::wire::record::{thing, verb};
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::enter;
@@ -16,6 +16,7 @@ use crate::{
     path::PathArg,
     read::{self, Unread},
     size::is_socket,
+    tamper,
 };
 
 /// Hands it to the judge, if it is a way.
@@ -64,11 +65,14 @@ pub fn sendmsg(ctx: TracePointContext) -> u32 {
         if number == 0 {
             return Ok(0);
         }
-        let another = match sent(message) {
-            Ok(sent) => matches!(message::means(actor, &sent), Means::Another),
-            Err(Unread) => true,
-        };
-        Ok(if another { number } else { 0 })
+        Ok(match sent(message).map(|sent| message::means(actor, &sent)) {
+            Ok(Means::Nothing | Means::Unit) => 0,
+            Ok(Means::Tampering) => {
+                tamper::tell(actor, thing::UNIT);
+                0
+            }
+            Ok(Means::Another) | Err(Unread) => number,
+        })
     })
 }
 
