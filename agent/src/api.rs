@@ -19,8 +19,8 @@ use std::time::Duration;
 pub(crate) use account::{AccountView, BudgetView, GrantedBy, GrantedView, LeaseView, Standing};
 pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
-    Answer, By, Evidence, GovernorView, LeftAlone, Mode, Moved, PolicyView, ProcessView, Reloaded, Status,
-    StoreView, Tested, Told, Whois, Why,
+    Answer, By, Evidence, GovernorView, Joined, LeftAlone, Mode, Moved, PolicyView, ProcessView, Reloaded,
+    Status, StoreView, Tested, Told, Whois, Why,
 };
 pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;

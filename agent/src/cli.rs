@@ -1,11 +1,14 @@
 //! The command line.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
-    client::{self, bundle},
+    client::{self, bundle, complete},
     daemon::Wanted,
     logging, metrics,
     store::verify,
@@ -30,10 +33,10 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon answers, 4 not allowed
 pub(crate) enum Command {
     /// Watch the accounts of a policy in the foreground, until Ctrl-C or SIGTERM.
     ///
-    /// Needs root. Loads the kernel programs, proves them with a self-test, and says what happens on standard output. A
-    /// process that exceeds a budget of its account is stopped (SIGSTOP) by the kernel program. The kernel programs stay
-    /// in force when burstguard ends, however it ends; the next one carries on. To end that: --release-on-exit, or
-    /// `burstguard release`.
+    /// Needs root. Loads the kernel programs, proves them with a self-test, and says what happens on standard output. A call
+    /// that exceeds a budget of its account waits or fails, where the kernel can do that (tier lsm); elsewhere its process is
+    /// stopped by the kernel program when it is done (tier tracepoint). The kernel programs stay in force when burstguard
+    /// ends, however it ends; the next one carries on. To end that: --release-on-exit, or `burstguard release`.
     ///
     /// SIGHUP has it read the policy again, unless it runs on a terminal: there it ends.
     ///
@@ -51,6 +54,10 @@ pub(crate) enum Command {
         /// Where the record of incidents is kept [default: STATE_DIRECTORY as systemd sets it, else /var/lib/burstguard].
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
+        /// Work in the mounts of the host's first process, for a service that was given mounts of its own. Only the thread that answers
+        /// Prometheus stays in these.
+        #[arg(long)]
+        host_mounts: bool,
         #[command(flatten)]
         log: logging::Arguments,
         #[command(flatten)]
@@ -84,6 +91,21 @@ pub(crate) enum Command {
     /// What helps whoever looks into burstguard itself.
     #[command(subcommand)]
     Debug(Debug),
+    /// Print the script that has a shell complete commands, options and values.
+    ///
+    /// The script runs burstguard each time, so what only the daemon knows is completed too, as far as one may see it: numbers of
+    /// incidents, accounts, trees. The package puts it where shells look for it; by hand, for bash:
+    /// source <(burstguard completions bash)
+    Completions {
+        /// Which shell.
+        shell: complete::Shell,
+    },
+    /// Writes the manual's pages.
+    #[command(hide = true)]
+    Manual {
+        /// The directory to write them to.
+        directory: PathBuf,
+    },
     /// Plays the account of the self-test.
     #[command(name = "self-test-subject", hide = true)]
     SelfTestSubject {
@@ -100,4 +122,16 @@ pub(crate) enum Debug {
     ///
     /// Works with and without a daemon. As root it holds more; its MANIFEST says what is missing and why.
     Bundle(bundle::Arguments),
+    /// Print a document that is made of what the program knows of itself; `cargo xtask docs` writes it.
+    #[command(hide = true)]
+    Reference { document: Document },
+}
+
+/// A document that is made of the program.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Document {
+    /// docs/metrics.md
+    Metrics,
+    /// docs/policy.md
+    Policy,
 }

@@ -4,7 +4,9 @@ mod accounts;
 mod approve;
 mod ask;
 pub(crate) mod bundle;
+pub(crate) mod complete;
 mod deny;
+mod exec;
 mod failure;
 mod freeze;
 mod http;
@@ -104,6 +106,14 @@ pub(crate) enum Verb {
     Thaw(thaw::Thaw),
     /// End the processes that an incident stopped or froze.
     Kill(kill::Kill),
+    /// Run a command as an account's: what it and all that it starts destroys is counted and held as the account's.
+    ///
+    /// It takes the place of burstguard: the same process, terminal and environment, and its exit status is the command's. Root may,
+    /// and whoever the account's `launch` names.
+    ///
+    /// Exit status, if the command was not run: 3 no daemon answers, 4 not allowed, 5 no such account, 126 it cannot be run, 127 there
+    /// is no such command.
+    Exec(exec::Exec),
     /// Read the policy again. What is wrong with it, or what it loosens of an account with an open incident, leaves the one in force.
     Reload(reload::Reload),
     /// Let everything go on and only observe, for a while or until told otherwise.
@@ -117,6 +127,9 @@ pub(crate) enum Verb {
 /// Lets go; what is said of `off` is said of it.
 #[derive(Debug, Args)]
 pub(crate) struct Release {
+    /// Only say what waits, is stopped or is frozen, and change nothing. Needs root, whether a daemon runs or not.
+    #[arg(long, conflicts_with_all = ["reason", "wait"])]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     because: ask::Because,
 }
@@ -147,6 +160,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Off(verb) => verb.run(&session),
         Verb::On(verb) => verb.run(&session),
         Verb::Selftest => selftest::run(&session),
+        Verb::Exec(verb) => verb.run(&session),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

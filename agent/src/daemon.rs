@@ -15,15 +15,19 @@ mod keep_pinned;
 mod let_go;
 mod memory;
 mod names;
+mod namespaces;
+mod own;
 mod record;
 mod refuse_accounts;
 mod retirement;
 mod runtime_dir;
 mod self_test;
+mod service;
 mod signals;
 mod tables;
 mod tell;
 mod tier;
+mod unattended;
 mod units;
 mod watched;
 mod whois;
@@ -55,6 +59,7 @@ use crate::{
     },
     incidents::Off,
     metrics::{self, Metrics},
+    notify,
     output::{Form, Output},
     report::Event,
     sensor,
@@ -68,12 +73,14 @@ pub(crate) use input::{
     Asked, CallId, Ending, Frozen, Input, NotReloaded, Outcome, Reload, Rights, SelfTested, Touched,
 };
 pub(crate) use names::Names;
+pub(crate) use own::Place;
 pub(crate) use refuse_accounts::ActsForAccount;
 pub(crate) use runtime_dir::AnotherAgent;
 pub(crate) use self_test::subject;
 #[cfg(test)]
 pub(crate) use tier::Chosen;
 pub(crate) use tier::{Wanted, obstacle};
+pub(crate) use unattended::say_unattended;
 
 /// How many events may wait for somebody who watches slowly.
 const WATCHED: usize = 1024;
@@ -95,19 +102,28 @@ pub(crate) struct Options {
     pub(crate) tier: Wanted,
     /// The directory of the record; none for the usual one.
     pub(crate) state: Option<PathBuf>,
+    /// Work in the mounts of the host's first process, whatever mounts we were given.
+    pub(crate) host_mounts: bool,
 }
 
 /// Watches until it is told to end.
 pub(crate) fn run(options: Options) -> Result<()> {
     let started = Instant::now();
-    let Options { policy, form, release_on_exit, metrics: arguments, socket, tier, state } = options;
+    let Options { policy, form, release_on_exit, metrics: arguments, socket, tier, state, host_mounts } =
+        options;
+    // First of all: what the policy says is another thing there.
+    namespaces::refuse_containers()?;
+    let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
+    // Its thread listens to the network, and has no business in the host's files: it is there before we go.
+    let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
+    if host_mounts {
+        namespaces::enter_hosts_mounts()?;
+    }
     let loaded = in_force::read(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::catch() })?;
     let host = boot::prepare_host()?;
     sensor::restore();
-    let metrics = Arc::new(Metrics::new().context("cannot make the metrics")?);
-    let _endpoint = metrics::Endpoint::open(&arguments, Arc::clone(&metrics))?;
     let directory = store::directory(state);
     let watched = Watched::open(&directory);
     // It is opened while the kernel verifies the programs.
@@ -117,7 +133,16 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let memory = RuntimeDir::memory();
     let off_until = memory.remembered().off.map_or(0, Off::end);
     let before = Before { watched, off_until };
-    let come = in_force::bring(policy, loaded, &host.kernel, host.self_test.path(), tier, before)?;
+    notify::tell("STATUS=loading the kernel programs and proving them\n");
+    let come = in_force::bring(
+        policy,
+        loaded,
+        &host.kernel,
+        host.self_test.path(),
+        tier,
+        before,
+        directory.clone(),
+    )?;
     let mut output = Output::new(form);
     let (in_force, first) = begin(come, &host, started, &mut output);
     let opened = opening.wait(OPENING).unwrap_or_else(|| {
@@ -189,6 +214,7 @@ fn adopt_freezes(memory: &Memory) -> Freezer {
 
 /// Lets go without an agent.
 pub(crate) fn release() -> Result<()> {
+    namespaces::refuse_containers()?;
     refuse_accounts::refuse_accounts()?;
     let _only = RuntimeDir::lock()?;
     let memory = RuntimeDir::memory();

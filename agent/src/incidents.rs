@@ -9,6 +9,7 @@ mod facts;
 mod freeze;
 mod governor;
 mod incident;
+mod join;
 mod lease;
 mod outcome;
 mod pass;
@@ -18,6 +19,7 @@ mod record;
 mod records;
 mod rights;
 mod stage;
+mod tampering;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ use pass::Pass;
 use recent::Recent;
 use serde::{Deserialize, Serialize};
 use stage::Stage;
+pub(crate) use tampering::TOUCHED_WORDS;
 use waiting::Waiting;
 
 /// How many incidents are remembered. Open ones are never forgotten.
@@ -265,7 +268,9 @@ impl Incidents {
 
 fn kinds(kinds: Kinds) -> Vec<&'static str> {
     let escape = kinds.is_escape().then_some("escape");
-    Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)).map(Kind::word).chain(escape).collect()
+    let tampering = kinds.is_tampering().then_some("tampering");
+    let of_names = Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)).map(Kind::word);
+    of_names.chain(escape).chain(tampering).collect()
 }
 
 fn nanoseconds(span: Duration) -> BootNs {

@@ -10,13 +10,16 @@ mod clean;
 mod cli;
 mod client;
 mod clock;
+mod commands;
 mod control;
 mod daemon;
 mod enforcer;
 mod identity;
 mod incidents;
 mod logging;
+mod manual;
 mod metrics;
+mod notify;
 mod output;
 mod policy;
 mod processes;
@@ -31,7 +34,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Parser as _;
 
 use agent_common::rules::judge::Tier;
-use cli::{Cli, Command, Debug};
+use cli::{Cli, Command, Debug, Document};
 use output::Form;
 use policy::{
     PolicyError, ThisHost,
@@ -39,9 +42,10 @@ use policy::{
 };
 
 fn main() -> ExitCode {
+    client::complete::answer_shell();
     let Cli { common, command } = Cli::parse();
     let done = match command {
-        Command::Run { policy, release_on_exit, tier, state, log, metrics } => {
+        Command::Run { policy, release_on_exit, tier, state, host_mounts, log, metrics } => {
             let log = logging::start(&log);
             let form = match (log.in_journal, common.json) {
                 (_, true) => Form::Json,
@@ -49,12 +53,14 @@ fn main() -> ExitCode {
                 (false, false) => Form::Text,
             };
             let socket = common.socket;
-            let options = daemon::Options { policy, form, release_on_exit, metrics, socket, tier, state };
+            let options =
+                daemon::Options { policy, form, release_on_exit, metrics, socket, tier, state, host_mounts };
             let done = daemon::run(options);
             log.finish();
             done
         }
         Command::Ask(verb) => return client::run(verb, common),
+        Command::Release(verb) if verb.dry_run => daemon::say_unattended(),
         Command::Release(verb) => {
             let log = logging::start(&logging::Arguments::default());
             let done = daemon::release();
@@ -67,6 +73,15 @@ fn main() -> ExitCode {
         Command::Check { file, effective } => return check(&file, effective, common.json),
         Command::Verify(arguments) => return store::verify::run(arguments, common.json),
         Command::Debug(Debug::Bundle(arguments)) => client::bundle::run(&arguments),
+        Command::Debug(Debug::Reference { document: Document::Metrics }) => {
+            print!("{}", metrics::reference());
+            Ok(())
+        }
+        Command::Debug(Debug::Reference { document: Document::Policy }) => {
+            policy::reference::page(&ThisHost).map(|page| print!("{page}")).map_err(Into::into)
+        }
+        Command::Completions { shell } => client::complete::script(shell),
+        Command::Manual { directory } => manual::write(&directory),
         Command::SelfTestSubject { tree } => daemon::subject(&tree),
     };
     match done {

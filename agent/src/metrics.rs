@@ -1,10 +1,12 @@
 //! What the daemon counts and measures, for Prometheus. Accounts, kinds and words of the program are labels; paths, processes
 //! and users never are: whoever is watched must not be able to make series.
 
+mod catalog;
 mod counters;
 mod endpoint;
 mod facts;
 mod family;
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,7 @@ use prometheus::{Registry, TextEncoder};
 use counters::Counters;
 pub(crate) use endpoint::{Arguments, Endpoint};
 pub(crate) use facts::{Facts, MapFill};
+pub(crate) use reference::reference;
 
 use crate::{
     api::{Responder, Verb},
@@ -59,7 +62,7 @@ impl Metrics {
         match &self.now().facts {
             Some(facts) => self.counters.event(event, |account| facts.response(account)),
             // Before the first facts nobody knows who the accounts are.
-            None => self.counters.event(event, |_| Some(counters::UNKNOWN)),
+            None => self.counters.event(event, |_| Some(catalog::UNKNOWN)),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`sources`] finds the files, [`node`] lays them over each other as TOML whose every value knows its position,
 //! [`parse`] turns that into a draft, [`validate`] turns the draft into a [`Policy`] for this host. All go on after a
-//! problem, so that one run reports them all. [`later`] lists what is understood but not carried out yet.
+//! problem, so that one run reports them all. [`keys`] has every key that there is.
 
 use std::{
     fmt,
@@ -11,6 +11,7 @@ use std::{
 };
 
 pub(crate) use budget::{Budget, Budgets};
+pub(crate) use commands::{By, Command, Words};
 pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
 pub(crate) use keeping::Keeping;
@@ -18,23 +19,26 @@ pub(crate) use loosen::loosened;
 pub(crate) use pattern::{Pattern, Script, Unit};
 use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
+pub(crate) use sources::DEFAULT;
 use sources::Sources;
 
 mod advice;
 mod budget;
 pub(crate) mod check;
+pub(crate) mod commands;
 mod discover;
 pub(crate) mod duration;
 mod exception;
 mod host;
 mod keeping;
-mod later;
+mod keys;
 mod loosen;
 mod node;
 mod parse;
 mod pattern;
 mod problem;
 mod reader;
+pub(crate) mod reference;
 mod render;
 mod sources;
 #[cfg(test)]
@@ -76,6 +80,8 @@ pub(crate) struct Policy {
     pub(crate) accounts: Vec<Account>,
     /// By what they have others act, sorted by name.
     pub(crate) ways: Vec<Way>,
+    /// What is counted as kind `commands`, sorted by name.
+    pub(crate) commands: Vec<Command>,
     pub(crate) roles: Roles,
     pub(crate) record: Keeping,
     pub(crate) governor: Governor,
@@ -130,7 +136,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     /// Why it is watched, in words.
     pub(crate) note: Option<String>,
-    /// Real uids, never 0. At least one of this and the next four is not empty.
+    /// Real uids, never 0. At least one of this, the next four and `launch` is not empty.
     pub(crate) users: Vec<u32>,
     /// Login uids, never 0.
     pub(crate) login: Vec<u32>,
@@ -149,6 +155,8 @@ pub(crate) struct Account {
     pub(crate) contact: Option<String>,
     /// For how long it is only observed once it is watched for the first time: 0 to 30 days.
     pub(crate) warmup: Duration,
+    /// Who may start programs as the account's, besides root.
+    pub(crate) launch: Vec<Role>,
     pub(crate) budgets: Budgets,
 }
 
@@ -241,7 +249,6 @@ impl Loaded {
     fn from(sources: &Sources, host: &impl Host) -> Result<Self, PolicyError> {
         let mut problems = Problems::default();
         let validated = whole(sources, &mut problems).map(|(whole, start)| {
-            later::warn(&whole, &mut problems);
             // Every value of it came from a source, where its problem was noted.
             let draft = parse::parse(&whole, &mut Problems::default());
             validate::validate(&draft, &start, sources.built_in, host, &mut problems)

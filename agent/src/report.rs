@@ -147,6 +147,18 @@ pub(crate) enum Event {
     },
     /// A process of an account wanted to decide.
     Attempt { incident: u64, account: String, pid: u32, times: u64 },
+    /// A process of an account has done something to burstguard itself, or was refused to.
+    Tampering {
+        incident: u64,
+        #[serde(flatten)]
+        actor: Actor,
+        /// What was touched, in a word.
+        what: &'static str,
+        refused: bool,
+        times: u64,
+        #[serde(flatten)]
+        act: Destruction,
+    },
     /// A decision could not be carried out.
     EffectFailed { incident: u64, effect: &'static str, error: String },
     /// An account is new here, and only observed until then.
@@ -263,6 +275,14 @@ impl fmt::Display for Event {
                     "ATTEMPT {incident}: pid {pid} of {} wanted to decide, {times} times",
                     Clean(account)
                 )
+            }
+            Self::Tampering { incident, actor, what, refused, times, act } => {
+                let done = if *refused { "refused" } else { "done" };
+                write!(f, "TAMPERING {incident} by {}, {done}: {actor}: {what}", Clean(&actor.account))?;
+                if let Some(tree) = &act.tree {
+                    write!(f, " {} in {}", Clean(&act.path), Clean(tree))?;
+                }
+                write!(f, ", {times} times")
             }
             Self::EffectFailed { incident, effect, error } => {
                 write!(f, "FAILED to {effect} for incident {incident}: {error}")

@@ -16,8 +16,8 @@ mod load;
 mod manifest;
 mod members;
 mod moved;
-mod notify;
 mod objects;
+mod own;
 mod pins;
 mod predecessor;
 mod probes;
@@ -28,7 +28,7 @@ mod store;
 mod take_over;
 
 pub(crate) use accounts::BudgetUse;
-pub(crate) use decode::{Act, LONGEST_PATH, Record, What};
+pub(crate) use decode::{Act, LONGEST_PATH, Record, Thing, What};
 #[cfg(test)]
 pub(crate) use error::MapError;
 pub(crate) use grants::{Directory as GrantedDirectory, Grant, Holder};
@@ -41,7 +41,7 @@ pub(crate) use load::load;
 pub(crate) use manifest::Manifest;
 pub(crate) use members::{Member, Membership};
 pub(crate) use objects::Objects;
-pub(crate) use pins::{Directory, clean_up};
+pub(crate) use pins::{Directory, HOME as PINS, clean_up};
 pub(crate) use predecessor::Predecessor;
 pub(crate) use quiet::until_programs_have_ended;
 pub(crate) use state::State;

@@ -16,15 +16,12 @@ use utoipa::ToSchema;
 pub(crate) enum Allowance {
     /// 1 or more.
     Any(u64),
-    /// By the word of the policy: deletes, replaces, truncates, overwrites, recreates; each 1 or more.
+    /// By the word of the policy: deletes, replaces, truncates, overwrites, recreates, commands; each 1 or more.
     Kinds(BTreeMap<String, u64>),
 }
 
-/// The kinds that can be named: what a file operation is.
-const KINDS: [Kind; 5] = [Kind::Delete, Kind::Replace, Kind::Truncate, Kind::Overwrite, Kind::Recreate];
-
 fn kind(word: &str) -> Option<Kind> {
-    KINDS.into_iter().find(|kind| plural(*kind) == word)
+    Kind::ALL.into_iter().find(|kind| plural(*kind) == word)
 }
 
 fn plural(kind: Kind) -> String {
@@ -41,7 +38,7 @@ impl Allowance {
             Self::Kinds(kinds) if kinds.is_empty() => Err("budget names no kind of operation".to_owned()),
             Self::Kinds(kinds) => kinds.iter().try_for_each(|(word, count)| match (kind(word), *count) {
                 (None, _) => {
-                    let known = KINDS.map(plural).join(", ");
+                    let known = Kind::ALL.map(plural).join(", ");
                     Err(format!("budget has no kind {word:?}: there are {known}"))
                 }
                 (_, 0 | UNLIMITED) => Err(format!("budget {word} is {count}: want 1 or more")),

@@ -25,6 +25,7 @@ pub(crate) enum Answer {
     Moved(Moved),
     Reloaded(Reloaded),
     Tested(Tested),
+    Joined(Joined),
     /// Whoever asked may watch.
     Watching,
 }
@@ -121,12 +122,28 @@ pub(crate) struct ProcessView {
     /// None if nobody has logged in.
     pub(crate) login: Option<u32>,
     pub(crate) cgroup: Option<Bytes>,
+    /// The directory that it works in, as its own root shows it.
+    #[serde(default)]
+    pub(crate) cwd: Option<Bytes>,
+    /// The terminal that it has.
+    #[serde(default)]
+    pub(crate) terminal: Option<Bytes>,
+    /// From where somebody has logged in by ssh, as its environment says.
+    #[serde(default)]
+    pub(crate) ssh_from: Option<String>,
     /// Whether burstguard stopped it.
     pub(crate) stopped: bool,
     /// Whether a call of it waits, or did when it was let go on.
     pub(crate) held: bool,
     /// Whether burstguard froze it.
     pub(crate) frozen: bool,
+}
+
+/// A process that acts for an account from now on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Joined {
+    pub(crate) pid: u32,
+    pub(crate) account: String,
 }
 
 /// Processes that were made to stop, go on or end.

@@ -53,6 +53,20 @@ pub(crate) enum Responder {
 }
 
 impl Verb {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Approve,
+        Self::Lease,
+        Self::Revoke,
+        Self::Deny,
+        Self::Freeze,
+        Self::Thaw,
+        Self::Kill,
+        Self::Reload,
+        Self::Off,
+        Self::On,
+        Self::Selftest,
+    ];
+
     /// What a request does; none if it only looks.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         Some(match request {
@@ -74,6 +88,7 @@ impl Verb {
             | Request::Whois(_)
             | Request::Why(_)
             | Request::Leases
+            | Request::Join { .. }
             | Request::Watch => return None,
         })
     }
@@ -140,6 +155,9 @@ impl fmt::Display for GrantedBy {
 }
 
 impl Responder {
+    /// What [`word`](Self::word) may say.
+    pub(crate) const WORDS: [&str; 6] = ["user", "deadline", "governor", "policy", "before", "signal"];
+
     /// Which kind, as in JSON.
     pub(crate) fn word(&self) -> &'static str {
         match self {

@@ -73,6 +73,10 @@ pub(crate) enum Request {
         reason: Reason,
     },
     SelfTest,
+    /// From now on the asking process acts for this account.
+    Join {
+        account: String,
+    },
     /// The events from now on, as they come. Granted by [`Answer::Watching`](super::Answer::Watching); the control server
     /// does the rest.
     Watch,
@@ -93,6 +97,8 @@ impl Request {
     pub(crate) fn right(&self, asking: u32) -> Right {
         match self {
             Self::Why(pid) if *pid == asking => Right::Own,
+            // Of an account that its policy lets whoever asks launch.
+            Self::Join { .. } => Right::Own,
             Self::Status
             | Self::Accounts
             | Self::Incidents(_)
@@ -126,6 +132,7 @@ impl Request {
             | Self::Thaw { .. }
             | Self::Kill { .. }
             | Self::SelfTest
+            | Self::Join { .. }
             | Self::Off { .. }
             | Self::On { .. } => true,
             Self::Status

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Failure,
     ask::{self, Because},
-    moved,
+    complete, moved,
     session::Session,
     term::{Screen, clean, took},
 };
@@ -16,6 +16,7 @@ use crate::api::{Allowance, ApproveBody, Moved, ProcessView};
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
     /// The incident.
+    #[arg(add = complete::incidents())]
     id: u64,
     /// Exactly the calls that wait, and nothing more: what the processes destroy next counts as ever.
     #[arg(long, conflicts_with_all = ["for_s", "trees", "budget"])]
@@ -24,7 +25,7 @@ pub(crate) struct Approve {
     #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
     for_s: Option<u64>,
     /// A protected tree, or a directory in one, besides the directories that the incident shows; may be given several times.
-    #[arg(long = "tree", value_name = "PATH")]
+    #[arg(long = "tree", value_name = "PATH", add = complete::trees())]
     trees: Vec<PathBuf>,
     /// So many operations at most: a number, or kinds of them such as deletes=500,recreates=10, and then no others.
     #[arg(long, value_name = "BUDGET")]

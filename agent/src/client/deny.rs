@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::{Failure, approve, ask::Because, moved, session::Session, term::clean};
+use super::{Failure, approve, ask::Because, complete, moved, session::Session, term::clean};
 use crate::api::{Moved, ReasonBody};
 
 #[derive(Debug, Args)]
 pub(crate) struct Deny {
     /// The incident.
+    #[arg(add = complete::incidents())]
     id: u64,
     #[command(flatten)]
     because: Because,

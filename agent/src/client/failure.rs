@@ -36,6 +36,9 @@ pub(super) enum Failure {
     Answer(String),
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
+    /// A command that was to be run in our place was not.
+    #[error("cannot run {command}: {source}")]
+    NotRun { command: String, source: io::Error },
 }
 
 impl Failure {
@@ -48,12 +51,23 @@ impl Failure {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Whether nobody listens where the daemon should; not, if it cannot be told.
+    pub(super) fn is_no_daemon(&self) -> bool {
+        let is_nobody = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+        };
+        matches!(self, Self::NoDaemon { source, .. } if is_nobody(source))
+    }
+
     pub(super) fn exit_status(&self) -> u8 {
         match self {
             Self::NoDaemon { .. } | Self::Ended | Self::Broken(_) => 3,
             Self::Unheard(_) => Code::NotConfirmed.exit_status(),
             Self::Problem(problem) => problem.code.exit_status(),
             Self::Answer(_) | Self::Late(_) | Self::Output(_) => 1,
+            // As env(1) ends.
+            Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
+            Self::NotRun { .. } => 126,
         }
     }
 
@@ -72,7 +86,7 @@ impl Failure {
             Self::Answer(_) => {
                 Some("are the daemon and this command of one version? See: burstguard --version".to_owned())
             }
-            Self::Late(_) | Self::Output(_) => None,
+            Self::Late(_) | Self::Output(_) | Self::NotRun { .. } => None,
         }
     }
 

@@ -6,7 +6,7 @@ use nix::unistd::User;
 use super::{
     Failure,
     ask::{self, Because},
-    moved,
+    complete, moved,
     session::Session,
 };
 use crate::api::{FreezeBody, Moved, Target};
@@ -27,7 +27,7 @@ pub(crate) struct Freeze {
 #[group(required = true, multiple = false)]
 struct Whose {
     /// Those that act for an account.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: Option<String>,
     /// Those of a systemd unit.
     #[arg(long, value_name = "NAME")]

@@ -1,24 +1,26 @@
 //! `burstguard incident ID`: what happened, what happens if nobody decides, what to type.
 
+mod acts;
+
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use clap::Args;
 
 use super::{
-    Failure, incidents,
+    Failure, complete, incidents,
     session::Session,
     term::{Screen, bad, clean, count, head},
 };
 use crate::api::{
-    Above, Act, By, Bytes, Decision, HeldView, IncidentDetail, IncidentSummary, ProcessView, State, Told,
-    Verb, Whereabouts,
+    Above, By, Bytes, Decision, HeldView, IncidentDetail, IncidentSummary, ProcessView, State, Told, Verb,
+    Whereabouts,
 };
-
-/// How many acts, and how many processes, fit a screen.
-const SHOWN: usize = 10;
+use acts::{acts, shorten, waiting};
 
 #[derive(Debug, Args)]
 pub(crate) struct Incident {
+    /// Its number.
+    #[arg(add = complete::incidents())]
     id: u64,
 }
 
@@ -81,18 +83,6 @@ fn also(summary: &IncidentSummary) -> Option<String> {
 fn left(incident: &IncidentDetail) -> Option<String> {
     let left = incident.lease.as_ref()?.left.as_ref()?;
     Some(clean(&left.to_string()))
-}
-
-/// The calls that wait, and have not happened.
-fn waiting(incident: &IncidentDetail) -> Vec<String> {
-    let first = incident.acts.first().map(|act| act.at);
-    let lines = incident.held.iter().map(|held| {
-        let after = held.at.duration_since(first.unwrap_or(held.at)).as_millis();
-        let kinds = clean(&held.kinds.join("+"));
-        let tree = held.tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
-        format!("{} {} {kinds} {}{tree} by {}", since(after), bad("HELD"), held.path, held.pid)
-    });
-    shorten(lines.collect(), incident.held.len())
 }
 
 /// That whoever has started a held process does not simply wait for it: once for each process.
@@ -170,12 +160,29 @@ fn processes(processes: &[ProcessView]) -> Vec<String> {
     let mut lines = Vec::new();
     // Each is taken once: pids that the daemon gave in a circle have no outermost one, and are not reached.
     while let Some((depth, process)) = waiting.pop() {
-        lines.push(format!("{:1$}{2}", "", depth * 2, one(process)));
+        let parent = processes.iter().find(|other| child_of(process, other));
+        lines.push(format!("{:1$}{2}{3}", "", depth * 2, one(process), whereabouts(process, parent)));
         waiting.extend(
             processes.iter().rev().filter(|other| child_of(other, process)).map(|other| (depth + 1, other)),
         );
     }
     shorten(lines, processes.len())
+}
+
+/// Where it works and who sits there, as far as that is not its parent's too.
+fn whereabouts(process: &ProcessView, parent: Option<&ProcessView>) -> String {
+    let part = |word: &str, of: &dyn Fn(&ProcessView) -> Option<String>| {
+        let own = of(process)?;
+        (parent.and_then(of).as_ref() != Some(&own)).then(|| format!(" {word} {own}"))
+    };
+    [
+        part("in", &|process| process.cwd.as_ref().map(ToString::to_string)),
+        part("on", &|process| process.terminal.as_ref().map(ToString::to_string)),
+        part("from", &|process| process.ssh_from.as_deref().map(clean)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 pub(super) fn one(process: &ProcessView) -> String {
@@ -199,37 +206,6 @@ fn clipped(command: String) -> String {
         Some((end, _)) => format!("{}…", &command[..end]),
         None => command,
     }
-}
-
-fn acts(incident: &IncidentDetail) -> Vec<String> {
-    let first = incident.acts.first().map(|act| act.at);
-    let lines = incident.acts.iter().map(|act| {
-        let after = first.map_or(0, |first| act.at.duration_since(first).as_millis());
-        line(after, act)
-    });
-    let all = usize::try_from(incident.summary.done).unwrap_or(usize::MAX);
-    shorten(lines.collect(), all.max(incident.acts.len()))
-}
-
-fn line(after_ms: i128, act: &Act) -> String {
-    let kinds = clean(&act.kinds.join("+"));
-    let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
-    let note = act.sizes.note(act.kinds.iter().map(String::as_str));
-    let note = note.map(|note| format!(", {note},")).unwrap_or_default();
-    format!("{} {kinds} {}{note} by {} {}{over}", since(after_ms), act.path, act.comm, act.pid)
-}
-
-fn since(ms: i128) -> String {
-    format!("+{}.{:03}", ms / 1000, ms % 1000)
-}
-
-/// The first ones, and how many more there are.
-fn shorten(mut lines: Vec<String>, all: usize) -> Vec<String> {
-    lines.truncate(SHOWN);
-    if all > lines.len() && !lines.is_empty() {
-        lines.push(format!("… {} more: --json has those that are kept", all - lines.len()));
-    }
-    lines
 }
 
 fn decided(screen: &Screen, decision: &Decision) -> String {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    Failure, accounts, ask,
+    Failure, accounts, ask, complete,
     session::Session,
     term::{Screen, bad, clean, count, table},
 };
@@ -15,7 +15,7 @@ pub(crate) struct Incidents {
     #[arg(long)]
     open: bool,
     /// Only those of an account.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: Option<String>,
     /// Only those of the last so long, such as 24h.
     #[arg(long, value_name = "DURATION", value_parser = ask::seconds)]

@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::{Failure, ask::Because, moved, session::Session};
+use super::{Failure, ask::Because, complete, moved, session::Session};
 use crate::api::{Moved, ReasonBody};
 
 #[derive(Debug, Args)]
 pub(crate) struct Kill {
     /// The incident.
+    #[arg(add = complete::incidents())]
     id: u64,
     #[command(flatten)]
     because: Because,

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{
     Failure,
     ask::{self, Because},
-    moved,
+    complete, moved,
     session::Session,
     term::{Screen, clean, count, paths, table},
 };
@@ -26,10 +26,10 @@ pub(crate) enum Lease {
 #[derive(Debug, Args)]
 pub(crate) struct Grant {
     /// To whoever acts for this account.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: String,
     /// A protected tree, or a directory in one, with all that is below it; may be given several times.
-    #[arg(long = "tree", value_name = "PATH", required = true)]
+    #[arg(long = "tree", value_name = "PATH", required = true, add = complete::trees())]
     trees: Vec<PathBuf>,
     /// So many operations at most: a number, or kinds of them such as deletes=500,recreates=10, and then no others.
     #[arg(long, value_name = "BUDGET")]
@@ -44,6 +44,7 @@ pub(crate) struct Grant {
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
     /// The number of the lease.
+    #[arg(add = complete::leases())]
     id: u64,
     #[command(flatten)]
     because: Because,

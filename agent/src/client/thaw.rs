@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::{Failure, ask::Because, moved, session::Session};
+use super::{Failure, ask::Because, complete, moved, session::Session};
 use crate::api::{Moved, ReasonBody};
 
 #[derive(Debug, Args)]
 pub(crate) struct Thaw {
     /// The incident.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", add = complete::incidents())]
     id: Option<u64>,
     /// Every incident.
     #[arg(long)]

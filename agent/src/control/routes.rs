@@ -9,9 +9,9 @@ use super::{
     service::{Answered, Asking, Body, Path, Query, Shared, no_query},
 };
 use crate::api::{
-    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, LeaseBody,
-    LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded, Request, Status, Tested, Whois,
-    Why, span,
+    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, Joined,
+    LeaseBody, LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded, Request, Status, Tested,
+    Whois, Why, span,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +48,7 @@ fn without_query() -> OpenApiRouter<Shared> {
         .routes(routes!(off))
         .routes(routes!(on))
         .routes(routes!(self_test))
+        .routes(routes!(join))
         .routes(routes!(watch))
         .routes(routes!(description))
         .layer(middleware::from_fn(no_query))
@@ -252,6 +253,16 @@ async fn on(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
 )]
 async fn self_test(asking: Asking) -> Answered {
     asking.answer(Request::SelfTest).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{name}/join",
+    params(("name" = String, Path, description = "The account")),
+    responses((status = 200, description = "For whom the asking process acts from now on, whatever it runs next", body = Joined), Otherwise)
+)]
+async fn join(asking: Asking, Path(name): Path<String>) -> Answered {
+    asking.answer(Request::Join { account: name }).await
 }
 
 #[utoipa::path(

@@ -23,6 +23,7 @@ use super::{
     in_force::InForce,
     memory::{Memory, Remembered},
     record::Record,
+    service::Service,
     signals::{Signals, Told},
     tell::Teller,
     tier::Wanted,
@@ -105,6 +106,8 @@ pub(super) struct Agent {
     pub(super) self_test_failure: Option<String>,
     /// Why the generation in force is not pinned, if it is not.
     pub(super) unpinned: Option<String>,
+    /// What the service manager hears.
+    pub(super) service: Service,
     /// A signal has told to read the policy again.
     hangup: bool,
     control: Control,
@@ -160,6 +163,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         counters: Vec::new(),
         self_test_failure: None,
         unpinned: None,
+        service: Service::new(),
         hangup: false,
         control,
         last_call: 0,
@@ -173,7 +177,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
     agent.until_end(left, first).await
 }
 
-fn every(period: Duration) -> Interval {
+pub(super) fn every(period: Duration) -> Interval {
     let mut interval = interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     interval
@@ -220,9 +224,11 @@ impl Agent {
                         return Ok(asked);
                     }
                 }
+                () = self.service.sign_is_due() => Service::give_sign(),
                 _ = self.facts.tick(), if !self.reloading => {
                     self.keep_pinned();
                     self.anchor_now_and_then();
+                    self.freezer.look_for_gone();
                     self.in_force.generation.keep_tops()?;
                     if let Err(error) = self.in_force.generation.keep_ways() {
                         log::warn!("ways to have others act are told as they were: {error:#}");
@@ -286,9 +292,14 @@ impl Agent {
                 self.goes_on(processes);
                 None
             }
-            Finished::Come { call, come } => Some(self.succeed(call, *come)),
+            Finished::Come { call, come } => {
+                let outcome = self.succeed(call, *come);
+                Service::ready();
+                Some(outcome)
+            }
             Finished::Kept { call, why } => {
                 self.reloading = false;
+                Service::ready();
                 Some(Outcome::Reloaded { call, done: Err(why) })
             }
         }
@@ -332,8 +343,14 @@ impl Agent {
     fn handle(&mut self, input: Input) {
         let began = Instant::now();
         if let Input::Facts(facts) | Input::Found { facts, .. } = &input {
-            self.metrics.facts(self.measured(facts));
+            let measured = self.measured(facts);
+            self.service.stands(&measured.status);
+            self.metrics.facts(measured);
         }
+        let input = match input {
+            Input::Records(records) => Input::Records(self.in_force.without_secrets(records)),
+            other => other,
+        };
         let effects = self.incidents.on(input, boot_now());
         self.carry_out(effects);
         self.metrics.loop_turn(began.elapsed());
@@ -387,9 +404,11 @@ impl Agent {
         let off = if self.memory.was_there() { WasOff::Known(off) } else { WasOff::Unknown };
         self.handle(Input::Found { left, freezes, off, governor, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
+        Service::ready();
         let ending = loop {
             match self.next_input().await {
                 Ok(Input::End(ending)) => {
+                    Service::stopping();
                     self.settle_record();
                     break self.ending(ending);
                 }

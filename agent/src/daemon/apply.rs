@@ -14,6 +14,7 @@ use super::{
     agent::Agent,
     in_force::{self, Before, Come},
     self_test,
+    service::Service,
 };
 use crate::{
     api::{Answer, Code, LeftAlone, Problem, ProcessView, Target, Verb},
@@ -82,6 +83,13 @@ impl Agent {
             }
             Effect::Reload { call, open, loosen } => self.reload(call, open, loosen),
             Effect::SelfTest { call } => self.self_test(call),
+            Effect::Join { call, account, process } => {
+                let done =
+                    self.in_force.generation.join(&account, process.id).map_err(|error| format!("{error:#}"));
+                self.stale = true;
+                let process = Box::new(process.view);
+                self.say(Outcome::Joined { call, account, process, done });
+            }
             Effect::Decided { verb: Verb::Freeze, by, took, processes } => {
                 self.metrics.decision(Verb::Freeze, &by, None);
                 self.metrics.freeze(Duration::from_nanos(took), processes);
@@ -148,8 +156,9 @@ impl Agent {
             let problem = Problem::new(Code::Failed, "another reload is under way: wait for it");
             return self.say(Outcome::Reloaded { call, done: Err(failed(problem)) });
         }
+        Service::reloading();
         let cannot = failed.clone();
-        let file = self.in_force.file.clone();
+        let (file, state) = (self.in_force.file.clone(), self.in_force.state.clone());
         let kernel = self.in_force.about.kernel.clone();
         let (self_test, outcomes) = (self.self_test.clone(), self.finished.0.clone());
         let tier = self.tier;
@@ -172,7 +181,7 @@ impl Agent {
                     }
                 })
                 .and_then(|loaded| {
-                    in_force::bring(file, loaded, &kernel, &self_test, tier, before)
+                    in_force::bring(file, loaded, &kernel, &self_test, tier, before, state)
                         .map_err(|error| failed(Problem::new(Code::Failed, format!("{error:#}"))))
                 });
             let _ = outcomes.send(match come {
@@ -182,6 +191,7 @@ impl Agent {
         };
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(reload) {
             self.reloading = false;
+            Service::ready();
             let problem = Problem::new(Code::Failed, format!("cannot start a thread to reload: {error}"));
             self.say(Outcome::Reloaded { call, done: Err(cannot(problem)) });
         }

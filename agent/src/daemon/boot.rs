@@ -18,8 +18,9 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-use super::{refuse_accounts::refuse_accounts, runtime_dir::RuntimeDir, tables::Tables};
+use super::{own::unit_row, refuse_accounts::refuse_accounts, runtime_dir::RuntimeDir, tables::Tables};
 use crate::{
+    commands,
     processes::{
         lineage::{self, Found},
         proc,
@@ -86,6 +87,7 @@ fn mount_tracefs() -> Result<Option<MountedTracefs>> {
 /// of the name ledger: a generation that carries on from another has that one's.
 pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Trees, Option<Tops>)> {
     let told = tables.identities.rows(seed);
+    let commands = commands::Rows::of(&tables.commands, seed);
     let settings = Settings {
         seed,
         agent: std::process::id(),
@@ -94,15 +96,18 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
             Tier::Tracepoint => tier::TRACEPOINT,
             Tier::Lsm => tier::LSM,
         },
-        told_by: told.told_by | if tables.jobs.is_empty() { 0 } else { told_by::JOBS },
+        told_by: told.told_by
+            | if tables.jobs.is_empty() { 0 } else { told_by::JOBS }
+            | if tables.commands.is_empty() { 0 } else { told_by::COMMANDS },
         starred: told.starred.len().try_into().context("too many patterns of programs")?,
         reserved: 0,
     };
-    let trees = Trees::open(&tables.roots, tables.jobs.len())?;
+    let trees = Trees::open(&tables.roots, tables.jobs.len(), &tables.own)?;
     let excepted = tables.excepted(seed);
-    let mut kernel = load(settings, tables.slots, &excepted, &told)?;
+    let mut kernel = load(settings, tables.slots, &excepted, &told, &commands)?;
     kernel.except(&excepted)?;
     kernel.tell_by(&told)?;
+    kernel.tell_commands(&commands)?;
     kernel.tell_ways(&tables.identities.ports, &tables.jobs)?;
     let programs = told.files.iter().map(|(file, claim)| (file.as_fd(), Mark::program(*claim)));
     kernel.mark(trees.nodes().chain(programs))?;
@@ -120,7 +125,9 @@ pub(crate) fn arm(tables: &Tables, tier: Tier, seed: u64) -> Result<(Kernel, Tre
     }
     kernel.add_users(tables.identities.users.iter().copied())?;
     spare_us(&mut kernel)?;
+    kernel.unit_is(unit_row(&tables.unit))?;
     kernel.attach()?;
+    kernel.know_own()?;
     Ok((kernel, trees, tops))
 }
 
@@ -150,6 +157,8 @@ pub(crate) fn us() -> Vec<proc::Process> {
 pub(crate) fn spare_us(state: &mut State) -> Result<()> {
     let us = us();
     ensure!(!us.is_empty(), "cannot find the agent itself in /proc");
+    let own = us.iter().find(|process| process.pid == std::process::id());
+    state.agent_is(own.context("cannot find the agent itself in /proc")?.id())?;
     for process in us {
         state.spare(process.pid, process.start)?;
     }

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::PathBuf};
 use agent_common::rules::{BootNs, judge::Standing};
 use serde::{Deserialize, Serialize};
 
-use super::CallId;
+use super::{CallId, ProcessFacts};
 use crate::{
     api::{Allowance, Answer, Problem, Responder, Target, Verb},
     processes::proc::ProcessId,
@@ -88,6 +88,8 @@ pub(crate) enum Effect {
     Reload { call: CallId, open: Vec<String>, loosen: bool },
     /// Prove the armed tier again.
     SelfTest { call: CallId },
+    /// Have a process act for an account.
+    Join { call: CallId, account: String, process: Box<ProcessFacts> },
     /// A decision was made so long after its burst: for the metrics.
     Decided { verb: Verb, by: Responder, took: BootNs, processes: u64 },
     /// Detach the kernel programs and let everything that was stopped or frozen go on.

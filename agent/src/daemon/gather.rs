@@ -70,6 +70,7 @@ impl Agent {
         let members = facts.accounts.iter().map(|account| account.processes).sum();
         metrics::Facts {
             status: self.incidents.status(facts),
+            waiting: self.incidents.open_ones(facts),
             self_test_failure: self.self_test_failure.clone(),
             unpinned: self.unpinned.clone(),
             maps: vec![MapFill { map: "lineage", entries: members, capacity: MAX_MEMBERS.into() }],
@@ -95,6 +96,7 @@ impl Agent {
                 proc::process(*pid).into_iter().chain(proc::ancestors(*pid).take(ANCESTORS)).collect()
             }
             Request::Why(pid) => proc::process(*pid).into_iter().collect(),
+            Request::Join { .. } => proc::process(caller.pid).into_iter().collect(),
             _ => Vec::new(),
         };
         let never_touch = NeverTouch::new();
@@ -118,6 +120,7 @@ impl Agent {
             person: caller.person,
             pid: caller.pid,
             rights,
+            may_launch: self.may_launch(request, caller),
             acts_for,
             request: request.clone(),
             patience: call.patience,
@@ -132,6 +135,13 @@ impl Agent {
     /// Which rights the policy in force gives to a caller.
     pub(super) fn rights_of(&self, caller: &Caller) -> Rights {
         rights(&self.in_force.roles, caller)
+    }
+
+    /// Root always may: it has other ways.
+    fn may_launch(&self, request: &Request, caller: &Caller) -> bool {
+        let Request::Join { account } = request else { return false };
+        let named = self.in_force.policy.accounts.iter().find(|one| one.name == *account);
+        caller.uid == 0 || named.is_some_and(|one| one.launch.iter().any(|role| is(caller, role)))
     }
 
     /// Whose lineage a caller is of: by the kernel's own list, so that no change of user or session hides it.
@@ -220,11 +230,16 @@ fn responder(caller: &Caller) -> Responder {
 
 /// Who may change the policy may decide, and who may decide may look.
 fn rights(roles: &Roles, caller: &Caller) -> Rights {
-    let is = |role: &Role| match *role {
+    let has = |roles: &[Role]| roles.iter().any(|role| is(caller, role));
+    let admin = has(&roles.admin);
+    let respond = admin || has(&roles.respond);
+    Rights { view: respond || has(&roles.view), respond, admin }
+}
+
+/// Whether a role is that of a caller.
+fn is(caller: &Caller, role: &Role) -> bool {
+    match *role {
         Role::Uid(uid) => caller.uid == uid,
         Role::Gid(gid) => caller.gid == gid || caller.groups.contains(&gid),
-    };
-    let admin = roles.admin.iter().any(is);
-    let respond = admin || roles.respond.iter().any(is);
-    Rights { view: respond || roles.view.iter().any(is), respond, admin }
+    }
 }

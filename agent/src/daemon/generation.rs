@@ -4,9 +4,13 @@
 
 use std::path::Path;
 
-use agent_common::rules::{
-    BootNs,
-    judge::{Phase, Standing},
+use agent_common::{
+    rules::{
+        BootNs,
+        identity::Evidence,
+        judge::{Phase, Standing},
+    },
+    wire::{identity::EXECUTED, row::Claim},
 };
 use anyhow::{Context as _, Result, bail};
 
@@ -24,6 +28,7 @@ use crate::{
     clock::boot_now,
     identity::Identities,
     policy::Hold,
+    processes::proc::ProcessId,
     sensor::{
         Directory, Heirs, Kernel, Member, Objects, Predecessor, Record, State, TakenOver, clean_up, hand_over,
     },
@@ -148,6 +153,13 @@ impl Generation {
         };
         let accounts = (1..).zip(self.names.accounts()).map(account).collect::<Result<_>>()?;
         Ok((accounts, grants))
+    }
+
+    /// A process acts for an account from now on.
+    pub(super) fn join(&mut self, account: &str, process: ProcessId) -> Result<()> {
+        let index = self.names.index(account).context("the policy has no such account any more")?;
+        let claim = Claim::of(index, Evidence::Launched, EXECUTED);
+        Ok(self.kernel.adopt(process, claim, process.pid, boot_now())?)
     }
 
     pub(super) fn unread(&mut self) -> Vec<Record> {

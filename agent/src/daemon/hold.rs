@@ -119,8 +119,8 @@ fn directories(
     calls: &[HeldCall],
     others: &[Within],
 ) -> BTreeSet<GrantedDirectory> {
-    // A way to have others act is told as a directory above every root is, by its number.
-    let above = |call: &HeldCall| call.kinds.is_escape().then_some(u32::MAX);
+    // A way to have others act, and what a command destroys, are told as a directory above every root is, by a number of theirs.
+    let above = |call: &HeldCall| (call.command || call.kinds.is_escape()).then_some(u32::MAX);
     let of_calls = calls.iter().flat_map(|call| call.names.iter().map(move |name| (call, name))).filter_map(
         |(call, name)| Some(GrantedDirectory { root: name.root.or(above(call))?, key: name.directory }),
     );
@@ -155,6 +155,7 @@ mod tests {
             account: 1,
             at: 1,
             kinds: Kinds::NONE,
+            command: false,
             path: b"a".to_vec(),
             names: vec![HeldName { root: Some(1), directory: 9 }, HeldName { root: None, directory: 8 }],
         };

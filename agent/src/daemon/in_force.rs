@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::{
     facts::{About, AccountFacts, GrantFacts},
     generation::{Armed, Generation},
+    own,
     retirement::{Carried, Retirement},
     self_test::Proof,
     tables::Tables,
@@ -27,7 +28,7 @@ use crate::{
         proc::{Process, ProcessId},
         target,
     },
-    sensor::Member,
+    sensor::{Member, Record, What},
     store::{Bounds, Redact},
 };
 
@@ -48,6 +49,8 @@ pub(crate) struct InForce {
     pub(super) watched: Watched,
     /// Where it was read from.
     pub(super) file: PathBuf,
+    /// The directory of the record.
+    pub(super) state: PathBuf,
 }
 
 /// A policy that has just come into force.
@@ -82,6 +85,7 @@ pub(super) fn bring(
     self_test: &Path,
     tier: Wanted,
     before: Before,
+    state: PathBuf,
 ) -> Result<Come> {
     let Before { mut watched, off_until } = before;
     let Loaded { policy, warnings, sources, hash, .. } = loaded;
@@ -90,7 +94,7 @@ pub(super) fn bring(
     let warm_until: HashMap<String, BootNs> = warm_until.collect();
     let passes = |account: &Account| off_until.max(warm_until[&account.name]);
     let Armed { generation, tier, proof, carried, retirement } =
-        Generation::arm(Tables::of(&policy, self_test, passes)?, self_test, tier)?;
+        Generation::arm(Tables::of(&policy, self_test, &own::all(&file, &state), passes)?, self_test, tier)?;
     watched.begin(policy.accounts.iter(), begun);
     let now = boot_now();
     let about = About {
@@ -121,14 +125,37 @@ pub(super) fn bring(
         warm_until,
         watched,
         file,
+        state,
     };
     Ok(Come { in_force, proof, carried, retirement })
 }
 
 impl InForce {
+    /// Takes the secrets out of a command's words, which are to be shown and written down.
+    pub(super) fn redact_command(&self, is_command: bool, words: &mut Vec<u8>) {
+        if is_command {
+            *words = self.redact.line(words);
+        }
+    }
+
+    /// The same of records.
+    pub(super) fn without_secrets(&self, mut records: Vec<Record>) -> Vec<Record> {
+        for record in &mut records {
+            if let What::Operation(act) | What::Burst(act) | What::Held(act) | What::Denied(act) =
+                &mut record.what
+            {
+                self.redact_command(act.command, &mut act.path);
+            }
+        }
+        records
+    }
+
     /// Every account, as it is now, and what is granted.
     pub(super) fn accounts(&mut self) -> Result<(Vec<AccountFacts>, Vec<GrantFacts>)> {
         let (mut accounts, grants) = self.generation.accounts()?;
+        for held in accounts.iter_mut().flat_map(|account| &mut account.held) {
+            self.redact_command(held.call.command, &mut held.call.path);
+        }
         for account in &mut accounts {
             let said = self.accounts.get(&account.name);
             account.hold = said.map(|said| said.hold).unwrap_or_default();

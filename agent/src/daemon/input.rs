@@ -70,6 +70,8 @@ pub(crate) struct Asked {
     pub(crate) rights: Rights,
     /// The account that the asking process acts for: then it decides nothing, whatever its user.
     pub(crate) acts_for: Option<String>,
+    /// Whether its user may start programs as the account's that the request is about.
+    pub(crate) may_launch: bool,
     pub(crate) request: Request,
     /// For how long it waits for the kernel's confirmation; none: as long as is usual.
     pub(crate) patience: Option<Duration>,
@@ -146,6 +148,13 @@ pub(crate) enum Outcome {
     SelfTested {
         call: CallId,
         done: Result<SelfTested, String>,
+    },
+    /// A process acts for an account from now on, or not.
+    Joined {
+        call: CallId,
+        account: String,
+        process: Box<ProcessView>,
+        done: Result<(), String>,
     },
     /// Observing only, and everything goes on: the processes that were let go.
     Off {

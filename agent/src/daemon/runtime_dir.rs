@@ -30,7 +30,7 @@ pub(crate) struct RuntimeDir {
 }
 
 impl RuntimeDir {
-    const PATH: &str = "/run/burstguard";
+    pub(super) const PATH: &str = "/run/burstguard";
     /// What an agent that was killed leaves behind.
     const LEFTOVER: &str = "self-test-";
 

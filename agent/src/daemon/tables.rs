@@ -8,16 +8,19 @@ use std::{
 use agent_common::{
     rules::{BootNs, Kind},
     wire::{
-        identity::{LAUNCHED, asked_by},
-        row::{self, Claim, MAX_ROOTS, SELF_TEST, alone, response},
+        identity::{EXECUTED, LAUNCHED, asked_by},
+        row::{self, ABOVE_OWN, Claim, MAX_ROOTS, SELF_TEST, alone, response},
     },
 };
 use anyhow::{Result, ensure};
 
-use super::names::Names;
+use super::{
+    names::{Names, OwnName},
+    own::{self, Place},
+};
 use crate::{
     identity::Identities,
-    policy::{Account, Budget, Budgets, Exception, Mode, OnAgentLoss, Policy, Response, Way},
+    policy::{Account, Budget, Budgets, Command, Exception, Mode, OnAgentLoss, Policy, Response, Way},
     sensor::Manifest,
     trees::except::Excepted,
 };
@@ -36,8 +39,14 @@ pub(crate) struct Tables {
     trees: Vec<Tree>,
     /// How many slots all budgets have together.
     pub(crate) slots: u32,
+    /// What is burstguard's own; see [`Names::own`].
+    pub(crate) own: Vec<Place>,
+    /// The name of the agent's unit.
+    pub(crate) unit: String,
     /// Roots whose files are jobs, and the number of the way that each is.
     pub(crate) jobs: Vec<(u32, u32)>,
+    /// Destructive commands.
+    pub(crate) commands: Vec<Command>,
     pub(crate) names: Names,
 }
 
@@ -48,10 +57,15 @@ struct Tree {
 }
 
 impl Tables {
-    /// The tables of a policy. `self_test` is the self-test's tree.
+    /// The tables of a policy. `self_test` is the self-test's tree; `own` what is burstguard's own.
     ///
     /// `passes` says until when an account that is not watched yet is granted whatever it does.
-    pub(crate) fn of(policy: &Policy, self_test: &Path, passes: impl Fn(&Account) -> BootNs) -> Result<Self> {
+    pub(crate) fn of(
+        policy: &Policy,
+        self_test: &Path,
+        own: &[OwnName],
+        passes: impl Fn(&Account) -> BootNs,
+    ) -> Result<Self> {
         let mut tables = Self {
             accounts: Vec::new(),
             identities: Identities::default(),
@@ -59,14 +73,25 @@ impl Tables {
             trees: Vec::new(),
             slots: 0,
             jobs: Vec::new(),
+            commands: Vec::new(),
+            own: Vec::new(),
+            unit: own::unit(),
             names: Names::default(),
         };
+        tables.add_own(own);
         let launched = tables.names.add_entry("a unit that the account had started".to_owned());
-        ensure!(launched == LAUNCHED, "the entry of launched units must be the first");
+        let executed = tables.names.add_entry("burstguard exec".to_owned());
+        ensure!((launched, executed) == (LAUNCHED, EXECUTED), "these entries must be the first");
         let budgets = Budgets { deletes: SELF_TEST_BUDGET, ..Budgets::default() };
-        tables.add_account(1, [Response::Hold, Response::Observe], OnAgentLoss::Wait, &budgets);
+        tables.add_account(
+            1,
+            [Response::Hold, Response::Observe, Response::Observe],
+            OnAgentLoss::Wait,
+            &budgets,
+        );
         tables.add_trees(policy)?;
         tables.add_ways(policy);
+        tables.commands.clone_from(&policy.commands);
         let real: Vec<PathBuf> =
             tables.roots.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
         let masks: Vec<u64> = tables.trees.iter().map(|tree| tree.mask(&tables.roots, &real)).collect();
@@ -74,7 +99,7 @@ impl Tables {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
             let only_observed =
                 |response| if policy.mode == Mode::Observe { Response::Observe } else { response };
-            let responses = [account.response, account.escapes].map(only_observed);
+            let responses = [account.response, account.escapes, Response::Deny].map(only_observed);
             let index = tables.add_account(roots, responses, account.hold.on_agent_loss, &account.budgets);
             tables.accounts[index as usize].granted_until = passes(account);
             tables.names.accounts.push(account.name.clone());
@@ -117,6 +142,20 @@ impl Tables {
         }
     }
 
+    /// Each of them once, where it really is.
+    fn add_own(&mut self, own: &[OwnName]) {
+        for OwnName { path, what } in own {
+            for place in own::places(path) {
+                if self.own.contains(&place) {
+                    continue;
+                }
+                let (Place::Directory(path) | Place::Name(path)) = &place;
+                self.names.own.push(OwnName { path: path.clone(), what });
+                self.own.push(place);
+            }
+        }
+    }
+
     /// Adds every tree and its roots.
     fn add_trees(&mut self, policy: &Policy) -> Result<()> {
         for tree in &policy.trees {
@@ -153,30 +192,34 @@ impl Tables {
 
     /// What the indices stand for, for the generation that comes after.
     pub(crate) fn manifest(&self, seed: u64) -> Manifest {
-        let Names { accounts, roots, entries, jobs: _ } = &self.names;
+        let Names { accounts, roots, entries, own, jobs: _ } = &self.names;
+        let mut by_id: Vec<_> = std::iter::once(None).chain(roots.iter().cloned().map(Some)).collect();
+        by_id.resize(ABOVE_OWN as usize + 1, None);
+        by_id.extend(own.iter().map(|own| Some(own.path.clone())));
         Manifest {
             seed,
             accounts: std::iter::once(None).chain(accounts.iter().cloned().map(Some)).collect(),
-            roots: std::iter::once(None).chain(roots.iter().cloned().map(Some)).collect(),
+            roots: by_id,
             entries: std::iter::once(None).chain(entries.iter().cloned().map(Some)).collect(),
         }
     }
 
-    /// `responses`: to a burst, and to an escape.
+    /// `responses`: to a burst, to an escape, and to tampering.
     fn add_account(
         &mut self,
         roots: u64,
-        responses: [Response; 2],
+        responses: [Response; 3],
         loss: OnAgentLoss,
         budgets: &Budgets,
     ) -> u32 {
-        let [burst, escape] = responses.map(word);
+        let [burst, escape, tampering] = responses.map(word);
         let index = SELF_TEST + u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
         let mut account = row::Account {
             roots,
             horizon: nanoseconds(budgets.recreates),
             response: burst,
             escapes: escape,
+            tampering,
             alone: match loss {
                 OnAgentLoss::Wait => alone::WAIT,
                 OnAgentLoss::Deny => alone::DENY,
@@ -190,6 +233,7 @@ impl Tables {
             (Kind::Truncate, budgets.truncates),
             (Kind::Overwrite, budgets.overwrites),
             (Kind::Recreate, budgets.recreates),
+            (Kind::Command, budgets.commands),
         ];
         for (kind, budget) in kinds {
             account.budgets[kind as usize] = row::Budget {

@@ -136,6 +136,7 @@ mod tests {
             hold: Hold::default(),
             contact: None,
             warmup: DAY,
+            launch: Vec::new(),
             budgets: Budgets::default(),
         }
     }

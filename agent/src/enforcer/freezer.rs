@@ -99,6 +99,11 @@ impl Freezer {
         }
     }
 
+    /// Leaves that are not there any more and of which nothing was heard count as changed; for now and then.
+    pub(crate) fn look_for_gone(&mut self) {
+        self.watch.look_for_gone();
+    }
+
     /// Every freeze.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.freezes.keys().copied()

@@ -8,6 +8,7 @@ use super::{
     Incidents, Off,
     freeze::check_target,
     incident::{Decided, Incident},
+    join::join,
     lease::Wanted,
     nanoseconds,
     people::{How, Order},
@@ -34,7 +35,20 @@ impl Incidents {
     }
 
     fn carry_out(&mut self, asked: Asked, now: BootNs) -> Result<Vec<Effect>, Problem> {
-        let Asked { call, by, person, request, facts, about, askers, past, patience, .. } = asked;
+        let Asked {
+            call,
+            by,
+            person,
+            request,
+            facts,
+            about,
+            askers,
+            past,
+            patience,
+            acts_for,
+            may_launch,
+            ..
+        } = asked;
         self.patience = patience.map_or(CONFIRM, nanoseconds);
         let order = |by, reason| Order { call, by, person, reason, now };
         let answer = match request {
@@ -97,6 +111,9 @@ impl Incidents {
                 return Ok(vec![self.reload(call, by, reason.as_str(), loosen, now)]);
             }
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
+            Request::Join { account } => {
+                return join(call, account, &facts, &by, about, acts_for.as_deref(), may_launch);
+            }
             Request::Off { until, reason } => {
                 let off = Off { until: until.map(|span| now.saturating_add(nanoseconds(span))) };
                 self.off = Some(off);

@@ -15,6 +15,7 @@ use super::{
     people::Said,
     record::Mark,
     stage::{Closed, Open, Stage},
+    tampering::Tampering,
 };
 use crate::{
     api::{Bytes, Responder, Sizes, Target, Verb},
@@ -85,6 +86,8 @@ pub(crate) enum Cause {
     Freeze { target: Target },
     /// A process of an account wanted to decide, so many times.
     Attempt { account: String, times: u64 },
+    /// A process of the account did something to burstguard itself.
+    Tampering(Tampering),
     /// The account had tripped already when this daemon started.
     Found { account: String },
     /// An earlier daemon has frozen it.
@@ -167,14 +170,16 @@ impl Incident {
                 Some(account)
             }
             Cause::Freeze { target } | Cause::Left { target } => target.account(),
-            Cause::Attempt { .. } | Cause::Lease(_) => None,
+            Cause::Attempt { .. } | Cause::Tampering(_) | Cause::Lease(_) => None,
         }
     }
 
     /// The account that it names, whether or not its standing is concerned.
     pub(crate) fn names(&self) -> Option<&str> {
         match &self.cause {
-            Cause::Attempt { account, .. } | Cause::Lease(Lease { account, .. }) => Some(account),
+            Cause::Attempt { account, .. }
+            | Cause::Tampering(Tampering { account, .. })
+            | Cause::Lease(Lease { account, .. }) => Some(account),
             _ => self.account(),
         }
     }
@@ -186,6 +191,7 @@ impl Incident {
             | Cause::Escape { account, .. }
             | Cause::Found { account }
             | Cause::Attempt { account, .. }
+            | Cause::Tampering(Tampering { account, .. })
             | Cause::Lease(Lease { account, .. }) => Target::Account(account.clone()),
         }
     }

@@ -151,7 +151,8 @@ impl Incidents {
                 return Err(Problem::new(Code::Invalid, message));
             }
             let before = within.len();
-            let around = self.names.trees().filter(|tree| path.starts_with(tree));
+            // What is burstguard's own is leased by its own name alone: nobody means it who means all of /etc.
+            let around = self.names.trees().chain(self.names.owned()).filter(|tree| path.starts_with(tree));
             within.extend(around.max_by_key(|tree| tree.components().count()).map(|tree| below(tree, path)));
             let inside = self.names.trees().filter(|tree| tree.starts_with(path) && *tree != path);
             within.extend(inside.map(|tree| below(tree, tree)));

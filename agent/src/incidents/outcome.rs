@@ -5,6 +5,7 @@ use agent_common::rules::BootNs;
 use super::{
     Incidents, Off,
     incident::{Cause, Incident},
+    join::joined,
     stage::{Closed, Stage},
     waiting::reply,
 };
@@ -33,6 +34,7 @@ impl Incidents {
             Outcome::Leased { call, incident, done } => self.on_leased(call, incident, done, now),
             Outcome::Revoked { incident, done } => self.on_revoked(incident, done, now),
             Outcome::SelfTested { call, done } => self.on_self_tested(call, done),
+            Outcome::Joined { call, account, process, done } => joined(call, account, *process, done, now),
             Outcome::Reloaded { call, done } => self.on_reloaded(call, done, now),
         }
     }
@@ -49,9 +51,11 @@ impl Incidents {
                 Cause::Freeze { .. } | Cause::Left { .. } | Cause::Lease(_) => {
                     Stage::Closed { at: now, how: Closed::Gone }
                 }
-                Cause::Burst { .. } | Cause::Escape { .. } | Cause::Found { .. } | Cause::Attempt { .. } => {
-                    incident.waits()
-                }
+                Cause::Burst { .. }
+                | Cause::Escape { .. }
+                | Cause::Found { .. }
+                | Cause::Attempt { .. }
+                | Cause::Tampering(_) => incident.waits(),
             };
             for waiting in self.waiting.iter_mut().filter(|waiting| waiting.open.contains(&id)) {
                 waiting.failed.push(format!("incident {id}: {error}"));

@@ -118,7 +118,7 @@ impl Incident {
         let cause = match &self.cause {
             Cause::Burst { .. } | Cause::Escape { .. } | Cause::Found { .. } => true,
             Cause::Left { target } => matches!(target, Target::Account(_)),
-            Cause::Freeze { .. } | Cause::Attempt { .. } | Cause::Lease(_) => false,
+            Cause::Freeze { .. } | Cause::Attempt { .. } | Cause::Tampering(_) | Cause::Lease(_) => false,
         };
         waits && cause || self.stage == Stage::Proposed
     }

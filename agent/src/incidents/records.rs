@@ -29,6 +29,9 @@ impl Incidents {
                 Event::Launched { actor, unit: String::from_utf8_lossy(unit).into_owned() }
             }
             What::Blind(reason) => Event::Blind { actor, reason: reason.label(), help: reason.help() },
+            What::Tampering { thing, refused, act } => {
+                return vec![self.on_tampering(&account, actor, record, *thing, *refused, act)];
+            }
             What::Operation(act) => {
                 let approved = self.on_operation(&account, record, act);
                 if act.way.is_some() {

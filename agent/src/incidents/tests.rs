@@ -11,6 +11,7 @@ mod pass;
 mod people;
 mod record;
 mod scene;
+mod tampering;
 mod terminal;
 
 use std::time::Duration;

@@ -67,6 +67,12 @@ impl Incidents {
         }
     }
 
+    /// The incidents that wait for a decision.
+    pub(crate) fn open_ones(&self, facts: &Facts) -> Vec<IncidentSummary> {
+        let open = self.incidents.values().filter(|incident| incident.is_open());
+        open.map(|incident| Self::summary(incident, facts)).collect()
+    }
+
     pub(super) fn accounts(&self, facts: &Facts) -> Vec<AccountView> {
         facts.accounts.iter().map(|account| self.account_view(account, facts)).collect()
     }

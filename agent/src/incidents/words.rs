@@ -5,6 +5,7 @@ use agent_common::rules::{BootNs, Kind};
 use super::{
     incident::{Cause, Incident},
     stage::Stage,
+    tampering::Tampering,
 };
 use crate::api::{Approvals, Verb};
 
@@ -19,6 +20,9 @@ pub(super) fn what(incident: &Incident) -> String {
         Cause::Freeze { target } => format!("freeze of {target}"),
         Cause::Left { target } => format!("freeze of {target} by an earlier daemon"),
         Cause::Attempt { times, .. } => format!("tried to decide {times} times"),
+        Cause::Tampering(Tampering { times, what, .. }) => {
+            format!("tampered with burstguard, {times} times, last: {what}")
+        }
         Cause::Escape { way, times, .. } => {
             format!(
                 "had others act, by {way}{}",

@@ -54,6 +54,7 @@ fn level(event: &Event) -> Level {
         | Event::Decided { .. }
         | Event::Approval { .. }
         | Event::Attempt { .. }
+        | Event::Tampering { .. }
         | Event::Off { .. }
         | Event::GovernorEngaged { .. }
         | Event::GovernorOver { .. }
@@ -125,6 +126,9 @@ impl<'a> Fields<'a> {
             Event::Approval { incident, .. } => about("approval", Some(*incident)),
             Event::Attempt { incident, account, pid, .. } => {
                 Self { account: Some(account), pid: Some(*pid), ..about("attempt", Some(*incident)) }
+            }
+            Event::Tampering { incident, actor, act, .. } => {
+                Self { actor: Some(actor), act: Some(act), ..about("tampering", Some(*incident)) }
             }
             Event::Leased { incident, account, .. } => {
                 Self { account: Some(account), ..about("leased", Some(*incident)) }

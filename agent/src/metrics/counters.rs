@@ -3,28 +3,20 @@
 use std::{collections::HashMap, time::Duration};
 
 use agent_common::rules::Kind;
+use jiff::Timestamp;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, Result,
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result,
     core::{Atomic, Collector, GenericCounterVec},
 };
 
-use super::family::NAMESPACE;
+use super::catalog::{self, Metric, NAMESPACE, Shape};
 use crate::{
     api::{AccountView, Responder, Verb},
+    incidents::TOUCHED_WORDS,
     report::{Actor, Event},
 };
 
-/// The response of an account before it is known.
-pub(super) const UNKNOWN: &str = "unknown";
-
-/// A person decides within minutes.
-const DECISION_SECONDS: &[f64] = &[1., 5., 15., 30., 60., 120., 300., 600., 1800., 3600.];
-/// The kernel freezes within milliseconds, unless a process sleeps where it cannot be frozen.
-const FREEZE_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1., 5.];
-/// Most turns are microseconds; past 10 s the loop counts as hanging.
-const TURN_SECONDS: &[f64] = &[0.00001, 0.0001, 0.001, 0.01, 0.1, 1., 10.];
-
-/// Every one of them; what each counts is said where it is registered.
+/// Every one of them; what each counts is said in the catalog.
 pub(super) struct Counters {
     operations: IntCounterVec,
     bursts: IntCounterVec,
@@ -36,6 +28,7 @@ pub(super) struct Counters {
     approved: IntCounterVec,
     blind: IntCounterVec,
     attempts: IntCounterVec,
+    tampering: IntCounterVec,
     released: IntCounter,
     decisions: IntCounterVec,
     decision_seconds: Histogram,
@@ -50,102 +43,33 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    /// Those whose series are known are there from the start, at 0: so that the first time is an increase.
     pub(super) fn register(registry: &Registry) -> Result<Self> {
         let make = Make(registry);
-        make.build_info()?;
+        make.about_us()?;
         Ok(Self {
-            operations: make.counters(
-                "operations_total",
-                "Destructive operations under protected trees; one that is of two kinds counts as each.",
-                &["account", "kind"],
-            )?,
-            bursts: make.counters(
-                "bursts_total",
-                "Budgets exceeded, by the response of the account at that time.",
-                &["account", "response"],
-            )?,
-            escapes: make.counters(
-                "escapes_total",
-                "How often somebody who does not act for the account was asked to act.",
-                &["account"],
-            )?,
-            joined: make.counters(
-                "processes_joined_total",
-                "Processes that began to act for an account, without their children.",
-                &["account"],
-            )?,
-            launched: make.counters(
-                "units_launched_total",
-                "Units that were started because a process of the account asked for it.",
-                &["account"],
-            )?,
-            stopped: make.counters(
-                "processes_stopped_total",
-                "Stops of processes by the kernel programs; a process that is stopped twice counts twice.",
-                &["account"],
-            )?,
-            held: make.counters("calls_held_total", "Calls that began to wait for a decision.", &["account"])?,
-            approved: make.counters(
-                "operations_approved_total",
-                "Operations that happened under an approval or a lease; they cost no budget, and are among operations_total too.",
-                &["account"],
-            )?,
-            blind: make.counters(
-                "blind_total",
-                "What accounts did and this tier cannot judge, by reason.",
-                &["account", "reason"],
-            )?,
-            attempts: make.counters(
-                "attempts_total",
-                "Attempts of an account's processes to decide about themselves.",
-                &["account"],
-            )?,
-            released: make.counter("processes_released_total", "Stopped processes that were let go on.")?,
-            decisions: make.counters(
-                "decisions_total",
-                "Decisions carried out, by verb and by who decided.",
-                &["verb", "by"],
-            )?,
-            decision_seconds: make.histogram(
-                "decision_seconds",
-                "From a burst to the decision about it.",
-                DECISION_SECONDS,
-            )?,
-            freeze_seconds: make.histogram(
-                "freeze_seconds",
-                "From a freeze to the kernel's confirmation.",
-                FREEZE_SECONDS,
-            )?,
-            frozen: make
-                .counter("processes_frozen_total", "Processes in freezes that the kernel confirmed.")?,
-            turn_seconds: make.histogram(
-                "loop_turn_seconds",
-                "How long the daemon's loop took for one input, while the next had to wait.",
-                TURN_SECONDS,
-            )?,
-            effects_failed: make.counters(
-                "effects_failed_total",
-                "What the daemon meant to do and could not.",
-                &["effect"],
-            )?,
-            reloads: make.counters(
-                "reloads_total",
-                "Policies that were to come into force, by what became of that: done, refused since they loosen what an open incident holds, or failed.",
-                &["result"],
-            )?,
-            terminal_lines: make.counters(
-                "terminal_lines_total",
-                "Lines for the terminals of processes whose calls wait, by what became of them.",
-                &["result"],
-            )?,
-            governor_engagements: make.counter(
-                "governor_engagements_total",
-                "Times that more had tripped than the governor allows.",
-            )?,
-            pins_lost: make.counter(
-                "pins_lost_total",
-                "Times that pins were found lost, or could not be made again for another reason than before.",
-            )?,
+            operations: make.counters(&catalog::OPERATIONS)?,
+            bursts: make.counters(&catalog::BURSTS)?,
+            escapes: make.counters(&catalog::ESCAPES)?,
+            joined: make.counters(&catalog::JOINED)?,
+            launched: make.counters(&catalog::LAUNCHED)?,
+            stopped: make.counters(&catalog::STOPPED)?,
+            held: make.counters(&catalog::HELD)?,
+            approved: make.counters(&catalog::APPROVED)?,
+            blind: make.counters(&catalog::BLIND_TO)?,
+            attempts: make.counters(&catalog::ATTEMPTS)?,
+            tampering: make.counters(&catalog::TAMPERING)?,
+            released: make.counter(&catalog::RELEASED)?,
+            decisions: make.decisions()?,
+            decision_seconds: make.histogram(&catalog::DECISION_SECONDS)?,
+            freeze_seconds: make.histogram(&catalog::FREEZE_SECONDS)?,
+            frozen: make.counter(&catalog::FROZEN)?,
+            turn_seconds: make.histogram(&catalog::TURN_SECONDS)?,
+            effects_failed: make.counters(&catalog::EFFECTS_FAILED)?,
+            pins_lost: make.counter(&catalog::PINS_LOST)?,
+            terminal_lines: make.counters(&catalog::TERMINAL_LINES)?,
+            reloads: make.counters(&catalog::RELOADS)?,
+            governor_engagements: make.counter(&catalog::GOVERNOR_ENGAGEMENTS)?,
         })
     }
 
@@ -187,6 +111,9 @@ impl Counters {
             Event::Attempt { account, .. } if response_of(account).is_some() => {
                 self.attempts.with_label_values(&[account]).inc();
             }
+            Event::Tampering { actor, what, .. } if known(actor).is_some() => {
+                self.tampering.with_label_values(&[&*actor.account, *what]).inc();
+            }
             Event::Released { pids } => self.released.inc_by(pids.len() as u64),
             Event::PinsLost { .. } => self.pins_lost.inc(),
             Event::Reloaded { .. } => self.reloads.with_label_values(&["done"]).inc(),
@@ -214,6 +141,12 @@ impl Counters {
         self.held.with_label_values(&[name]);
         self.approved.with_label_values(&[name]);
         self.attempts.with_label_values(&[name]);
+        for what in TOUCHED_WORDS {
+            self.tampering.with_label_values(&[name, what]);
+        }
+        for reason in catalog::blind_reasons() {
+            self.blind.with_label_values(&[name, reason]);
+        }
     }
 
     /// Forgets the accounts that are not to be kept.
@@ -229,6 +162,7 @@ impl Counters {
             &self.approved,
             &self.blind,
             &self.attempts,
+            &self.tampering,
         ] {
             forget(counters, |account| !kept(account));
         }
@@ -276,27 +210,41 @@ fn forget<P: Atomic>(counters: &GenericCounterVec<P>, left: impl Fn(&str) -> boo
 struct Make<'a>(&'a Registry);
 
 impl Make<'_> {
-    fn build_info(&self) -> Result<()> {
-        let info = self.gauges("build_info", "The version that runs; always 1.", &["version"])?;
+    /// What never changes while we run.
+    fn about_us(&self) -> Result<()> {
+        let info = self.register(IntGaugeVec::new(opts(&catalog::BUILD_INFO), &["version"])?)?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        self.register(IntGauge::with_opts(opts(&catalog::START))?)?.set(Timestamp::now().as_second());
         Ok(())
     }
 
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {
-        let counter = IntCounter::with_opts(opts(name, help))?;
-        self.register(counter)
+    fn counter(&self, metric: &Metric) -> Result<IntCounter> {
+        self.register(IntCounter::with_opts(opts(metric))?)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
-        self.register(IntCounterVec::new(opts(name, help), labels)?)
+    fn counters(&self, metric: &Metric) -> Result<IntCounterVec> {
+        let counters = self.register(IntCounterVec::new(opts(metric), &metric.label_names())?)?;
+        for word in metric.words() {
+            counters.with_label_values(&[word]);
+        }
+        Ok(counters)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
-        self.register(IntGaugeVec::new(opts(name, help), labels)?)
+    fn decisions(&self) -> Result<IntCounterVec> {
+        let decisions = self.counters(&catalog::DECISIONS)?;
+        for verb in Verb::ALL {
+            for by in Responder::WORDS {
+                decisions.with_label_values(&[verb.word(), by]);
+            }
+        }
+        Ok(decisions)
     }
 
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
-        let opts = HistogramOpts { common_opts: opts(name, help), buckets: buckets.to_vec() };
+    fn histogram(&self, metric: &Metric) -> Result<Histogram> {
+        let Shape::Histogram(buckets) = metric.shape else {
+            return Err(prometheus::Error::Msg(format!("{} is no histogram", metric.name)));
+        };
+        let opts = HistogramOpts { common_opts: opts(metric), buckets: buckets.to_vec() };
         self.register(Histogram::with_opts(opts)?)
     }
 
@@ -306,6 +254,6 @@ impl Make<'_> {
     }
 }
 
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace(NAMESPACE)
+fn opts(metric: &Metric) -> Opts {
+    Opts::new(metric.name, metric.help).namespace(NAMESPACE)
 }

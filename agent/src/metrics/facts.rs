@@ -1,18 +1,25 @@
 //! How things stand. The loop replaces it as a whole each second, and each scrape makes its metrics anew from it: what is not in
 //! it has no series.
 
+use std::collections::BTreeMap;
+
 use agent_common::wire::Counter;
 use jiff::Timestamp;
 use prometheus::proto::MetricFamily;
 
-use super::family::Family;
-use crate::api::{AccountView, GrantedBy, Mode, Standing, Status, StoreView};
+use super::{
+    catalog::{self, Metric},
+    family::Family,
+};
+use crate::api::{AccountView, GrantedBy, IncidentSummary, Mode, Standing, State, Status, StoreView};
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
     /// What `burstguard status` says too, so that both say the same.
     pub(crate) status: Status,
+    /// The incidents that wait for a decision.
+    pub(crate) waiting: Vec<IncidentSummary>,
     /// Why the last self-test failed, if it did.
     pub(crate) self_test_failure: Option<String>,
     /// Why the generation in force is not pinned, if it is not.
@@ -56,102 +63,68 @@ impl Facts {
     /// The metrics of these facts. Those without a series are left out, as the text format has it.
     pub(super) fn gather(&self) -> Vec<MetricFamily> {
         let families =
-            [self.daemon(), self.policy(), self.accounts(), self.budgets(), self.kernel()].concat();
+            [self.daemon(), self.policy(), self.incidents(), self.accounts(), self.budgets(), self.kernel()]
+                .concat();
         families.into_iter().filter(|family| !family.get_metric().is_empty()).collect()
     }
 
     fn daemon(&self) -> Vec<MetricFamily> {
         let status = &self.status;
-        let mut tier = Family::gauges("tier_info", "What this kernel lets burstguard do; always 1.");
+        let mut tier = Family::of(&catalog::TIER_INFO);
         tier.add(&[("tier", &status.tier)], 1);
-        let mut mode = Family::gauges("mode", "1 for the mode in force, 0 for the others.");
+        let mut mode = Family::of(&catalog::MODE_IN_FORCE);
         for (each, word) in MODES {
             mode.add(&[("mode", word)], (each == status.mode).into());
         }
+        let StoreView { degraded, last: _, hash: _, size, missed, unrecorded } = &status.store;
         vec![
             tier.done(),
             mode.done(),
-            one(
-                "self_test_passed",
-                "Whether the last self-test passed.",
-                self.self_test_failure.is_none().into(),
-            ),
-            one(
-                "self_test_timestamp_seconds",
-                "When the last self-test ended.",
-                seconds(status.self_test_at),
-            ),
-            one("armed_timestamp_seconds", "When watching began.", seconds(status.armed_at)),
-            one(
-                "pinned",
-                "Whether enforcement stays when the daemon is killed.",
-                self.unpinned.is_none().into(),
-            ),
-            one(
-                "governor_engaged",
-                "Whether the governor is engaged, so that accounts that have not tripped are only observed.",
-                status.governor.is_some().into(),
-            ),
-            one("incidents_open", "Incidents that wait for a decision.", status.open_incidents),
-        ]
-        .into_iter()
-        .chain(self.store())
-        .collect()
-    }
-
-    fn store(&self) -> [MetricFamily; 4] {
-        let StoreView { degraded, last: _, hash: _, size, missed, unrecorded } = &self.status.store;
-        let counter = |name, help, value| {
-            let mut family = Family::counters(name, help);
-            family.add(&[], value);
-            family.done()
-        };
-        [
-            one("store_degraded", "Whether incidents cannot be written down.", degraded.is_some().into()),
-            one("store_size_bytes", "How large the record of incidents is.", *size),
-            counter("store_missed_total", "Entries that are lost for the record of incidents.", *missed),
-            counter(
-                "store_unrecorded_total",
-                "Decisions that were carried out before they were on the disk.",
-                *unrecorded,
-            ),
+            one(&catalog::SELF_TEST_PASSED, self.self_test_failure.is_none().into()),
+            one(&catalog::SELF_TEST_AT, seconds(status.self_test_at)),
+            one(&catalog::ARMED, seconds(status.armed_at)),
+            one(&catalog::PINNED, self.unpinned.is_none().into()),
+            one(&catalog::GOVERNOR_ENGAGED, status.governor.is_some().into()),
+            one(&catalog::STORE_DEGRADED, degraded.is_some().into()),
+            one(&catalog::STORE_SIZE, *size),
+            one(&catalog::STORE_MISSED, *missed),
+            one(&catalog::STORE_UNRECORDED, *unrecorded),
         ]
     }
 
     fn policy(&self) -> Vec<MetricFamily> {
         let policy = &self.status.policy;
-        let mut info = Family::gauges("policy_info", "The policy in force; always 1.");
+        let mut info = Family::of(&catalog::POLICY_INFO);
         info.add(&[("sha256", &policy.sha256)], 1);
-        let changed = "Whether the policy's files say something else than the policy in force.";
-        let warnings = "Warnings about the policy in force.";
-        let loaded = "When the policy in force was loaded.";
         vec![
             info.done(),
-            one("policy_loaded_timestamp_seconds", loaded, seconds(policy.loaded_at)),
-            one("policy_changed", changed, policy.changed.into()),
-            one("policy_warnings", warnings, policy.warnings.len() as u64),
+            one(&catalog::POLICY_LOADED, seconds(policy.loaded_at)),
+            one(&catalog::POLICY_CHANGED, policy.changed.into()),
+            one(&catalog::POLICY_WARNINGS, policy.warnings.len() as u64),
         ]
     }
 
+    fn incidents(&self) -> Vec<MetricFamily> {
+        let mut number = Family::of(&catalog::OLDEST_INCIDENT_NUMBER);
+        let mut since = Family::of(&catalog::OLDEST_INCIDENT_AT);
+        for ((account, state), incident) in oldest(&self.waiting) {
+            let labels = [("account", account), ("state", state)];
+            number.add(&labels, incident.id);
+            since.add(&labels, seconds(incident.opened_at));
+        }
+        vec![one(&catalog::INCIDENTS_OPEN, self.status.open_incidents), number.done(), since.done()]
+    }
+
     fn accounts(&self) -> Vec<MetricFamily> {
-        let mut info =
-            Family::gauges("account_info", "What happens past the budgets of an account; always 1.");
-        let mut standing =
-            Family::gauges("account_standing", "1 for the standing of the account, 0 for the others.");
-        let mut granted =
-            Family::gauges("account_granted", "1 for what lets the account pass, 0 for what else could.");
-        let mut processes = Family::gauges("processes", "Processes that act for the account.");
-        let mut stopped =
-            Family::gauges("processes_stopped", "Processes of the account that are stopped now.");
-        let mut frozen = Family::gauges("processes_frozen", "Processes of the account that are frozen now.");
-        let mut held = Family::gauges(
-            "processes_held",
-            "Processes of the account with a call that waits for a decision.",
-        );
-        let help = "When the call began to wait that has waited longest; not there if none waits.";
-        let mut oldest = Family::gauges("oldest_held_timestamp_seconds", help);
-        let help = "Calls of the account that were refused since the kernel programs were loaded.";
-        let mut refused = Family::counters("calls_refused_total", help);
+        let mut info = Family::of(&catalog::ACCOUNT_INFO);
+        let mut standing = Family::of(&catalog::ACCOUNT_STANDING);
+        let mut granted = Family::of(&catalog::ACCOUNT_GRANTED);
+        let mut processes = Family::of(&catalog::PROCESSES);
+        let mut stopped = Family::of(&catalog::PROCESSES_STOPPED);
+        let mut frozen = Family::of(&catalog::PROCESSES_FROZEN);
+        let mut held = Family::of(&catalog::PROCESSES_HELD);
+        let mut oldest = Family::of(&catalog::OLDEST_HELD);
+        let mut refused = Family::of(&catalog::REFUSED);
         for account in &self.status.accounts {
             let name = ("account", account.name.as_str());
             info.add(&[name, ("response", &account.response)], 1);
@@ -175,9 +148,8 @@ impl Facts {
     }
 
     fn budgets(&self) -> Vec<MetricFamily> {
-        let mut used = Family::gauges("budget_used", "Operations in the budget's window that ends now.");
-        let mut limit =
-            Family::gauges("budget_limit", "How many operations the budget admits in its window.");
+        let mut used = Family::of(&catalog::BUDGET_USED);
+        let mut limit = Family::of(&catalog::BUDGET_LIMIT);
         for account in &self.status.accounts {
             for budget in &account.budgets {
                 // The policy's "deletes" is the "delete" of the operations: one label for both, so that they can be joined.
@@ -191,16 +163,14 @@ impl Facts {
     }
 
     fn kernel(&self) -> Vec<MetricFamily> {
-        let help = "Faults of the kernel programs: what they could not do.";
-        let mut faults = Family::counters("kernel_faults_total", help);
-        let help = "What the kernel programs met that is beyond this tier.";
-        let mut limits = Family::counters("kernel_limits_total", help);
+        let mut faults = Family::of(&catalog::KERNEL_FAULTS);
+        let mut limits = Family::of(&catalog::KERNEL_LIMITS);
         for (counter, total) in &self.counters {
             let counters = if counter.is_fault() { &mut faults } else { &mut limits };
             counters.add(&[("counter", counter.label())], *total);
         }
-        let mut entries = Family::gauges("map_entries", "Entries in a map of the kernel programs.");
-        let mut capacity = Family::gauges("map_capacity", "How many entries a map has room for.");
+        let mut entries = Family::of(&catalog::MAP_ENTRIES);
+        let mut capacity = Family::of(&catalog::MAP_CAPACITY);
         for fill in &self.maps {
             entries.add(&[("map", fill.map)], fill.entries);
             capacity.add(&[("map", fill.map)], fill.capacity);
@@ -209,9 +179,28 @@ impl Facts {
     }
 }
 
+/// Of those that wait, by account and state the one that has waited longest. What waits for no decision is not among them.
+fn oldest(waiting: &[IncidentSummary]) -> BTreeMap<(&str, &'static str), &IncidentSummary> {
+    let mut oldest: BTreeMap<_, &IncidentSummary> = BTreeMap::new();
+    for incident in waiting {
+        let state = match incident.state {
+            State::Held => "held",
+            State::Stopped => "stopped",
+            State::Freezing => "freezing",
+            State::Frozen => "frozen",
+            _ => continue,
+        };
+        let before = oldest.entry((incident.account.as_deref().unwrap_or(""), state)).or_insert(incident);
+        if (incident.opened_at, incident.id) < (before.opened_at, before.id) {
+            *before = incident;
+        }
+    }
+    oldest
+}
+
 /// A metric without labels.
-fn one(name: &str, help: &str, value: u64) -> MetricFamily {
-    let mut family = Family::gauges(name, help);
+fn one(metric: &Metric, value: u64) -> MetricFamily {
+    let mut family = Family::of(metric);
     family.add(&[], value);
     family.done()
 }

@@ -1,31 +1,24 @@
 //! A metric with its series, made for one scrape. By hand, since prometheus' own are for many threads to count with: their
 //! hashes and locks are half of what a scrape costs.
 
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricType};
 
-/// What every name begins with.
-pub(super) const NAMESPACE: &str = "burstguard";
+use super::catalog::{Metric, Shape};
 
 /// A metric while its series are added.
 pub(super) struct Family {
     family: MetricFamily,
     kind: MetricType,
-    series: Vec<Metric>,
+    series: Vec<proto::Metric>,
 }
 
 impl Family {
-    pub(super) fn gauges(name: &str, help: &str) -> Self {
-        Self::new(name, help, MetricType::GAUGE)
-    }
-
-    pub(super) fn counters(name: &str, help: &str) -> Self {
-        Self::new(name, help, MetricType::COUNTER)
-    }
-
-    fn new(name: &str, help: &str, kind: MetricType) -> Self {
+    /// Of a counter or a gauge; only the registry has histograms.
+    pub(super) fn of(metric: &Metric) -> Self {
+        let kind = if metric.shape == Shape::Counter { MetricType::COUNTER } else { MetricType::GAUGE };
         let mut family = MetricFamily::default();
-        family.set_name(format!("{NAMESPACE}_{name}"));
-        family.set_help(help.to_owned());
+        family.set_name(metric.full_name());
+        family.set_help(metric.help.to_owned());
         family.set_field_type(kind);
         Self { family, kind, series: Vec::new() }
     }
@@ -37,7 +30,7 @@ impl Family {
             pair.set_value((*value).to_owned());
             pair
         };
-        let mut metric = Metric::from_label(labels.iter().map(pair).collect());
+        let mut metric = proto::Metric::from_label(labels.iter().map(pair).collect());
         if self.kind == MetricType::COUNTER {
             let mut counter = Counter::default();
             counter.set_value(value as f64);

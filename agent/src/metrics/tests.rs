@@ -3,15 +3,17 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     api::{
-        AccountView, BudgetView, GovernorView, GrantedBy, GrantedView, Mode, PolicyView, Sizes, Standing,
-        Status, StoreView,
+        AccountView, BudgetView, GovernorView, GrantedBy, GrantedView, IncidentSummary, Mode, PolicyView,
+        Sizes, Standing, State, Status, StoreView,
     },
     report::{Actor, Destruction},
 };
 use agent_common::{rules::Kind, wire::Counter};
 
 mod conventions;
+mod dashboard;
 mod http;
+mod reference;
 mod rules;
 
 fn account(name: &str) -> AccountView {
@@ -33,6 +35,28 @@ fn account(name: &str) -> AccountView {
         incident: Some(1),
         granted: Some(GrantedView { by: GrantedBy::Warmup, reason: String::new(), until: None }),
         then: None,
+    }
+}
+
+/// An incident that waits, since so many seconds after the others.
+fn waiting(id: u64, account: Option<&str>, state: State, after: i64) -> IncidentSummary {
+    IncidentSummary {
+        id,
+        opened_at: Timestamp::from_second(1_700_000_000 + after).unwrap(),
+        account: account.map(str::to_owned),
+        what: String::new(),
+        done: 0,
+        would_have_stopped: 0,
+        passed: None,
+        state,
+        waiting: 1,
+        refused: 0,
+        approved: 0,
+        approvals: None,
+        until: None,
+        then: None,
+        by: None,
+        closed_at: None,
     }
 }
 
@@ -74,6 +98,12 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
     };
     Facts {
         status,
+        waiting: vec![
+            waiting(3, None, State::Frozen, 0),
+            waiting(4, Some("deployer"), State::Held, 7),
+            waiting(5, Some("deployer"), State::Held, 9),
+            waiting(6, Some("deployer"), State::Denied, 0),
+        ],
         self_test_failure: None,
         unpinned: None,
         maps: vec![MapFill { map: "lineage", entries: 7, capacity: 100_000 }],
@@ -106,7 +136,15 @@ fn all_events(account: &str) -> Vec<Event> {
         Event::Burst { incident: 1, actor: actor.clone(), act: act(), whole: false },
         Event::Escape { incident: 2, actor: actor.clone(), act: act() },
         Event::Stopped { incident: Some(1), actor: actor.clone() },
-        Event::Blind { actor, reason: "io_uring", help: "" },
+        Event::Blind { actor: actor.clone(), reason: "io_uring", help: "" },
+        Event::Tampering {
+            incident: 3,
+            actor: actor.clone(),
+            what: "policy",
+            refused: true,
+            times: 1,
+            act: act(),
+        },
         Event::Attempt { incident: 1, account: account.to_owned(), pid: 4242, times: 3 },
         Event::Released { pids: vec![1, 2] },
         Event::GovernorEngaged { why: String::new(), until: String::new(), accounts: 3 },
@@ -149,6 +187,8 @@ fn what_happens_is_counted() {
         ("operations_approved_total{account=\"deployer\"}", 1.),
         ("blind_total{account=\"deployer\",reason=\"io_uring\"}", 1.),
         ("attempts_total{account=\"deployer\"}", 1.),
+        ("tampering_total{account=\"deployer\",what=\"policy\"}", 1.),
+        ("tampering_total{account=\"deployer\",what=\"signal\"}", 0.),
         ("processes_released_total", 2.),
         ("governor_engagements_total", 1.),
         ("decisions_total{by=\"deadline\",verb=\"thaw\"}", 1.),
@@ -185,6 +225,9 @@ fn how_things_stand_is_shown() {
         ("budget_used{account=\"deployer\",kind=\"delete\"}", 3.),
         ("budget_limit{account=\"deployer\",kind=\"delete\"}", 10.),
         ("incidents_open", 1.),
+        ("oldest_incident_number{account=\"deployer\",state=\"held\"}", 4.),
+        ("oldest_incident_timestamp_seconds{account=\"deployer\",state=\"held\"}", 1_700_000_007.),
+        ("oldest_incident_number{account=\"\",state=\"frozen\"}", 3.),
         ("kernel_faults_total{counter=\"record_lost\"}", 5.),
         ("kernel_limits_total{counter=\"io_uring\"}", 5.),
         ("map_entries{map=\"lineage\"}", 7.),
@@ -207,9 +250,38 @@ fn how_things_stand_is_shown() {
 }
 
 #[test]
+fn who_waits_for_no_decision_is_no_oldest_incident() {
+    assert!(!fed().render().unwrap().contains("state=\"denied\""));
+}
+
+#[test]
+fn what_is_counted_begins_at_0() {
+    let metrics = Metrics::new().unwrap();
+    metrics.facts(facts(["deployer"]));
+    for series in [
+        "bursts_total{account=\"deployer\",response=\"hold\"}",
+        "escapes_total{account=\"deployer\"}",
+        "attempts_total{account=\"deployer\"}",
+        "blind_total{account=\"deployer\",reason=\"io_uring\"}",
+        "blind_total{account=\"deployer\",reason=\"unreadable_path\"}",
+        "effects_failed_total{effect=\"freeze\"}",
+        "reloads_total{result=\"failed\"}",
+        "reloads_total{result=\"refused\"}",
+        "governor_engagements_total",
+        "loop_turn_seconds_count",
+        "pins_lost_total",
+    ] {
+        assert_eq!(value(&metrics, series), Some(0.), "{series}");
+    }
+    let now = Timestamp::now().as_second() as f64;
+    let started = value(&metrics, "start_timestamp_seconds").unwrap();
+    assert!((now - 60.0..=now).contains(&started), "{started}");
+}
+
+#[test]
 fn an_account_that_leaves_takes_its_series_along() {
     let metrics = fed();
-    metrics.facts(facts(["runner"]));
+    metrics.facts(Facts { waiting: Vec::new(), ..facts(["runner"]) });
     all_events("deployer").iter().for_each(|event| metrics.event(event)); // reported late
     let text = metrics.render().unwrap();
     assert!(!text.contains("deployer") && !text.contains("weird"), "{text}");

@@ -19,6 +19,7 @@ pub(crate) struct Budgets {
     pub(crate) truncates: Budget,
     pub(crate) overwrites: Budget,
     pub(crate) recreates: Budget,
+    pub(crate) commands: Budget,
 }
 
 /// Where in [`Budgets`] a key of the policy file belongs.
@@ -38,7 +39,7 @@ pub(crate) enum BudgetError {
 impl Budget {
     /// The kernel keeps one time stamp for each operation that a budget allows.
     pub(crate) const MAX_COUNT: u32 = agent_common::rules::budget::MAX_SLOTS;
-    const MAX_WINDOW: Duration = Duration::from_hours(24);
+    pub(super) const MAX_WINDOW: Duration = Duration::from_hours(24);
 
     /// A budget over whole seconds.
     pub(crate) const fn seconds(count: u32, seconds: u64) -> Self {
@@ -84,25 +85,26 @@ impl fmt::Display for Budget {
 }
 
 impl Budgets {
-    /// The keys of the policy file under `budget`; none where the kind is not counted yet.
-    pub(super) const KEYS: [(&'static str, Option<Slot>); 6] = [
-        ("deletes", Some(|budgets| &mut budgets.deletes)),
-        ("replaces", Some(|budgets| &mut budgets.replaces)),
-        ("truncates", Some(|budgets| &mut budgets.truncates)),
-        ("overwrites", Some(|budgets| &mut budgets.overwrites)),
-        ("recreates", Some(|budgets| &mut budgets.recreates)),
-        ("commands", None),
+    /// The keys of the policy file under `budget`.
+    pub(super) const KEYS: [(&'static str, Slot); 6] = [
+        ("deletes", |budgets| &mut budgets.deletes),
+        ("replaces", |budgets| &mut budgets.replaces),
+        ("truncates", |budgets| &mut budgets.truncates),
+        ("overwrites", |budgets| &mut budgets.overwrites),
+        ("recreates", |budgets| &mut budgets.recreates),
+        ("commands", |budgets| &mut budgets.commands),
     ];
 
     /// Each kind's key and budget.
-    pub(super) fn each(&self) -> [(&'static str, Budget); 5] {
-        let Self { deletes, replaces, truncates, overwrites, recreates } = *self;
+    pub(super) fn each(&self) -> [(&'static str, Budget); 6] {
+        let Self { deletes, replaces, truncates, overwrites, recreates, commands } = *self;
         [
             ("deletes", deletes),
             ("replaces", replaces),
             ("truncates", truncates),
             ("overwrites", overwrites),
             ("recreates", recreates),
+            ("commands", commands),
         ]
     }
 }
@@ -119,6 +121,8 @@ impl Default for Budgets {
             // Programs open files that they may write to and do not; what is lost thereby is seldom all of a file.
             overwrites: Budget::seconds(200, 10),
             recreates: Budget::seconds(20, 60),
+            // What a deployment does by a tool that has a command for it; a runner cleans its working copy before each job.
+            commands: Budget::seconds(20, 600),
         }
     }
 }

@@ -59,6 +59,7 @@ impl<'p> Side<'p> {
         found.extend(self.trees(new));
         found.extend(self.processes(new));
         found.extend(self.ways(new));
+        found.extend(self.commands(new));
         let (old, now) = (self.policy.roles.approvals, new.policy.roles.approvals);
         found.extend((now < old).then(|| changed("roles.approvals", old, now)));
         found
@@ -154,6 +155,25 @@ impl<'p> Side<'p> {
         .collect()
     }
 
+    fn commands(self, new: Self) -> Vec<String> {
+        let commands = self.policy.commands.iter().flat_map(|old| {
+            let now = new.policy.commands.iter().find(|command| command.name == old.name);
+            let key = |key| format!("command.{}.{key}", old.name);
+            let (programs, destroy) = now.map_or((&[][..], &[][..]), |now| (&now.programs, &now.destroy));
+            let mut more = Vec::new();
+            if let Some(now) = now {
+                more.extend(new_ones(&key("except"), &old.except, &now.except));
+                more.extend(new_ones(&key("until"), &old.until, &now.until));
+            }
+            let less = [
+                gone(&key("program"), &old.programs, programs),
+                gone(&key("destroy"), &old.destroy, destroy),
+            ];
+            less.into_iter().flatten().chain(more)
+        });
+        commands.collect()
+    }
+
     /// Ways matter to whom they are watched for.
     fn ways(self, new: Self) -> Vec<String> {
         if self.account.escapes == Response::Observe {
@@ -221,6 +241,12 @@ fn covers(one: &Exception, other: &Exception) -> bool {
 fn gone<T: PartialEq + Display>(key: &str, old: &[T], now: &[T]) -> Option<String> {
     let less: Vec<String> = old.iter().filter(|one| !now.contains(one)).map(T::to_string).collect();
     (!less.is_empty()).then(|| format!("{key} is without {}", less.join(", ")))
+}
+
+/// What is said besides, as it is written.
+fn new_ones<T: PartialEq + Display>(key: &str, old: &[T], now: &[T]) -> Option<String> {
+    let more: Vec<String> = now.iter().filter(|one| !old.contains(one)).map(T::to_string).collect();
+    (!more.is_empty()).then(|| format!("{key} has {} now", more.join(", ")))
 }
 
 fn changed(key: &str, old: impl Display, now: impl Display) -> String {

@@ -9,14 +9,17 @@ use super::{
     Budget, Exception, Governor, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
     budget::{Budgets, Slot},
     keeping::{Days, Size},
+    keys,
     node::{Node, Table, get},
     problem::{At, Located, Problems},
     reader::Reader,
 };
 use crate::store;
 
+mod command;
 mod text;
-mod unused;
+
+pub(super) use command::CommandDraft;
 
 /// What a policy says, by name.
 #[derive(Default)]
@@ -29,8 +32,7 @@ pub(super) struct Draft {
     pub(super) roles: RolesDraft,
     pub(super) record: RecordDraft,
     pub(super) governor: Governor,
-    /// Commands that say no program.
-    pub(super) commands: Vec<Located<String>>,
+    pub(super) commands: BTreeMap<String, CommandDraft>,
 }
 
 pub(super) struct TreeDraft {
@@ -70,6 +72,7 @@ pub(super) struct Settings {
     pub(super) escapes: Option<Response>,
     pub(super) hold: HoldKeys,
     pub(super) warmup: Option<Duration>,
+    pub(super) launch: Option<Vec<Located<Person>>>,
     pub(super) budgets: Vec<(Slot, Budget)>,
 }
 
@@ -113,21 +116,18 @@ pub(super) enum Person {
     Group(String),
 }
 
-const SETTINGS: [&str; 7] = ["trees", "response", "budget", "hold", "launch", "escapes", "warmup"];
-/// Each tells processes of an account.
-const WHO: [&str; 5] = ["users", "login", "units", "executables", "scripts"];
 const PEOPLE: &str = "\"uid:N\", \"user:NAME\", \"gid:N\" or \"group:NAME\"";
 const DIRECTORIES: &str = "absolute paths without \"..\"";
 const PORTS: &str = "numbers from 1 to 65535";
 const MAX_NAME: usize = 64;
-const MAX_NOTE: usize = 1024;
-const MAX_CONTACT: usize = 200;
+pub(super) const MAX_NOTE: usize = 1024;
+pub(super) const MAX_CONTACT: usize = 200;
 /// How many people it may take to let go on what waits.
-const APPROVALS: RangeInclusive<u8> = 1..=5;
+pub(super) const APPROVALS: RangeInclusive<u8> = 1..=5;
 /// How long an account may be new.
-const WARMUP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24 * 30);
+pub(super) const WARMUP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24 * 30);
 /// How long a call may wait.
-const DEADLINE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+pub(super) const DEADLINE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
 /// The draft of one file or of all of them together.
 pub(super) fn parse(table: &Table, problems: &mut Problems) -> Draft {
@@ -146,18 +146,8 @@ pub(super) fn version(table: &Table, start: &At, required: bool, problems: &mut 
 
 impl Reader<'_> {
     fn draft(&mut self, table: &Table) -> Draft {
-        self.refuse_unknown(
-            table,
-            "",
-            &[
-                "version", "mode", "tree", "default", "account", "way", "roles", "record", "governor",
-                "command",
-            ],
-        );
+        self.refuse_unknown(table, "", keys::POLICY);
         let default = get(table, "default").and_then(|node| self.table("default", node));
-        if let Some(default) = default {
-            self.refuse_unknown(default, "", &SETTINGS);
-        }
         Draft {
             mode: get(table, "mode").and_then(|node| self.word("mode", node, &Mode::ALL, Mode::as_str)),
             trees: self.by_name(table, "tree", Self::tree),
@@ -167,7 +157,7 @@ impl Reader<'_> {
             roles: self.roles(table),
             record: self.record(table),
             governor: self.governor(table),
-            commands: self.by_name(table, "command", Self::command).into_values().flatten().collect(),
+            commands: self.by_name(table, "command", Self::command),
         }
     }
 
@@ -192,7 +182,6 @@ impl Reader<'_> {
     }
 
     fn tree(&mut self, table: &Table, _name: &str, at: &At) -> TreeDraft {
-        self.refuse_unknown(table, "", &["paths", "except"]);
         TreeDraft {
             at: at.clone(),
             paths: get(table, "paths").map(|node| self.list("paths", node, "strings", text::any)),
@@ -201,7 +190,6 @@ impl Reader<'_> {
     }
 
     fn way(&mut self, table: &Table, _name: &str, _at: &At) -> WayDraft {
-        self.refuse_unknown(table, "", &["sockets", "buses", "jobs", "ports"]);
         let jobs = get(table, "jobs").map(|node| self.list("jobs", node, DIRECTORIES, text::directory));
         let ports = get(table, "ports").map(|node| self.list("ports", node, PORTS, text::port));
         WayDraft {
@@ -213,12 +201,12 @@ impl Reader<'_> {
     }
 
     fn account(&mut self, table: &Table, _name: &str, at: &At) -> AccountDraft {
-        self.refuse_unknown(table, "", &[&WHO[..], &SETTINGS, &["note"]].concat());
         let [users, login] = ["users", "login"]
             .map(|key| get(table, key).map(|node| self.users(key, node)).unwrap_or_default());
         AccountDraft {
             at: at.clone(),
-            is_somebody: WHO.iter().any(|key| {
+            // Whoever may be launched as the account is told by that.
+            is_somebody: keys::WHO.iter().map(|key| key.name).chain(["launch"]).any(|key| {
                 get(table, key).is_some_and(|node| node.as_list().is_none_or(|list| !list.is_empty()))
             }),
             note: get(table, "note").and_then(|node| self.note(node)),
@@ -252,7 +240,6 @@ impl Reader<'_> {
     }
 
     fn settings(&mut self, table: &Table) -> Settings {
-        self.unused_settings(table);
         let response = get(table, "response").and_then(|node| {
             let value = self.word("response", node, &Response::ALL, Response::as_str)?;
             Some(Located { value, at: node.at.clone() })
@@ -265,6 +252,7 @@ impl Reader<'_> {
                 .and_then(|node| self.word("escapes", node, &Response::ALL, Response::as_str)),
             hold: self.hold(table),
             warmup: get(table, "warmup").and_then(|node| self.duration("warmup", node, WARMUP)),
+            launch: get(table, "launch").map(|node| self.list("launch", node, PEOPLE, text::person)),
             budgets: budgets.map(|budgets| self.budgets(budgets)).unwrap_or_default(),
         }
     }
@@ -273,7 +261,6 @@ impl Reader<'_> {
         let Some(hold) = get(table, "hold").and_then(|node| self.table("hold", node)) else {
             return HoldKeys::default();
         };
-        self.refuse_unknown(hold, "hold.", &["deadline", "then", "on_agent_loss", "contact", "terminal"]);
         HoldKeys {
             deadline: get(hold, "deadline").and_then(|node| self.duration("hold.deadline", node, DEADLINE)),
             then: get(hold, "then").and_then(|node| self.word("hold.then", node, &Then::ALL, Then::as_str)),
@@ -303,11 +290,10 @@ impl Reader<'_> {
     }
 
     fn budgets(&mut self, table: &Table) -> Vec<(Slot, Budget)> {
-        self.refuse_unknown(table, "budget.", &Budgets::KEYS.map(|(key, _)| key));
         let mut found = Vec::new();
         for (key, slot) in Budgets::KEYS {
             let budget = get(table, key).and_then(|node| self.budget(&format!("budget.{key}"), node));
-            found.extend(slot.zip(budget));
+            found.extend(budget.map(|budget| (slot, budget)));
         }
         found
     }
@@ -316,7 +302,6 @@ impl Reader<'_> {
         let Some(table) = get(table, "roles").and_then(|node| self.table("roles", node)) else {
             return RolesDraft::default();
         };
-        self.refuse_unknown(table, "", &["view", "respond", "admin", "approvals"]);
         let [view, respond, admin] = ["view", "respond", "admin"]
             .map(|key| get(table, key).map(|node| self.some(key, node, PEOPLE, text::person)));
         RolesDraft { view, respond, admin, approvals: self.approvals(table) }
@@ -337,7 +322,6 @@ impl Reader<'_> {
         let Some(table) = get(table, "governor").and_then(|node| self.table("governor", node)) else {
             return Governor::default();
         };
-        self.refuse_unknown(table, "", &["accounts", "incidents"]);
         let [accounts, incidents] = ["accounts", "incidents"].map(|key| {
             let node = get(table, key)?;
             let limit = self.budget(key, node)?;
@@ -353,7 +337,6 @@ impl Reader<'_> {
         let Some(table) = get(table, "record").and_then(|node| self.table("record", node)) else {
             return RecordDraft::default();
         };
-        self.refuse_unknown(table, "", &["keep", "size", "redact"]);
         let redact = self.given("redact", table);
         RecordDraft {
             keep: get(table, "keep").and_then(|node| self.text("keep", node)),

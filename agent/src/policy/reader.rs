@@ -5,6 +5,7 @@ use std::{fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
 use super::{
     budget::Budget,
     duration::{self, SHAPE},
+    keys::{self, Holds, Keys},
     node::{Content, Node, Table},
     problem::{At, Located, Problems},
 };
@@ -156,15 +157,34 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// Notes each key that is not among the known ones; `prefix` is what stands before a key in the file.
-    pub(super) fn refuse_unknown(&mut self, table: &Table, prefix: &str, known: &[&str]) {
-        for (key, entry) in table.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let hint = match nearest(key, known) {
-                Some(near) => format!("did you mean {prefix}{near}?"),
-                None => format!("known here: {}", known.join(", ")),
-            };
-            self.refuse(&entry.at, &format!("unknown key {:?}: {hint}", format!("{prefix}{key}")));
+    /// Notes each key of the table, and of the tables in it, that is none; `prefix` is what stands before a key in the file.
+    pub(super) fn refuse_unknown(&mut self, table: &Table, prefix: &str, keys: Keys) {
+        for (name, entry) in table {
+            let below = entry.node.as_table();
+            match (keys::find(keys, name).map(|key| &key.holds), below) {
+                (None, _) => self.refuse_key(&entry.at, prefix, name, keys),
+                (Some(Holds::Group(keys)), Some(below)) => {
+                    self.refuse_unknown(below, &format!("{prefix}{name}."), keys);
+                }
+                // Its head says where it is.
+                (Some(Holds::Section(keys, _)), Some(below)) => self.refuse_unknown(below, "", keys),
+                (Some(Holds::Named(keys, _)), Some(below)) => {
+                    let tables = below.values().filter_map(|named| named.node.as_table());
+                    tables.for_each(|table| self.refuse_unknown(table, "", keys));
+                }
+                // Whether it is what it should be is told where it is read.
+                (Some(_), _) => {}
+            }
         }
+    }
+
+    fn refuse_key(&mut self, at: &At, prefix: &str, name: &str, keys: Keys) {
+        let known: Vec<_> = keys::all(keys).map(|key| key.name).collect();
+        let hint = match nearest(name, &known) {
+            Some(near) => format!("did you mean {prefix}{near}?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self.refuse(at, &format!("unknown key {:?}: {hint}", format!("{prefix}{name}")));
     }
 }
 

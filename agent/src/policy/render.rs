@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Account, Governor, Policy, Role, Roles, Tree, Way, duration,
+    Account, Command, Governor, Policy, Role, Roles, Tree, Way, Words, duration,
     keeping::{Days, Size},
 };
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, ways, roles, record, governor } = policy;
+    let Policy { mode, trees, accounts, ways, commands, roles, record, governor } = policy;
     let Roles { view, respond, admin, approvals } = roles;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
@@ -28,6 +28,7 @@ pub(super) fn effective(policy: &Policy) -> Value {
         "tree": trees.iter().map(named).collect::<Map<_, _>>(),
         "account": accounts.iter().map(|one| (one.name.clone(), account(one, trees))).collect::<Map<_, _>>(),
         "way": ways.iter().map(way).collect::<Map<_, _>>(),
+        "command": commands.iter().map(command).collect::<Map<_, _>>(),
         "record": {
             "keep": Days::of(record.bounds.keep).to_string(),
             "size": Size::of(record.bounds.size).to_string(),
@@ -61,6 +62,21 @@ fn way(way: &Way) -> (String, Value) {
     (name.clone(), Value::Object(said.map(|(key, list)| (key.to_owned(), list)).collect()))
 }
 
+fn command(command: &Command) -> (String, Value) {
+    let Command { name, programs, destroy, recreate, except, until, key } = command;
+    let lists = |sequences: &[Words]| sequences.iter().map(|words| texts(&words.0)).collect::<Vec<_>>();
+    let mut table =
+        Map::from_iter([("program".to_owned(), json!(programs)), ("key".to_owned(), json!(key.as_str()))]);
+    for (key, sequences) in
+        [("destroy", destroy), ("recreate", recreate), ("except", except), ("until", until)]
+    {
+        if !sequences.is_empty() {
+            table.insert(key.to_owned(), json!(lists(sequences)));
+        }
+    }
+    (name.clone(), Value::Object(table))
+}
+
 fn account(account: &Account, trees: &[Tree]) -> Value {
     let Account {
         name: _,
@@ -76,6 +92,7 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
         hold,
         contact,
         warmup,
+        launch,
         budgets,
     } = account;
     let names: Vec<_> = indices.iter().filter_map(|index| trees.get(*index)).map(|tree| &tree.name).collect();
@@ -98,6 +115,9 @@ fn account(account: &Account, trees: &[Tree]) -> Value {
     ]);
     if let Some(contact) = contact {
         table["hold"]["contact"] = json!(contact);
+    }
+    if !launch.is_empty() {
+        table.insert("launch".to_owned(), json!(people(launch)));
     }
     if let Some(note) = note {
         table.insert("note".to_owned(), json!(note));

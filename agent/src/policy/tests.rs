@@ -6,14 +6,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::store::Bounds;
 
+mod commands;
 mod discover;
 mod drop_ins;
 mod examples;
 mod exceptions;
-mod later;
+mod keys;
 mod loosen;
 mod problems;
 mod screens;
+mod syntax;
 mod ways;
 
 /// A host with three users, some directories and a file, whose text nobody reads; all else fails as the name says.
@@ -133,6 +135,7 @@ fn a_whole_policy() {
         scripts = ["/usr/bin/node /usr/lib/*/cli.js"]
         trees = ["system", "deployed"]
         response = "freeze"
+        launch = ["gid:27"]
         warmup = "36h"
         [governor]
         incidents = "20/10m"
@@ -161,6 +164,7 @@ fn a_whole_policy() {
                 hold: Hold::default(),
                 contact: None,
                 warmup: Duration::from_hours(36),
+                launch: vec![Role::Gid(27)],
                 name: "ansible".to_owned(),
                 note: Some("the fleet's, since 2024".to_owned()),
                 users: vec![],
@@ -177,6 +181,7 @@ fn a_whole_policy() {
                 hold: Hold::default(),
                 contact: None,
                 warmup: Duration::ZERO,
+                launch: vec![],
                 name: "runner".to_owned(),
                 note: None,
                 users: vec![1000, 1001],
@@ -191,6 +196,7 @@ fn a_whole_policy() {
             },
         ],
         ways: known_ways(),
+        commands: known_commands(),
         roles: Roles {
             view: vec![Role::Uid(0), Role::Gid(27)],
             respond: vec![Role::Uid(0), Role::Gid(27)],
@@ -210,6 +216,10 @@ fn known_ways() -> Vec<Way> {
     load(GOOD).unwrap().policy.ways
 }
 
+fn known_commands() -> Vec<Command> {
+    load(GOOD).unwrap().policy.commands
+}
+
 #[test]
 fn what_is_not_said() {
     let policy = load(GOOD).unwrap().policy;
@@ -218,9 +228,9 @@ fn what_is_not_said() {
     assert_eq!(account.response, Response::Hold);
     assert_eq!(policy.record, Keeping::default());
     assert_eq!((policy.governor, account.warmup), (Governor::default(), Duration::ZERO));
-    let Budgets { deletes, replaces, truncates, overwrites, recreates } = &account.budgets;
-    let shown = [deletes, replaces, truncates, overwrites, recreates].map(Budget::to_string);
-    assert_eq!(shown, ["20/10s", "50/10s", "10/10s", "200/10s", "20/1m"]);
+    let Budgets { deletes, replaces, truncates, overwrites, recreates, commands } = &account.budgets;
+    let shown = [deletes, replaces, truncates, overwrites, recreates, commands].map(Budget::to_string);
+    assert_eq!(shown, ["20/10s", "50/10s", "10/10s", "200/10s", "20/1m", "20/10m"]);
     assert_eq!((recreates.count(), recreates.window()), (20, Duration::from_secs(60)));
 }
 
@@ -239,13 +249,14 @@ fn budgets() -> impl Strategy<Value = Budgets> {
     let budget = || {
         (0..=Budget::MAX_COUNT, 1..86_400_u64).prop_map(|(count, seconds)| Budget::seconds(count, seconds))
     };
-    [budget(), budget(), budget(), budget(), budget()].prop_map(
-        |[deletes, replaces, truncates, overwrites, recreates]| Budgets {
+    [budget(), budget(), budget(), budget(), budget(), budget()].prop_map(
+        |[deletes, replaces, truncates, overwrites, recreates, commands]| Budgets {
             deletes,
             replaces,
             truncates,
             overwrites,
             recreates,
+            commands,
         },
     )
 }
@@ -304,6 +315,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 hold: Hold { terminal: n != 2, ..Hold::default() },
                 contact: (n == 2).then(|| "#ops \"ä\"".to_owned()),
                 warmup: Duration::from_millis(1500) * n,
+                launch: (1..n).map(Role::Uid).collect(),
                 note: (n == 1).then(|| "why \"so\"".to_owned()),
                 name: format!("{}n{n}", if n == 2 { "x." } else { "" }),
                 users: (0..users + u32::from(login == 0)).map(|k| 10 * n + k).collect(),
@@ -328,11 +340,11 @@ fn policies() -> impl Strategy<Value = Policy> {
     (prop::sample::select(&Mode::ALL[..]), trees, accounts, roles(), roles(), roles(), rest).prop_map(
         |(mode, trees, mut accounts, view, respond, admin, (record, governor))| {
             accounts.sort_by(|a, b| a.name.cmp(&b.name));
-            let ways = known_ways();
+            let (ways, commands) = (known_ways(), known_commands());
             // Of a group nobody knows how many are in it.
             let approvals = if respond.iter().any(|role| matches!(role, Role::Gid(_))) { 3 } else { 1 };
             let roles = Roles { view, respond, admin, approvals };
-            Policy { mode, trees, accounts, ways, roles, record, governor }
+            Policy { mode, trees, accounts, ways, commands, roles, record, governor }
         },
     )
 }

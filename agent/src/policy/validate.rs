@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use programs::Told;
+pub(super) use trees::MAX_PATHS;
 
 use super::{
     Account, Budgets, Hold, Host, Keeping, Policy, Response, Wanted,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::store::Bounds;
 
+mod commands;
 mod people;
 mod programs;
 mod trees;
@@ -43,9 +45,6 @@ pub(super) fn validate(
         validator.refuse(start, "nothing is protected: add a [tree.NAME] with paths");
     }
     validator.someone_is_watched(draft, start, built_in);
-    for command in &draft.commands {
-        validator.refuse(&command.at, &format!("[command.{}] is no command: set program", command.value));
-    }
     let default_trees = draft.default.trees.as_deref().map(|names| validator.tree_indices(names));
     let trees = draft.trees.iter().map(|(name, tree)| validator.tree(name, tree)).collect();
     let accounts = draft
@@ -54,11 +53,12 @@ pub(super) fn validate(
         .map(|(name, account)| validator.account(name, account, &draft.default, default_trees.as_deref()))
         .collect();
     let ways = validator.ways(&draft.ways);
+    let commands = validator.commands(&draft.commands);
     let roles = validator.roles(&draft.roles);
     let wanted = validator.wanted;
     let record = keeping(&draft.record);
     let (mode, governor) = (draft.mode.unwrap_or_default(), draft.governor);
-    (Policy { mode, trees, accounts, ways, roles, record, governor }, wanted)
+    (Policy { mode, trees, accounts, ways, commands, roles, record, governor }, wanted)
 }
 
 struct Validator<'a, H> {
@@ -99,7 +99,7 @@ impl<H: Host> Validator<'_, H> {
         } else if nobody {
             self.refuse(
                 start,
-                "nobody is watched: add an [account.NAME] with users, login, units, executables or scripts",
+                "nobody is watched: add an [account.NAME] with users, login, units, executables, scripts or launch",
             );
         }
     }
@@ -114,8 +114,9 @@ impl<H: Host> Validator<'_, H> {
         let AccountDraft { at, is_somebody, note, users, login, units, executables, scripts, settings } =
             draft;
         if !is_somebody {
-            let message =
-                format!("[account.{name}] is nobody: set users, login, units, executables or scripts");
+            let message = format!(
+                "[account.{name}] is nobody: set users, login, units, executables, scripts or launch"
+            );
             self.refuse(at, &message);
         }
         let mut budgets = Budgets::default();
@@ -142,6 +143,7 @@ impl<H: Host> Validator<'_, H> {
             hold: hold(&settings.hold, &default.hold),
             contact: settings.hold.contact.clone().or_else(|| default.hold.contact.clone()),
             warmup: settings.warmup.or(default.warmup).unwrap_or(Duration::ZERO),
+            launch: self.holders(settings.launch.as_deref().or(default.launch.as_deref()), Vec::new()),
             budgets,
         };
         self.wanted.push(wanted);

@@ -69,6 +69,11 @@ fn named(number: u32) -> Option<(PathBuf, u64)> {
     Some((path.into(), makedev(major, minor)))
 }
 
+/// The usual name of a terminal by the kernel's device number.
+pub(crate) fn path(number: u32) -> Option<PathBuf> {
+    named(number).map(|(path, _)| path)
+}
+
 impl Terminal {
     /// The controlling terminal of a process; none if it has none that people sit at, or has ended.
     pub(crate) fn of(id: ProcessId) -> Result<Option<Self>, NotWritten> {

@@ -1,10 +1,11 @@
 //! A process as a responder sees it.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::{
     cgroup,
     proc::{self, Process},
+    terminal,
 };
 use crate::api::{Bytes, ProcessView};
 
@@ -24,10 +25,24 @@ pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
         uid: process.uid,
         login: (process.login != u32::MAX).then_some(process.login),
         cgroup: group.map(|group| Bytes::from(&*Path::new("/").join(group))),
+        cwd: fs::read_link(format!("/proc/{}/cwd", process.pid)).ok().map(|path| Bytes::from(&*path)),
+        terminal: proc::stat(process.pid)
+            .and_then(|stat| terminal::path(stat.terminal))
+            .map(|path| Bytes::from(&*path)),
+        ssh_from: ssh_from(&read("environ")),
         stopped,
         held: false,
         frozen: group.is_some_and(|group| cgroup::leaf_of(group).is_some()),
     }
+}
+
+/// The address from which somebody has logged in by ssh: the first word of a variable that sshd sets.
+fn ssh_from(environment: &[u8]) -> Option<String> {
+    let mut variables = environment.split(|byte| *byte == 0);
+    let value = variables.find_map(|variable| variable.strip_prefix(b"SSH_CONNECTION="))?;
+    let address = std::str::from_utf8(value).ok()?.split(' ').next()?;
+    // Whoever made the environment may have written anything; an address can do no harm.
+    address.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
 }
 
 /// What it runs.
@@ -48,6 +63,17 @@ fn words(mut line: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_address_is_from_where_somebody_came() {
+        let of = |text: &str| ssh_from(text.as_bytes());
+        assert_eq!(of("A=b\0SSH_CONNECTION=10.0.0.7 50123 10.0.0.1 22\0C=d\0").as_deref(), Some("10.0.0.7"));
+        assert_eq!(of("SSH_CONNECTION=fe80::1 1 fe80::2 22").as_deref(), Some("fe80::1"));
+        for none in ["", "SSH_CONNECTION=", "SSH_CONNECTION=\x1b[2J 1 2 3", "XSSH_CONNECTION=10.0.0.7 1 2 3"]
+        {
+            assert_eq!(of(none), None, "{none:?}");
+        }
+    }
 
     #[test]
     fn arguments_are_words() {

@@ -13,7 +13,7 @@ use agent_common::{
 };
 
 /// Counts up when a row means something else though it is laid out as before.
-const MEANING: usize = 8;
+const MEANING: usize = 10;
 
 /// Folds the layout of rows into a number. A field that is not named here does not compile.
 macro_rules! fold {
@@ -32,7 +32,7 @@ pub(super) const ABI: u32 = {
     hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
     fold!(hash,
         Account {
-            standing, scratch_from, roots, horizon, granted_until, leases, response, alone, escapes, reserved, refused, budgets
+            standing, scratch_from, roots, horizon, granted_until, leases, response, alone, escapes, tampering, refused, budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }
         Member { start, stopped_at, since, claim, origin, stopped_ancestors, grant, reserved }

@@ -4,7 +4,7 @@ use agent_common::{
     rules::{BootNs, Kinds},
     wire::{
         Counter,
-        record::{self, verb, what},
+        record::{self, thing, verb, what},
     },
 };
 use thiserror::Error;
@@ -45,6 +45,22 @@ pub(crate) enum What {
     Launched(Vec<u8>),
     /// It did what the tier cannot judge.
     Blind(Counter),
+    /// It has done something to burstguard itself, or was refused to.
+    Tampering { thing: Thing, refused: bool, act: Act },
+}
+
+/// What of burstguard was touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// A name, or what it leads to.
+    File,
+    Signal,
+    Trace,
+    Limits,
+    Bpf,
+    Unit,
+    Mount,
+    Group,
 }
 
 /// How long a path in a record is at most: one that is as long may have been cut off.
@@ -62,6 +78,8 @@ pub(crate) struct Act {
     pub(crate) grant: u32,
     /// By which way somebody else was asked to act, if that is what was done.
     pub(crate) way: Option<u32>,
+    /// Whether a command was run: then `path` is its arguments, as /proc has them.
+    pub(crate) command: bool,
     /// The path as the record has it, possibly cut off.
     pub(crate) path: Vec<u8>,
     pub(crate) sizes: Sizes,
@@ -96,6 +114,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         what::BLIND => {
             What::Blind(*Counter::ALL.get(wire.blind as usize).ok_or(DecodeError::Reason(wire.blind))?)
         }
+        what::TAMPERING => What::Tampering {
+            thing: thing(wire.blind).ok_or(DecodeError::Reason(wire.blind))?,
+            refused: wire.over != 0,
+            act: Act { over: false, ..act(&wire) },
+        },
         other => return Err(DecodeError::Tag(other)),
     };
     Ok(Record {
@@ -109,6 +132,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     })
 }
 
+fn thing(word: u32) -> Option<Thing> {
+    Some(match word {
+        thing::FILE => Thing::File,
+        thing::SIGNAL => Thing::Signal,
+        thing::TRACE => Thing::Trace,
+        thing::LIMITS => Thing::Limits,
+        thing::BPF => Thing::Bpf,
+        thing::UNIT => Thing::Unit,
+        thing::MOUNT => Thing::Mount,
+        thing::GROUP => Thing::Group,
+        _ => return None,
+    })
+}
+
 fn act(wire: &record::Record) -> Act {
     let used = usize::from(wire.text_len).min(wire.text.len());
     Act {
@@ -117,7 +154,8 @@ fn act(wire: &record::Record) -> Act {
         over: wire.over != 0,
         grant: wire.grant,
         way: (wire.verb == verb::ASK).then_some(wire.key as u32),
-        path: path(&wire.text[..used]),
+        command: is_command(wire.verb),
+        path: text(wire.verb, &wire.text[..used]),
         sizes: Sizes { before: size(wire.before), after: size(wire.after) },
     }
 }
@@ -126,8 +164,30 @@ fn size(bytes: u64) -> Option<u64> {
     (bytes != record::UNKNOWN).then_some(bytes)
 }
 
+/// Whether an act is that of a command, whose text is its arguments with a NUL behind each.
+pub(super) fn is_command(verb: u32) -> bool {
+    matches!(verb, verb::COMMAND | verb::COUNTER_COMMAND)
+}
+
+/// What a record or an entry has for text, by what it is about.
+pub(super) fn text(verb: u32, text: &[u8]) -> Vec<u8> {
+    if is_command(verb) { arguments(text) } else { path(text) }
+}
+
+/// Without the last one if it was cut off: half of a secret does not look like one.
+fn arguments(text: &[u8]) -> Vec<u8> {
+    let is_cut = text.len() >= record::TEXT_LEN - 1 && text.last() != Some(&0);
+    let whole = if is_cut {
+        text.iter().rposition(|byte| *byte == 0).map_or(&[][..], |end| &text[..=end])
+    } else {
+        text
+    };
+    let rest = if is_cut { "…\0".as_bytes() } else { &[] };
+    [whole, rest].concat()
+}
+
 /// A root itself has no path below it.
-pub(super) fn path(text: &[u8]) -> Vec<u8> {
+fn path(text: &[u8]) -> Vec<u8> {
     let path = until_nul(text);
     if path.is_empty() { b".".to_vec() } else { path }
 }
@@ -162,6 +222,7 @@ mod tests {
             over: true,
             grant: 0,
             way: None,
+            command: false,
             path: b"a/b".to_vec(),
             sizes,
         };
@@ -170,6 +231,35 @@ mod tests {
         assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Held(expected.clone()));
         wire.what = what::DENIED;
         assert_eq!(decode(bytemuck::bytes_of(&wire)).expect("a record").what, What::Denied(expected));
+    }
+
+    #[test]
+    fn reads_what_was_done_to_burstguard_itself() {
+        let mut wire = record::Record::zeroed();
+        (wire.what, wire.root, wire.over) = (what::TAMPERING, u32::MAX, 1);
+        for (word, thing) in
+            [(thing::FILE, Thing::File), (thing::BPF, Thing::Bpf), (thing::GROUP, Thing::Group)]
+        {
+            wire.blind = word;
+            let read = decode(bytemuck::bytes_of(&wire)).expect("a record").what;
+            assert!(
+                matches!(&read, What::Tampering { thing: read, refused: true, act: Act { root: None, .. } } if *read == thing),
+                "{read:?}"
+            );
+        }
+        wire.blind = 99;
+        assert_eq!(decode(bytemuck::bytes_of(&wire)), Err(DecodeError::Reason(99)));
+    }
+
+    #[test]
+    fn of_a_command_no_half_of_an_argument_is_read() {
+        let read = |bytes: &[u8]| String::from_utf8(text(verb::COMMAND, bytes)).expect("text");
+        assert_eq!(read(b"terraform\0destroy\0"), "terraform\0destroy\0");
+        let long = [b"psql\0-c\0DROP x\0postgresql://app:".to_vec(), vec![b's'; 200]].concat();
+        assert_eq!(read(&long[..127]), "psql\0-c\0DROP x\0…\0");
+        assert_eq!(read(&[b'x'; 127]), "…\0");
+        let exact = [vec![b'x'; 126], vec![0]].concat();
+        assert_eq!(read(&exact).len(), 127);
     }
 
     #[test]

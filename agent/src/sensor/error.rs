@@ -1,5 +1,7 @@
 //! What may go wrong with a map.
 
+use std::io;
+
 use aya::{maps::MapError as AyaMapError, pin::PinError};
 use rustix::io::Errno;
 use thiserror::Error;
@@ -22,6 +24,9 @@ pub(crate) enum MapError {
     /// It cannot be pinned.
     #[error("cannot pin {what} in the BPF file system, so it would end with the agent")]
     Pin { what: String, source: PinError },
+    /// It is not known which are ours.
+    #[error("cannot read in /proc/self/fdinfo which maps and programs are the agent's own")]
+    NoIds(#[source] io::Error),
     /// A directory was shown to the kernel programs and they did not answer.
     #[error(
         "the kernel programs did not mark a directory (mkdirat answered {0}); is another tracer in the way?"

@@ -10,7 +10,7 @@ use agent_common::{
 use aya::maps::{HashMap, IterableMap as _, Map, MapData};
 
 use super::{
-    decode::path,
+    decode::{is_command, text},
     error::{MapError, refused},
     quiet::until_programs_have_ended,
     state::{BPF_EXIST, absent_is_fine, again},
@@ -32,6 +32,8 @@ pub(crate) struct HeldCall {
     pub(crate) at: BootNs,
     /// What it would destroy.
     pub(crate) kinds: Kinds,
+    /// Whether it is no call, but a command before its first instruction: then `path` is its arguments, as /proc has them.
+    pub(crate) command: bool,
     /// The first name as a path below its root, possibly cut off.
     pub(crate) path: Vec<u8>,
     /// The protected names that it would change, at most two.
@@ -58,7 +60,8 @@ impl HeldCall {
             account: row.account,
             at: row.at,
             kinds: kinds(row),
-            path: path(&row.text[..used]),
+            command: is_command(row.verb),
+            path: text(row.verb, &row.text[..used]),
             names: protected
                 .map(|name| HeldName {
                     root: (name.root != u32::MAX).then_some(name.root),

@@ -10,9 +10,10 @@ use agent_common::{
     rules::judge::Tier,
     wire::{
         Counter, Counts,
+        command::{Command, WordKey},
         exception::ExceptedKey,
         identity::{NameKey, ProgramKey},
-        row::{Claim, EdgeKey, Mark, UserKey},
+        row::{Claim, EdgeKey, Mark, OwnUnit, UserKey},
     },
 };
 use aya::{
@@ -31,11 +32,12 @@ use super::{
     error::{MapError, refused, unpinned},
     load::LoadError,
     manifest::{Manifest, ManifestError},
+    own,
     pins::{Directory, LINK},
     probes,
     state::{State, absent_is_fine, again},
 };
-use crate::{identity::rows::Rows, trees::except::Excepted};
+use crate::{commands, identity::rows::Rows, trees::except::Excepted};
 
 pub(super) const RECORDS: &str = "RECORDS";
 
@@ -136,6 +138,16 @@ impl Kernel {
         fill(&mut self.ebpf, "CLAIMS", claims.iter().copied())
     }
 
+    /// Makes known which programs are destructive commands with which arguments.
+    pub(crate) fn tell_commands(&mut self, rows: &commands::Rows) -> Result<(), MapError> {
+        let commands::Rows { programs, words, starred } = rows;
+        let mut map: HashMap<_, u64, Command> = hash(&mut self.ebpf, "COMMANDS")?;
+        programs.iter().try_for_each(|(name, row)| map.insert(name, row, 0).map_err(refused("COMMANDS")))?;
+        let mut map: HashMap<_, WordKey, u64> = hash(&mut self.ebpf, "WORDS")?;
+        words.iter().try_for_each(|(key, bits)| map.insert(key, bits, 0).map_err(refused("WORDS")))?;
+        fill(&mut self.ebpf, "STARRED_WORDS", (0..).zip(starred.iter().copied()))
+    }
+
     /// Makes the numbers of ways known: of ports, and of roots whose files are jobs.
     pub(crate) fn tell_ways(&mut self, ports: &[(u16, u32)], jobs: &[(u32, u32)]) -> Result<(), MapError> {
         let mut map: HashMap<_, u32, u32> = hash(&mut self.ebpf, "PORTS")?;
@@ -164,6 +176,18 @@ impl Kernel {
     ) -> Result<(), MapError> {
         let mut map = hash(&mut self.ebpf, "USERS")?;
         users.into_iter().try_for_each(|(key, claim)| map.insert(key, claim, 0).map_err(refused("USERS")))
+    }
+
+    /// Makes known which unit is the agent's.
+    pub(crate) fn unit_is(&mut self, unit: OwnUnit) -> Result<(), MapError> {
+        fill(&mut self.ebpf, "UNIT", std::iter::once((0, unit)))
+    }
+
+    /// Makes known which maps, programs and attachments are the agent's own, once all are there.
+    pub(crate) fn know_own(&mut self) -> Result<(), MapError> {
+        let ids = own::ids().map_err(MapError::NoIds)?;
+        let mut map: HashMap<_, [u32; 2], u8> = hash(&mut self.ebpf, "OWN")?;
+        ids.into_iter().try_for_each(|id| map.insert(id, 0, 0).map_err(refused("OWN")))
     }
 
     /// Every counter, summed over CPUs.

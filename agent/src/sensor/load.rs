@@ -17,7 +17,7 @@ use super::{
     error::MapError,
     kernel::Kernel,
 };
-use crate::{identity::rows::Rows, trees::except::Excepted};
+use crate::{commands, identity::rows::Rows, trees::except::Excepted};
 
 /// Why the kernel programs could not be brought in.
 #[derive(Debug, Error)]
@@ -69,6 +69,7 @@ pub(crate) fn load(
     slots: u32,
     excepted: &Excepted,
     told: &Rows,
+    commands: &commands::Rows,
 ) -> Result<Kernel, LoadError> {
     let tier = settings.tier();
     let btf = Btf::from_sys()?;
@@ -99,6 +100,9 @@ pub(crate) fn load(
         .map_max_entries("PROGRAMS", room(told.room()))
         .map_max_entries("NAMES", room(told.names.len()))
         .map_max_entries("STARRED", room(told.starred.len()))
+        .map_max_entries("COMMANDS", room(commands.programs.len()))
+        .map_max_entries("WORDS", room(commands.words.len()))
+        .map_max_entries("STARRED_WORDS", room(commands.starred.len()))
         .map_max_entries("SCRATCH", DESKS * u32::try_from(cpus).unwrap_or(u32::MAX / DESKS))
         .load(OBJECT)?;
     Ok(Kernel::new(ebpf, tier)?)

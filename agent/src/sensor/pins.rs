@@ -25,7 +25,7 @@ use thiserror::Error;
 use super::{abi::ABI, manifest::MANIFEST, store::take_back};
 
 const BPFFS: &str = "/sys/fs/bpf";
-const HOME: &str = "/sys/fs/bpf/burstguard";
+pub(crate) const HOME: &str = "/sys/fs/bpf/burstguard";
 const MOUNTED: &str = "/sys/fs/bpf/burstguard/mounted";
 /// Of every attachment's pin.
 pub(super) const LINK: &str = "link-";

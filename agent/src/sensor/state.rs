@@ -14,6 +14,7 @@ use super::{
     moved::{MARKS, MOVED, MovedDirectories},
     shared::Shared,
 };
+use crate::processes::proc::ProcessId;
 
 pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 const SLOTS: &str = "SLOTS";
@@ -21,6 +22,7 @@ pub(super) const LINEAGE: &str = "LINEAGE";
 pub(super) const SPARED: &str = "SPARED";
 const TAKEN: &str = "TAKEN";
 const HEARTBEAT: &str = "HEARTBEAT";
+const AGENT: &str = "AGENT";
 
 /// To write a row that must not be there.
 pub(super) const BPF_NOEXIST: u64 = 1;
@@ -47,6 +49,7 @@ pub(crate) struct State {
     /// Units that accounts had started.
     pub(crate) launches: Launches,
     heartbeat: Shared,
+    agent: Array<MapData, [u64; 2]>,
 }
 
 impl State {
@@ -67,6 +70,7 @@ impl State {
             moved: MovedDirectories::new(take(MARKS)?, take(MOVED)?)?,
             launches: Launches::new(take(LAUNCHES)?, take(LAUNCHED)?)?,
             heartbeat: Shared::new(HEARTBEAT, take(HEARTBEAT)?)?,
+            agent: take(AGENT)?.try_into().map_err(refused(AGENT))?,
         })
     }
 
@@ -89,6 +93,7 @@ impl State {
             moved,
             launches,
             heartbeat,
+            agent,
             rows: _,
         } = self;
         [
@@ -100,12 +105,18 @@ impl State {
             (SPARED, spared.map()),
             (HELD, held.map()),
             (HEARTBEAT, heartbeat.data()),
+            (AGENT, agent.map()),
         ]
         .into_iter()
         .chain(grants.maps())
         .chain(moved.maps())
         .chain(launches.maps())
         .try_for_each(|(name, data)| data.pin(directory.join(name)).map_err(unpinned(name)))
+    }
+
+    /// From now on this process is the agent, whom nobody of a lineage touches.
+    pub(crate) fn agent_is(&mut self, agent: ProcessId) -> Result<(), MapError> {
+        self.agent.set(0, [u64::from(agent.pid), agent.start], 0).map_err(refused(AGENT))
     }
 
     /// The agent is there.

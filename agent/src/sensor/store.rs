@@ -12,10 +12,10 @@ use std::{
 use sd_notify::listen_fds_with_names;
 
 use super::{
-    notify::Messages,
     objects::Objects,
     pins::{Directory, PinsError},
 };
+use crate::notify::Messages;
 
 /// Hands a generation over.
 pub(crate) fn hand_over(directory: &Directory, objects: &Objects) {

@@ -32,6 +32,7 @@ fn all() -> Vec<(&'static str, &'static str, &'static str, Request)> {
         ("GET", "/v1/incidents/9", "", Request::Incident(9)),
         ("GET", "/v1/processes/42", "", Request::Whois(42)),
         ("GET", "/v1/processes/42/why", "", Request::Why(42)),
+        ("POST", "/v1/accounts/a%20b/join", "", Request::Join { account: "a b".to_owned() }),
         (
             "POST",
             "/v1/freezes",
@@ -121,7 +122,10 @@ fn the_description_has_every_route_and_no_other() {
     }
     let known = all().into_iter().map(|(method, path, ..)| {
         let path = path.split('?').next().expect("a path");
-        format!("{method} {}", path.replace("/9", "/{id}").replace("/42", "/{pid}"))
+        format!(
+            "{method} {}",
+            path.replace("/9", "/{id}").replace("/42", "/{pid}").replace("/a%20b/", "/{name}/")
+        )
     });
     let known: BTreeSet<_> =
         known.chain(["GET /v1/events", "GET /v1/openapi.json"].map(str::to_owned)).collect();

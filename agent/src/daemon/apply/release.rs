@@ -69,12 +69,24 @@ impl Agent {
     }
 
     pub(super) fn deny(&mut self, incident: u64, account: &str) {
+        self.end_commands(account);
         let until = boot_now().saturating_add(QUIET);
         let mut members = self.stands(account, Standing { phase: Phase::Denied, until });
         let thawed = self.thaw(incident, &mut members);
         let done = self.go_on(None, self.plan(&members), thawed);
         self.stale = true;
         self.wake(Whose::Account(account), done, move |done| Some(Outcome::Denied { incident, done }));
+    }
+
+    /// A command that was denied ends before its first instruction: no call of it is left that could fail.
+    fn end_commands(&self, account: &str) {
+        let calls = self.in_force.generation.held_of(account);
+        for HeldCall { process, .. } in calls.into_iter().filter(|call| call.command) {
+            let Some(handle) = pidfd::Handle::open(process) else { continue }; // it has ended by itself
+            if let Err(error) = handle.signal(Signal::KILL) {
+                log::error!("process {} was denied its command, and cannot be killed: {error}", process.pid);
+            }
+        }
     }
 
     /// What waits goes on waiting: it is for another decision.

@@ -53,6 +53,12 @@ impl Watch {
         self.heard.insert(id);
     }
 
+    /// A group that somebody else removes as soon as it is empty takes its file along before the kernel has told of that.
+    pub(super) fn look_for_gone(&mut self) {
+        let gone = self.watched.values().filter(|(leaf, _)| !leaf.path().exists());
+        self.heard.extend(gone.map(|(_, id)| *id));
+    }
+
     pub(super) fn remove(&mut self, leaf: &Group) {
         let Some(changes) = &self.changes else { return };
         self.watched.retain(|watch, (watched, _)| {

@@ -133,7 +133,17 @@ pub(super) mod tests {
 
     pub(in super::super) fn call(process: ProcessId) -> HeldCall {
         let (path, names) = (Vec::new(), Vec::new());
-        HeldCall { tid: process.pid, process, parent: 1, account: 1, at: 1, kinds: Kinds::NONE, path, names }
+        HeldCall {
+            tid: process.pid,
+            process,
+            parent: 1,
+            account: 1,
+            at: 1,
+            kinds: Kinds::NONE,
+            command: false,
+            path,
+            names,
+        }
     }
 
     fn member(ProcessId { pid, start }: ProcessId) -> Member {

@@ -273,6 +273,7 @@ impl Scene {
             pid: self.asking,
             rights: self.rights,
             acts_for: self.acts_for.clone(),
+            may_launch: false,
             request,
             patience: self.patience,
             facts: self.facts(),
@@ -326,7 +327,9 @@ impl Scene {
 }
 
 fn names() -> Names {
-    Names::of(["deployer", "b", "c", "d", "e"], ["/srv"]).knowing(["one, /run/1.sock", "two, /run/2.sock"])
+    Names::of(["deployer", "b", "c", "d", "e"], ["/srv"])
+        .knowing(["one, /run/1.sock", "two, /run/2.sock"])
+        .owning("/etc/burstguard", "policy")
 }
 
 pub(super) fn act() -> Act {
@@ -337,6 +340,7 @@ pub(super) fn act() -> Act {
         over: false,
         grant: 0,
         way: None,
+        command: false,
         path: b"f".to_vec(),
         sizes,
     }
@@ -349,6 +353,7 @@ fn held(pid: u32, at: BootNs) -> HeldFacts {
         parent: 1,
         account: ACCOUNT,
         at,
+        command: false,
         kinds: Kinds::of(Kind::Delete),
         path: b"d/waits".to_vec(),
         names: vec![HeldName { root: Some(1), directory: 9 }],
@@ -368,6 +373,9 @@ fn process(pid: u32) -> ProcessFacts {
             uid: 998,
             login: None,
             cgroup: None,
+            cwd: None,
+            terminal: None,
+            ssh_from: None,
             stopped: false,
             held: false,
             frozen: false,

@@ -1,10 +1,6 @@
 //! Prometheus' conventions, as far as a program can tell: <https://prometheus.io/docs/practices/naming/>.
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use std::collections::BTreeMap;
 
 use super::fed;
 
@@ -46,18 +42,4 @@ fn names_and_help_are_as_prometheus_wants_them() {
         assert!(*kind != "histogram" || name.ends_with("_seconds"), "{name}");
         assert!(!["_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end)), "{name}");
     }
-}
-
-/// Prometheus' own judge, on a host that has it.
-#[test]
-fn promtool_finds_nothing() {
-    let tool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut tool) = tool else { return eprintln!("promtool is not installed: not asked") };
-    tool.stdin.take().unwrap().write_all(fed().render().unwrap().as_bytes()).unwrap();
-    let done = tool.wait_with_output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

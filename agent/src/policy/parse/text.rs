@@ -2,7 +2,10 @@
 
 use std::path::{Component, PathBuf};
 
-use super::{super::node::Node, Person};
+use super::{
+    super::{Words, node::Node},
+    Person,
+};
 
 /// The id that means "none", as the login uid of every service does.
 const NO_ID: u32 = u32::MAX;
@@ -41,7 +44,13 @@ pub(super) fn person(node: &Node) -> Option<Person> {
 }
 
 /// The words that a command line must have.
-pub(super) fn words(node: &Node) -> Option<()> {
+pub(super) fn words(node: &Node) -> Option<Words> {
     let words = node.as_list().filter(|words| !words.is_empty())?;
-    words.iter().all(|word| word.as_str().is_some_and(|word| !word.is_empty())).then_some(())
+    let word = |word: &Node| word.as_str().filter(|word| !word.is_empty())?.parse().ok();
+    words.iter().map(word).collect::<Option<_>>().map(Words)
+}
+
+/// The name of a file.
+pub(super) fn program(node: &Node) -> Option<String> {
+    node.as_str().filter(|name| !name.is_empty() && !name.contains(['/', ' ', '*'])).map(str::to_owned)
 }

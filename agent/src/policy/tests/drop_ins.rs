@@ -62,7 +62,7 @@ fn a_drop_in_may_add() {
 fn a_problem_is_where_the_value_is() {
     assert_eq!(
         errors(&[BASE, "[account.x]\nresponse = 'hold'"]),
-        ["p.d/1.toml:1:10 [account.x] is nobody: set users, login, units, executables or scripts"]
+        ["p.d/1.toml:1:10 [account.x] is nobody: set users, login, units, executables, scripts or launch"]
     );
     assert_eq!(
         errors(&[

@@ -32,7 +32,7 @@ fn the_head() {
     check(
         "",
         &[
-            "1:1 nobody is watched: add an [account.NAME] with users, login, units, executables or scripts",
+            "1:1 nobody is watched: add an [account.NAME] with users, login, units, executables, scripts or launch",
             "1:1 nothing is protected: add a [tree.NAME] with paths",
             "1:1 version is missing: want version = 1",
         ],
@@ -68,7 +68,7 @@ fn unknown_keys() {
     check(
         &format!("{TREE}[account.a]\nuser = ['ci']\ntrees = ['t']"),
         &[
-            "3:10 [account.a] is nobody: set users, login, units, executables or scripts",
+            "3:10 [account.a] is nobody: set users, login, units, executables, scripts or launch",
             "4:1 unknown key \"user\": did you mean users?",
         ],
     );
@@ -151,7 +151,7 @@ fn accounts() {
     check(&account("users = [1001]\nlogin = ['deploy']\ntrees = ['t']"), &[]);
     check(
         &account("users = []\ntrees = ['t']"),
-        &["4:10 [account.b] is nobody: set users, login, units, executables or scripts"],
+        &["4:10 [account.b] is nobody: set users, login, units, executables, scripts or launch"],
     );
     check(
         &account("users = 'deploy'\ntrees = ['t']"),
@@ -243,7 +243,7 @@ fn programs_and_units() {
     );
     check(
         &account("units = []\nexecutables = []"),
-        &["4:10 [account.b] is nobody: set users, login, units, executables or scripts"],
+        &["4:10 [account.b] is nobody: set users, login, units, executables, scripts or launch"],
     );
     check(
         &account("executables = ['x', '/*', '/a*b*', 3]\nunits = ['x']\nscripts = ['sh x']"),

@@ -22,7 +22,7 @@ const TIER: Wish<'_> =
 #[test]
 fn a_bad_policy() {
     let text = "version = 1\nmode = 'x'\n[tree.system]\npaths = ['/etc', '/nope', '/nope*']\n";
-    let complaints = "error: p.toml:1:1  nobody is watched: add an [account.NAME] with users, login, units, executables or scripts\n\
+    let complaints = "error: p.toml:1:1  nobody is watched: add an [account.NAME] with users, login, units, executables, scripts or launch\n\
                       error: p.toml:2:8  mode = \"x\": want one of observe, enforce\n\
                       error: p.toml:4:18 \"/nope\" does not exist on this host\n\
                       warning: p.toml:4:27 \"/nope*\" finds no directory on this host\n\
@@ -39,15 +39,6 @@ fn a_good_policy() {
     let Checked { output, complaints, exit } = checked(GOOD, TIER);
     assert_eq!((output.as_str(), exit), ("", 0));
     assert_eq!(complaints, "no problems; 1 account and 1 path are ready to be loaded\n");
-    let later = checked(&format!("{GOOD}[default]\nbudget.commands = '3/60s'"), TIER);
-    assert_eq!(
-        (later.complaints.as_str(), later.exit),
-        (
-            "warning: p.toml:5:8 default.budget.commands is not carried out by this version: destructive commands are \
-             not counted\n1 warning; 1 account and 1 path are ready to be loaded\n",
-            0
-        )
-    );
 }
 
 #[test]
@@ -108,6 +99,7 @@ users = [1000]
 warmup = \"0h\"
 
 [account.a.budget]
+commands = \"20/10m\"
 deletes = \"20/10s\"
 overwrites = \"200/10s\"
 recreates = \"20/1m\"
@@ -128,6 +120,7 @@ trees = [\"t\"]
 warmup = \"0h\"
 
 [account.\"x.y\".budget]
+commands = \"20/10m\"
 deletes = \"20/10s\"
 overwrites = \"200/10s\"
 recreates = \"20/1m\"
@@ -155,7 +148,12 @@ view = [\"uid:0\", \"gid:27\"]
 paths = [\"/etc\"]
 ";
     let (said, ways) = output.split_once("\n[way.at]\n").unwrap_or_default();
-    assert_eq!(said, expected);
+    // The commands that are built in come in between.
+    let (commands, rest) = said.split_once("\n[record]\n").unwrap_or_default();
+    let (before, commands) = commands.split_once("\n[command.aws]\n").unwrap_or_default();
+    assert_eq!(format!("{before}\n[record]\n{rest}"), expected);
+    let wipefs = "[command.wipefs]\ndestroy = [[\"-a*\"]";
+    assert!(commands.contains(wipefs), "{commands}");
     assert!(ways.contains("[way.ssh]\nports = [22]\nsockets = [\"/run/ssh-unix-local/socket\"]\n"), "{ways}");
     assert!(ways.contains("[way.docker]\nsockets = [\"/run/docker.sock\""), "{ways}");
     assert_eq!(load(&output).unwrap().policy, load(&text).unwrap().policy);
@@ -175,7 +173,7 @@ fn json() {
             "file": "p.toml",
             "line": 1,
             "column": 1,
-            "message": "nobody is watched: add an [account.NAME] with users, login, units, executables or scripts",
+            "message": "nobody is watched: add an [account.NAME] with users, login, units, executables, scripts or launch",
         })
     );
     let Checked { output, exit, .. } = checked(GOOD, wish);

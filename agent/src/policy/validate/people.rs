@@ -74,7 +74,7 @@ impl<H: Host> Validator<'_, H> {
         roles
     }
 
-    fn holders(&mut self, people: Option<&[Located<Person>]>, usual: Vec<Role>) -> Vec<Role> {
+    pub(super) fn holders(&mut self, people: Option<&[Located<Person>]>, usual: Vec<Role>) -> Vec<Role> {
         let Some(people) = people else { return usual };
         let mut roles = Vec::new();
         for person in people {

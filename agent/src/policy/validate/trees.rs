@@ -19,7 +19,7 @@ use super::{
 };
 
 /// One root is the self-test's own.
-const MAX_PATHS: usize = MAX_ROOTS as usize - 1;
+pub(in crate::policy) const MAX_PATHS: usize = MAX_ROOTS as usize - 1;
 /// How many directories a pattern may go through.
 const MAX_SURVEY: usize = 10_000;
 /// As a shell does it: `*` stays in its component and does not stand for a leading dot.

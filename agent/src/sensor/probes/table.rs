@@ -27,13 +27,10 @@ const PROCESSES: &[Probe] = &[
 
 /// System calls, which are seen at their start and, by the common program `settle`, at their end.
 const CALLS: &[Probe] = &[
+    Probe { program: "steer", at: &[Enter("clone"), Enter("clone3"), Enter("fork"), Enter("vfork")] },
     Probe {
-        program: "steer",
+        program: "reach",
         at: &[
-            Enter("clone"),
-            Enter("clone3"),
-            Enter("fork"),
-            Enter("vfork"),
             Enter("kill"),
             Enter("tkill"),
             Enter("tgkill"),
@@ -83,6 +80,18 @@ const OPERATIONS: &[Probe] = &[
     Probe { program: "inode_rmdir", at: &[Hook("inode_rmdir")] },
     Probe { program: "inode_rename", at: &[Hook("inode_rename")] },
     Probe { program: "inode_setattr", at: &[Hook("inode_setattr")] },
+    Probe { program: "inode_setxattr", at: &[Hook("inode_setxattr")] },
+    Probe { program: "inode_removexattr", at: &[Hook("inode_removexattr")] },
+    Probe { program: "inode_set_acl", at: &[NewHook("inode_set_acl")] },
+    Probe { program: "ptrace_access_check", at: &[Hook("ptrace_access_check")] },
+    Probe { program: "task_setscheduler", at: &[Hook("task_setscheduler")] },
+    Probe { program: "task_setnice", at: &[Hook("task_setnice")] },
+    Probe { program: "task_setioprio", at: &[Hook("task_setioprio")] },
+    Probe { program: "task_setrlimit", at: &[Hook("task_setrlimit")] },
+    Probe { program: "task_movememory", at: &[Hook("task_movememory")] },
+    Probe { program: "bpf", at: &[Hook("bpf")] },
+    Probe { program: "bpf_map", at: &[Hook("bpf_map")] },
+    Probe { program: "bpf_prog", at: &[Hook("bpf_prog")] },
     Probe { program: "path_unlink", at: &[Hook("path_unlink")] },
     Probe { program: "path_rmdir", at: &[Hook("path_rmdir")] },
     Probe { program: "path_rename", at: &[Hook("path_rename")] },

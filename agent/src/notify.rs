@@ -26,16 +26,37 @@ use rustix::{
 /// How long all messages of one occasion may wait for it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Tells it one thing, if there is a service manager. That it could not be told is said, and changes nothing else.
+pub(crate) fn tell(text: &str) {
+    told(text, Messages::to_manager());
+}
+
+/// The same, or not if it does not read just now: the loop waits for nobody.
+pub(crate) fn tell_at_once(text: &str) {
+    told(text, Messages::within(Duration::ZERO));
+}
+
+fn told(text: &str, manager: io::Result<Option<Messages>>) {
+    let told = manager.and_then(|manager| manager.map_or(Ok(()), |manager| manager.send(text, None)));
+    if let Err(error) = told {
+        log::warn!("the service manager was not told {:?}: {error}", text.trim_end());
+    }
+}
+
 /// Messages of one occasion.
-pub(super) struct Messages {
+pub(crate) struct Messages {
     manager: OwnedFd,
     until: Instant,
 }
 
 impl Messages {
     /// None without a service manager.
-    pub(super) fn to_manager() -> io::Result<Option<Self>> {
-        env::var_os("NOTIFY_SOCKET").map(|address| Self::to(&address, PATIENCE)).transpose()
+    pub(crate) fn to_manager() -> io::Result<Option<Self>> {
+        Self::within(PATIENCE)
+    }
+
+    fn within(patience: Duration) -> io::Result<Option<Self>> {
+        env::var_os("NOTIFY_SOCKET").map(|address| Self::to(&address, patience)).transpose()
     }
 
     fn to(address: &OsStr, patience: Duration) -> io::Result<Self> {
@@ -49,7 +70,7 @@ impl Messages {
     }
 
     /// Sends one, with a descriptor.
-    pub(super) fn send(&self, text: &str, object: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    pub(crate) fn send(&self, text: &str, object: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let objects = object.as_slice();
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         loop {

@@ -1,0 +1,105 @@
+//! What happened, in order: acts, what came back after it went, and what waits.
+
+use super::super::term::{bad, clean};
+use crate::api::{Act, Bytes, IncidentDetail};
+
+/// How many acts, and how many processes, fit a screen.
+const SHOWN: usize = 10;
+
+/// The calls that wait, and have not happened.
+pub(super) fn waiting(incident: &IncidentDetail) -> Vec<String> {
+    let first = incident.acts.first().map(|act| act.at);
+    let lines = incident.held.iter().map(|held| {
+        let after = held.at.duration_since(first.unwrap_or(held.at)).as_millis();
+        let kinds = clean(&held.kinds.join("+"));
+        let tree = held.tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
+        format!("{} {} {kinds} {}{tree} by {}", since(after), bad("HELD"), held.path, held.pid)
+    });
+    shorten(lines.collect(), incident.held.len())
+}
+
+pub(super) fn acts(incident: &IncidentDetail) -> Vec<String> {
+    let first = incident.acts.first().map(|act| act.at);
+    let after = |act: &Act| first.map_or(0, |first| act.at.duration_since(first).as_millis());
+    let lines = incident.acts.iter().enumerate().map(|(at, act)| {
+        let went = went_before(&incident.acts[..at], act)
+            .map(|before| format!(", which went at {}", since(after(before))));
+        line(after(act), act, &went.unwrap_or_default())
+    });
+    let all = usize::try_from(incident.summary.done).unwrap_or(usize::MAX);
+    shorten(lines.collect(), all.max(incident.acts.len()))
+}
+
+/// What an act has made anew, if what made it go is one of those before.
+fn went_before<'a>(before: &'a [Act], act: &Act) -> Option<&'a Act> {
+    let is = |act: &Act, kinds: &[&str]| act.kinds.iter().any(|kind| kinds.contains(&kind.as_str()));
+    let same = |other: &Act| match act.tree {
+        Some(_) => other.tree == act.tree && other.path == act.path,
+        None => other.tree.is_none() && program(&other.path) == program(&act.path),
+    };
+    let destroys = |other: &&Act| is(other, &["delete", "command"]) && same(other);
+    is(act, &["recreate"]).then(|| before.iter().rev().find(destroys)).flatten()
+}
+
+/// The names of the files that a command line begins with: the program, behind its interpreter if it is a script.
+fn program(command: &Bytes) -> Vec<String> {
+    let command = command.to_string();
+    let names =
+        command.split(' ').enumerate().take_while(|(at, word)| *at == 0 || *at == 1 && word.contains('/'));
+    names.map(|(_, word)| word.rsplit('/').next().unwrap_or_default().to_owned()).collect()
+}
+
+fn line(after_ms: i128, act: &Act, went: &str) -> String {
+    let kinds = clean(&act.kinds.join("+"));
+    let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
+    let note = act.sizes.note(act.kinds.iter().map(String::as_str));
+    let note = note.map(|note| format!(", {note},")).unwrap_or_default();
+    format!("{} {kinds} {}{note} by {} {}{went}{over}", since(after_ms), act.path, act.comm, act.pid)
+}
+
+fn since(ms: i128) -> String {
+    format!("+{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// The first ones, and how many more there are.
+pub(super) fn shorten(mut lines: Vec<String>, all: usize) -> Vec<String> {
+    lines.truncate(SHOWN);
+    if all > lines.len() && !lines.is_empty() {
+        lines.push(format!("… {} more: --json has those that are kept", all - lines.len()));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn act(kind: &str, tree: Option<&str>, path: &str) -> Act {
+        serde_json::from_value(serde_json::json!({
+            "at": "2026-01-01T00:00:00Z", "kinds": [kind], "path": path, "tree": tree, "pid": 7, "comm": "x", "over": false,
+            "sizes": { "before": null, "after": null },
+        }))
+        .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn what_came_back_is_told_with_what_made_it_go() {
+        let before = [
+            act("delete", Some("/etc"), "a"),
+            act("delete", Some("/srv"), "a"),
+            act("command", None, "/bin/sh /opt/terraform destroy"),
+            act("command", None, "kubectl delete ns x"),
+        ];
+        let went = |act: &Act| went_before(&before, act).map(|act| act.path.to_string());
+        assert_eq!(went(&act("recreate", Some("/etc"), "a")).as_deref(), Some("a"));
+        assert_eq!(went(&act("recreate", Some("/etc"), "b")), None);
+        assert_eq!(went(&act("delete", Some("/etc"), "a")), None);
+        let terraform = went(&act("recreate", None, "/bin/sh ./terraform apply"));
+        assert_eq!(terraform.as_deref(), Some("/bin/sh /opt/terraform destroy"));
+        assert_eq!(
+            went(&act("recreate", None, "/usr/bin/kubectl apply")).as_deref(),
+            Some("kubectl delete ns x")
+        );
+        assert_eq!(went(&act("recreate", None, "/bin/sh ./helm install")), None);
+    }
+}
