@@ -67,6 +67,13 @@ impl Daemon {
         Self::begin(as_agent(program, &policy.write(directory)?, "off", policy.tier()), policy.tier())
     }
 
+    /// As [`Self::start`], by this command, which becomes the agent: what the agent is told stands behind it.
+    pub fn start_by(command: Command, policy: &Policy, directory: &Path) -> Result<Self> {
+        let mut command = as_agent(command, &policy.write(directory)?, "off", policy.tier());
+        command.arg("--release-on-exit");
+        Self::begin(command, policy.tier())
+    }
+
     /// As [`Self::start`], from this terminal.
     pub fn start_on(terminal: &Terminal, policy: &Policy, directory: &Path) -> Result<Self> {
         let mut command = Command::new(program::agent()?);

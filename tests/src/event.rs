@@ -220,6 +220,19 @@ pub enum Event {
         /// How often so far.
         times: u64,
     },
+    /// A process of an account did something to burstguard itself.
+    Tampering {
+        /// As which incident it is recorded.
+        incident: u64,
+        /// The process.
+        pid: u32,
+        /// What it touched.
+        what: String,
+        /// Whether it was refused.
+        refused: bool,
+        /// How often so far.
+        times: u64,
+    },
     /// A decision could not be carried out.
     EffectFailed {
         /// Of which incident.

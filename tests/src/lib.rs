@@ -19,6 +19,7 @@ mod ear;
 mod event;
 mod generation;
 mod ground;
+pub mod http;
 mod incident;
 mod job;
 mod manager;

@@ -23,6 +23,7 @@ pub struct Policy {
     ways: Vec<(&'static str, String)>,
     warmup: Option<&'static str>,
     governor: Vec<(&'static str, &'static str)>,
+    more: String,
 }
 
 /// What the agent is to make use of, whatever else the kernel can do.
@@ -70,6 +71,7 @@ impl Policy {
             ("truncates", "10/10s"),
             ("overwrites", "200/10s"),
             ("recreates", "3/60s"),
+            ("commands", "10/10m"),
         ];
         let budgets = budgets.map(|(kind, budget)| (kind, budget.to_owned())).to_vec();
         Self {
@@ -87,6 +89,7 @@ impl Policy {
             ways: Vec::new(),
             warmup: None,
             governor: Vec::new(),
+            more: String::new(),
         }
     }
 
@@ -217,6 +220,13 @@ impl Policy {
         self
     }
 
+    /// These lines too, at its end; its trees are `t0` and so on.
+    #[must_use]
+    pub fn and_says(mut self, lines: &str) -> Self {
+        self.more += lines;
+        self
+    }
+
     /// Puts it into a file in a directory, in the place of the one before.
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
         let file = directory.join("policy.toml");
@@ -249,6 +259,7 @@ impl fmt::Display for Policy {
             ways,
             warmup,
             governor,
+            more,
         } = self;
         writeln!(f, "version = 1\nmode = \"{mode}\"")?;
         if !roles.is_empty() || approvals.is_some() {
@@ -284,6 +295,6 @@ impl fmt::Display for Policy {
                 writeln!(f, "hold.deadline = {deadline:?}\nhold.then = {then:?}")?;
             }
         }
-        Ok(())
+        f.write_str(more)
     }
 }

@@ -1,5 +1,5 @@
 //! The ways past the budget that somebody may think of: each tried by a plain user, and as root through sudo, in both tiers.
-//! What is true of each stands here, and in the README's table.
+//! What is true of each stands here, and in the table of docs/limits.md.
 //!
 //! Elsewhere: that what waits completes when it is approved (`hold/calls.rs`), mounts that are moved or denied and layers of
 //! an overlay (`directories/`), roots that are removed or replaced (`directories/whole.rs`, `recreate.rs`), rings and threads
@@ -204,11 +204,11 @@ fn until_all_stand_still(daemon: &mut Daemon, account: &str, job: &Job) -> Resul
     still.with_context(|| format!("{burst:?}, {:?}", proc::of_group(job.pid())))
 }
 
-/// A line of the README's table has names of rows with commas between, and what is true of them in each tier.
+/// A line of the page's table has names of rows with commas between, and what is true of them in each tier.
 #[test]
-fn the_readme_says_the_same() {
-    let readme = include_str!("../../../README.md");
-    let lines: Vec<Vec<_>> = readme.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+fn the_page_says_the_same() {
+    let page = include_str!("../../../docs/limits.md");
+    let lines: Vec<Vec<_>> = page.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
     for row in TABLES.concat().iter().chain(systems::ROWS) {
         let said = lines.iter().any(|cells| match cells[..] {
             [_, names, lsm, tracepoint, _, _] => {

@@ -1,4 +1,4 @@
-//! What this tier cannot do, as the README says; what it does not see is in `bypass`. When one of these fails, the limit is
+//! What this tier cannot do, as docs/limits.md says; what it does not see is in `bypass`. When one of these fails, the limit is
 //! gone: say so.
 
 use anyhow::Result;

@@ -1,13 +1,18 @@
 //! What Prometheus is told is what the disk says.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::env;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context as _, Result};
+use tests::http::get;
 use tests::{Account, Daemon, Ground, Policy, Scene, ask_json, wait};
 
 use crate::check::{FILES, each};
 use crate::commands::burst_is_known;
+
+/// Names a file to keep what was scraped in, for who has more to say about it.
+const KEEP: &str = "BURSTGUARD_KEEP_SCRAPE";
 
 /// An address that is free now.
 pub(crate) fn free() -> Result<SocketAddr> {
@@ -26,18 +31,6 @@ pub(crate) fn measured_with(address: SocketAddr, change: impl FnOnce(Policy) -> 
     let policy = change(Policy::new(account.name(), &ground.tree()));
     let daemon = Daemon::start_measured(&policy, ground.base(), address)?;
     Ok(Scene { daemon, ground, account })
-}
-
-/// The status and the body of an answer.
-pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(wait::patience()))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("a head and a body")?;
-    let status = head.split(' ').nth(1).context("a status")?.parse()?;
-    Ok((status, body.to_owned()))
 }
 
 /// The value of a series.
@@ -74,6 +67,11 @@ fn a_scrape_says_what_the_disk_says() -> Result<()> {
     ];
     for (series, expected) in rows {
         assert_eq!(value(&text, series)?, expected, "{series}");
+    }
+    let waiting = value(&text, r#"burstguard_oldest_incident_number{account="a0",state="stopped"}"#)?;
+    assert_eq!(ask_json(&["incidents", "--open"])?[0]["id"].as_f64(), Some(waiting));
+    if let Some(file) = env::var_os(KEEP) {
+        fs::write(file, &text)?;
     }
     let status = ask_json(&["status"])?;
     let info = [

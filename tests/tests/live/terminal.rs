@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Result;
+use tests::http::get;
 use tests::{Account, Devpts, Scene, Session, Terminal, ask, ask_json, wait};
 
 use crate::check::FILES;
 use crate::commands::decide;
-use crate::metrics::{free, get, measured_with};
+use crate::metrics::{free, measured_with};
 
 /// The helper program destroys what it finds, on a terminal, until it is stopped.
 fn stopped(scene: &Scene, terminal: &Terminal) -> Result<Session> {
@@ -99,7 +100,8 @@ fn a_terminal_of_that_number_which_the_process_does_not_have_is_not_written_to()
     for terminal in &mut ours {
         assert_eq!(terminal.shown()?, "");
     }
-    drop((session, inner));
+    // What is still mounted in the scene's directory keeps it from being removed.
+    drop((session, inner, devpts));
     scene.end().map(drop)
 }
 

@@ -27,11 +27,15 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Row>> {
         ground.make_directory(&tree)?;
         all = all.and_told_by(by, &tree);
     }
-    let (mut alone, mut by_users, mut by_all) = (Vec::new(), Vec::new(), Vec::new());
+    let one = users.clone().and_says("[command.hand]\nprogram = 'hand'\ndestroy = [['not', 'this']]\n");
+    let many = one.clone().and_says(&account_and_command_each());
+    let [mut alone, mut by_users, mut by_all, mut of_one, mut of_many] = [const { Vec::new() }; 5];
     for _ in 0..rounds {
         alone.push(run(&other, &ground)?);
         by_users.push(under(&users, &other, &ground)?);
         by_all.push(under(&all, &other, &ground)?);
+        of_one.push(under(&one, &watched, &ground)?);
+        of_many.push(under(&many, &watched, &ground)?);
     }
     let (slower_by_users, slower_by_all) = (slower(&alone, &by_users), slower(&alone, &by_all));
     Ok(vec![
@@ -40,7 +44,28 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Row>> {
         Row::new("… slower, round by round", "%", slower_by_users).typically(5.0),
         Row::new("… with units, programs and scripts watched", "us", by_all),
         Row::new("… slower, round by round", "%", slower_by_all).typically(5.0),
+        Row::new("… by a watched user, a program with destructive commands", "us", of_one.clone()),
+        Row::new("… with 256 accounts and 256 commands", "us", of_many.clone()),
+        Row::new("… slower, round by round", "%", slower(&of_one, &of_many)).typically(100.0),
     ])
+}
+
+/// With the account that is measured 256, and with the commands that are built in as many as there may be.
+fn account_and_command_each() -> String {
+    (0..255).map(account_and_command).collect()
+}
+
+fn account_and_command(number: usize) -> String {
+    format!(
+        "[account.m{number}]\nusers = [{}]\ntrees = ['t0']\n{}",
+        70_000 + number,
+        // With those that are built in and the one that is measured.
+        if number < 256 - 23 {
+            format!("[command.m{number}]\nprogram = 'bgbench-{number}'\ndestroy = [['destroy', '--all']]\n")
+        } else {
+            String::new()
+        }
+    )
 }
 
 fn under(policy: &Policy, user: &Account, ground: &Ground) -> Result<f64> {

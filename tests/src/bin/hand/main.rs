@@ -7,6 +7,7 @@ mod bus;
 mod calls;
 mod company;
 mod contents;
+mod objects;
 mod processes;
 mod ring;
 mod steer;

@@ -13,7 +13,7 @@ use rustix::event::Timespec;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat_with, unlinkat};
 use rustix::mount::MountFlags;
 
-use crate::{bus, calls, contents, processes, ring, steer};
+use crate::{bus, calls, contents, objects, processes, ring, steer};
 
 /// Takes the steps for each of the first `count` files.
 pub(crate) fn each(count: usize, steps: &[String]) -> Result<()> {
@@ -47,6 +47,7 @@ fn take(step: &str) -> Result<()> {
         ["fork-unlink", path] => calls::fork_unlink(path)?,
         ["continue", by, pid] => steer::go_on(by, pid.parse()?)?,
         ["trace", pid] => steer::trace(pid.parse()?)?,
+        ["bpf-objects-of", pid] => objects::any_of(pid)?,
 
         ["born-in", directory] => drop(calls::fork_into(&File::open(directory)?)?),
         ["ask", socket] => calls::ask(UnixStream::connect(socket)?)?,

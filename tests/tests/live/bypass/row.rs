@@ -10,7 +10,7 @@ use crate::holding::{BUDGET, FILES};
 /// A way, and what is true of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
-    /// As the README calls it.
+    /// As docs/limits.md calls it.
     pub(super) name: &'static str,
     /// Shell, run in the tree. `{hand}` is the helper program, `{count}` how many files there are, and `{apart}` begins a
     /// command with mounts of its own.
@@ -55,7 +55,7 @@ pub(crate) enum Truth {
 }
 
 impl Truth {
-    /// As the README says it.
+    /// As docs/limits.md says it.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Stops(_) | Self::StopsEach => "yes",
