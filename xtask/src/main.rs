@@ -1,7 +1,13 @@
 //! Everything that is done to this repository, as one program: `cargo xtask --help`.
 
 mod corpus;
+mod docs;
 mod lint;
+mod monitoring;
+mod once;
+mod package;
+#[cfg(test)]
+mod pages;
 mod product;
 mod run;
 mod setup;
@@ -40,13 +46,9 @@ enum Verb {
     Lint,
     /// Run every test, and end with one line that sums them up
     ///
-    /// Setup, lint, unit and property tests, loom, a release build, then the tests that load the kernel programs
-    /// and need root.
-    Test {
-        /// Also run the property tests again with many more cases
-        #[arg(long)]
-        all: bool,
-    },
+    /// Setup, lint, unit and property tests, generated documents, loom, a release build and the package, then the tests that load
+    /// the kernel programs and need root, what is shipped for Prometheus, and virtual machines.
+    Test(test::Options),
     /// Test on another kernel than this one, in a virtual machine
     ///
     /// Debian's kernel and a minimal Debian are fetched by apt and kept in target/vm; QEMU emulates the processor, so
@@ -61,6 +63,24 @@ enum Verb {
     ///
     /// Fails where a program exceeds the limit that is kept for it. Needs root.
     Verify(verify::Options),
+    /// Have what is shipped for Prometheus, Alertmanager and Grafana judged by Prometheus' and Alertmanager's own programs
+    ///
+    /// Debian's packages are fetched by apt and kept unpacked in target/monitoring. Needs root, for a daemon that serves metrics.
+    Monitoring,
+    /// Make the Debian package
+    ///
+    /// cargo-deb is built once, into target/tools. Prints where the package is.
+    Package {
+        /// Also look into it, and have lintian judge it, in a Debian of its own below target/vm. Needs root.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the documents that are made of the program
+    Docs {
+        /// Write nothing; fail if one of them is not what it would be
+        #[arg(long)]
+        check: bool,
+    },
     /// Build everything and run the demonstration; what follows is passed on to it
     Demo {
         /// In a virtual machine, whose kernel can hold a call: an `rm` waits for an approval. Needs root.
@@ -94,10 +114,13 @@ fn obey(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Setup => setup::run(&workspace).map(|()| ExitCode::SUCCESS),
         Verb::Lint => lint::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Verb::Test { all } => Ok(test::run(&workspace, all)),
+        Verb::Test(options) => Ok(test::run(&workspace, &options)),
         Verb::Vm(options) => vm::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Corpus(options) => corpus::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Verify(options) => verify::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Verb::Monitoring => monitoring::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Verb::Package { check } => package::run(&workspace, check).map(|()| ExitCode::SUCCESS),
+        Verb::Docs { check } => docs::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Verb::Demo { vm: true, .. } => vm::demo(&workspace),
         Verb::Demo { args, .. } => product::exec(&workspace, "demo", &args),
         Verb::Bench { vm: true, .. } => vm::bench(&workspace),

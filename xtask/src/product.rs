@@ -1,4 +1,4 @@
-//! Runs what the `tests` crate builds on top of the real binary: the demonstration and the benchmarks.
+//! The real binary, and what the `tests` crate builds on top of it: the demonstration and the benchmarks.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -11,6 +11,11 @@ use crate::{run, setup};
 
 /// How the tests and the demonstration find the binary they drive.
 pub(crate) const BINARY_VARIABLE: &str = "BURSTGUARD_BIN";
+
+/// Builds `target/release/burstguard`.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))
+}
 
 /// Builds everything and becomes `target/release/<program>`; comes back only with an error.
 ///

@@ -1,6 +1,7 @@
 //! Running other programs: to the end, for their output, or line by line while they go.
 
 use std::io::{BufRead as _, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,12 +13,12 @@ pub(crate) fn to_the_end(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` and returns what it wrote; what it complained about goes into the error.
+/// Runs `command` and returns what it wrote; if it fails, all that it said goes into the error.
 pub(crate) fn for_output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| cannot_start(command))?;
     if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("{} failed: {}: {}", shown(command), output.status, complaint.trim());
+        let said = [output.stdout, output.stderr].concat();
+        bail!("{} failed: {}: {}", shown(command), output.status, String::from_utf8_lossy(&said).trim());
     }
     String::from_utf8(output.stdout).with_context(|| format!("{} wrote something not UTF-8", shown(command)))
 }
@@ -51,6 +52,18 @@ pub(crate) fn watched(
     child.wait().with_context(|| format!("waiting for {}", shown(command)))
 }
 
+/// A command for a program of another system's, in its root directory; nothing of our environment goes with it, such as
+/// a directory for temporary files that is not there.
+pub(crate) fn chrooted(root: &Path) -> Command {
+    let mut chroot = Command::new("chroot");
+    chroot
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C.UTF-8");
+    chroot.arg(root);
+    chroot
+}
+
 /// A command as one would type it, without its environment.
 pub(crate) fn shown(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
@@ -80,8 +93,9 @@ mod tests {
     #[test]
     fn an_error_names_the_command_and_its_complaint() {
         let error =
-            for_output(Command::new("sh").args(["-c", "echo no such thing >&2; exit 4"])).unwrap_err();
+            for_output(Command::new("sh").args(["-c", "echo E: bad; echo no such thing >&2; exit 4"]))
+                .unwrap_err();
         let error = error.to_string();
-        assert!(error.contains("sh -c") && error.contains("no such thing"), "{error}");
+        assert!(error.contains("sh -c") && error.ends_with("E: bad\nno such thing"), "{error}");
     }
 }

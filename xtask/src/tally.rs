@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use anyhow::Result;
+
 /// How many tests ended how, and which of them failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -18,6 +20,21 @@ impl Tally {
     /// What came to its end without a harness.
     pub(crate) fn of(passed: u64, failures: Vec<String>) -> Self {
         Self { passed, failed: failures.len() as u64, failures, ..Self::default() }
+    }
+
+    /// Counts one thing that was looked at, and says how that went.
+    pub(crate) fn check(&mut self, name: &str, outcome: Result<()>) {
+        match outcome {
+            Ok(()) => {
+                println!("{name}: ok");
+                self.passed += 1;
+            }
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                self.failed += 1;
+                self.failures.push(format!("{name}: {error:#}"));
+            }
+        }
     }
 
     /// Takes in a line; those that a harness ends with change the tally.
@@ -37,12 +54,21 @@ impl Tally {
     /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`; any other line is none.
     fn parse(line: &str) -> Option<Self> {
         let (_verdict, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+        Self::of_counts(counts, "; ")
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(crate) fn counted(text: &str) -> Option<Self> {
+        Self::of_counts(text, ", ")
+    }
+
+    fn of_counts(counts: &str, between: &str) -> Option<Self> {
         let mut tally = Self::default();
-        for count in counts.split("; ") {
+        for count in counts.split(between) {
             match count.split_once(' ') {
                 Some((number, "passed")) => tally.passed = number.parse().ok()?,
                 Some((number, "failed")) => tally.failed = number.parse().ok()?,
-                Some((number, "ignored")) => tally.skipped = number.parse().ok()?,
+                Some((number, "ignored" | "skipped")) => tally.skipped = number.parse().ok()?,
                 _ => {}
             }
         }

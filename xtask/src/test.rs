@@ -1,16 +1,46 @@
 //! `cargo xtask test`: a table of stages, run in order, and one line in the end.
 
+mod side_by_side;
+mod summary;
+
 use std::io;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-use crate::product::BINARY_VARIABLE;
+use crate::product::{self, BINARY_VARIABLE};
 use crate::tally::Tally;
 use crate::vm::Series;
 use crate::workspace::Workspace;
-use crate::{corpus, lint, run, setup, vm};
+use crate::{corpus, docs, lint, monitoring, package, run, setup, vm};
+use summary::Summary;
+
+/// Which stages.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Also the property tests with many more cases, and every test and all real work on both kernels
+    #[arg(long)]
+    all: bool,
+    /// Only stages whose names contain this, and what they need; once or more often
+    #[arg(long = "stage", value_name = "NAME")]
+    stages: Vec<String>,
+}
+
+impl Options {
+    fn choose(&self, stage: &Stage) -> bool {
+        if self.stages.is_empty() {
+            return self.all || !stage.long;
+        }
+        stage.gate || self.stages.iter().any(|name| is_meant(name, stage.name))
+    }
+}
+
+/// A whole name means itself, though others may begin with it.
+fn is_meant(name: &str, stage: &str) -> bool {
+    let is_whole = STAGES.iter().any(|stage| stage.name == name);
+    if is_whole { stage == name } else { stage.contains(name) }
+}
 
 /// One thing to check, by itself.
 struct Stage {
@@ -19,89 +49,104 @@ struct Stage {
     gate: bool,
     /// Only with `--all`.
     long: bool,
+    /// It waits for a virtual machine, and goes side by side with others that do.
+    guest: bool,
     run: fn(&Workspace, &mut Tally) -> Result<()>,
 }
 
+impl Stage {
+    const fn new(name: &'static str, run: fn(&Workspace, &mut Tally) -> Result<()>) -> Self {
+        Self { name, gate: false, long: false, guest: false, run }
+    }
+
+    const fn gate(self) -> Self {
+        Self { gate: true, ..self }
+    }
+
+    const fn long(self) -> Self {
+        Self { long: true, ..self }
+    }
+
+    const fn in_guest(self) -> Self {
+        Self { guest: true, ..self }
+    }
+}
+
+/// Those with virtual machines at the end, the ones that take longest first.
 const STAGES: &[Stage] = &[
-    Stage { name: "setup", gate: true, long: false, run: |workspace, _| setup::run(workspace) },
-    Stage { name: "lint", gate: false, long: false, run: |workspace, _| lint::run(workspace) },
-    Stage { name: "unit and property tests", gate: false, long: false, run: unit },
-    Stage { name: "property tests, many more cases", gate: false, long: true, run: property },
-    Stage { name: "interleavings (loom)", gate: false, long: false, run: loom },
-    Stage { name: "tests of the agent's parts that need root", gate: false, long: false, run: as_root },
-    Stage { name: "release build", gate: true, long: false, run: release },
-    Stage { name: "tests on this kernel", gate: false, long: false, run: kernel },
-    Stage {
-        name: "tests of the tier lsm, Linux 6.12 (virtual machine)",
-        gate: false,
-        long: false,
-        run: vm::each_change,
-    },
-    Stage {
-        name: "tests that differ on Linux 6.1 (virtual machine)",
-        gate: false,
-        long: false,
-        run: vm::oldest,
-    },
-    Stage {
-        name: "real work, Linux 6.12 (virtual machine)",
-        gate: false,
-        long: false,
-        run: |workspace, tally| corpus::stage(workspace, Series::Linux612, tally),
-    },
-    Stage {
-        name: "real work, Linux 6.1 (virtual machine)",
-        gate: false,
-        long: true,
-        run: |workspace, tally| corpus::stage(workspace, Series::Linux61, tally),
-    },
-    Stage {
-        name: "every test on Linux 6.12 (virtual machine)",
-        gate: false,
-        long: true,
-        run: |workspace, tally| vm::everything(workspace, Series::Linux612, tally),
-    },
-    Stage {
-        name: "every test on Linux 6.1 (virtual machine)",
-        gate: false,
-        long: true,
-        run: |workspace, tally| vm::everything(workspace, Series::Linux61, tally),
-    },
+    Stage::new("setup", |workspace, _| setup::run(workspace)).gate(),
+    Stage::new("lint", |workspace, _| lint::run(workspace)),
+    Stage::new("unit and property tests", unit),
+    Stage::new("generated documents", |workspace, _| docs::run(workspace, true)),
+    Stage::new("property tests, many more cases", property).long(),
+    Stage::new("interleavings (loom)", loom),
+    Stage::new("tests of the agent's parts that need root", as_root),
+    Stage::new("release build", |workspace, _| product::build(workspace)).gate(),
+    Stage::new("package", package::stage),
+    Stage::new("tests on this kernel", kernel),
+    Stage::new("alert rules and dashboard", monitoring::stage),
+    Stage::new("every test on Linux 6.12", |workspace, tally| {
+        vm::everything(workspace, Series::Linux612, tally)
+    })
+    .in_guest()
+    .long(),
+    Stage::new("every test on Linux 6.1", |workspace, tally| {
+        vm::everything(workspace, Series::Linux61, tally)
+    })
+    .in_guest()
+    .long(),
+    Stage::new("a Debian with the package, Linux 6.12", |workspace, tally| {
+        vm::system_on(workspace, Series::Linux612, tally)
+    })
+    .in_guest(),
+    Stage::new("real work, Linux 6.12", |workspace, tally| corpus::stage(workspace, Series::Linux612, tally))
+        .in_guest(),
+    Stage::new("tests of the tier lsm, Linux 6.12", vm::each_change).in_guest(),
+    Stage::new("tests that differ on Linux 6.1", vm::oldest).in_guest(),
+    Stage::new("a Debian with the package, Linux 6.1", |workspace, tally| {
+        vm::system_on(workspace, Series::Linux61, tally)
+    })
+    .in_guest()
+    .long(),
+    Stage::new("real work, Linux 6.1", |workspace, tally| corpus::stage(workspace, Series::Linux61, tally))
+        .in_guest()
+        .long(),
 ];
 
 /// Runs the stages and prints the closing line; succeeds if all of them did and there were tests at all.
-pub(crate) fn run(workspace: &Workspace, all: bool) -> ExitCode {
-    let (mut total, mut failures) = (Tally::default(), Vec::new());
-    for stage in STAGES.iter().filter(|stage| all || !stage.long) {
-        println!("\n== {}", stage.name);
-        let begun = Instant::now();
-        let mut tally = Tally::default();
-        let outcome = (stage.run)(workspace, &mut tally);
-        let seconds = begun.elapsed().as_secs_f64();
-        if let Err(error) = &outcome {
-            eprintln!("{}: {error:#}", stage.name);
-            failures.push(told(stage.name, &tally, &format!("{error:#}")));
-            // So that the closing line never looks green when something else than a test failed.
-            tally.failed = tally.failed.max(1);
-        }
-        let word = if outcome.is_ok() { "done" } else { "FAILED" };
-        println!("== {}: {word} in {seconds:.1} s, {tally}", stage.name);
-        total += tally;
-        if stage.gate && outcome.is_err() {
-            println!("== the remaining stages need it and are left out");
-            break;
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
+    let stages: Vec<_> = STAGES.iter().filter(|stage| options.choose(stage)).collect();
+    let mut summary = Summary::default();
+    for group in stages.chunk_by(|one, next| one.guest && next.guest) {
+        if let [stage] = group {
+            let is_over = !alone(workspace, stage, &mut summary) && stage.gate;
+            if is_over {
+                println!("== the remaining stages need it and are left out");
+                break;
+            }
+        } else {
+            side_by_side::run(group, &mut summary);
         }
     }
-    // A log of this length is read from its end, and often no more of it is kept.
-    failures.iter().for_each(|failure| println!("\n{failure}"));
-    println!("\ntotal: {total}");
-    if total.failed == 0 && total.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("\n{summary}");
+    if summary.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is said of a stage that failed: its tests, and the error, which may have a kernel's last words in it.
-fn told(stage: &str, tally: &Tally, error: &str) -> String {
-    let names: String = tally.failures.iter().map(|name| format!("\n  {name}")).collect();
-    format!("FAILED: {stage}{names}\n  {}", error.replace('\n', "\n  "))
+/// Runs one; whether it went well.
+fn alone(workspace: &Workspace, stage: &Stage, summary: &mut Summary) -> bool {
+    println!("\n== {}", stage.name);
+    let begun = Instant::now();
+    let mut tally = Tally::default();
+    let outcome = (stage.run)(workspace, &mut tally);
+    let seconds = begun.elapsed().as_secs_f64();
+    let word = if outcome.is_ok() { "done" } else { "FAILED" };
+    if let Err(error) = &outcome {
+        eprintln!("{}: {error:#}", stage.name);
+        summary.fail(stage.name, &mut tally, &format!("{error:#}"));
+    }
+    println!("== {}: {word} in {seconds:.1} s, {tally}", stage.name);
+    summary.total += tally;
+    outcome.is_ok()
 }
 
 fn unit(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
@@ -130,10 +175,6 @@ fn loom(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     count(&mut tests, tally)
 }
 
-fn release(workspace: &Workspace, _: &mut Tally) -> Result<()> {
-    run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))
-}
-
 fn kernel(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let elsewhere = vm::needs_a_guest();
     let mut list = workspace.cargo(["test", "--quiet", "-p", "tests", "--test", "live", "--", "--list"]);
@@ -158,12 +199,29 @@ fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn chosen(all: bool, stages: &[&str]) -> Vec<&'static str> {
+        let options = Options { all, stages: stages.iter().map(ToString::to_string).collect() };
+        STAGES.iter().filter(|stage| options.choose(stage)).map(|stage| stage.name).collect()
+    }
+
     #[test]
-    fn a_failed_stage_is_told_with_its_tests_and_every_line_of_the_error() {
-        let tally = Tally::of(1, vec!["hold::a".to_owned(), "hold::b".to_owned()]);
+    fn a_stage_is_chosen_by_a_part_of_its_name_and_by_its_whole_name_alone() {
+        let gates = ["setup", "release build"];
         assert_eq!(
-            told("lsm", &tally, "2 failed\nthe last"),
-            "FAILED: lsm\n  hold::a\n  hold::b\n  2 failed\n  the last"
+            chosen(false, &["real work"]),
+            [&gates[..], &["real work, Linux 6.12", "real work, Linux 6.1"]].concat()
         );
+        assert_eq!(
+            chosen(false, &["real work, Linux 6.1"]),
+            [&gates[..], &["real work, Linux 6.1"]].concat()
+        );
+        assert!(chosen(true, &[]).len() > chosen(false, &[]).len());
+    }
+
+    #[test]
+    fn stages_with_machines_are_next_to_each_other_and_no_gates() {
+        let groups = STAGES.chunk_by(|one, next| one.guest == next.guest).count();
+        assert_eq!(groups, 2);
+        assert!(STAGES.iter().all(|stage| !(stage.guest && stage.gate)));
     }
 }

@@ -9,19 +9,23 @@ mod kernel;
 mod qemu;
 mod selection;
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
+use image::Image;
 pub(crate) use kernel::Series;
+use qemu::Machine;
 pub(crate) use selection::needs_a_guest;
 
+use crate::once::alone;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{run, setup};
+use crate::{product, run, setup};
 
 /// What to run on which kernel.
 #[derive(clap::Args)]
@@ -32,14 +36,20 @@ pub(crate) struct Options {
     /// Every test, not only those that are quick enough for each change
     #[arg(long)]
     all: bool,
+    /// The life of the package on a whole Debian instead: installed, asked, upgraded, rebooted, purged
+    #[arg(long, conflicts_with = "all")]
+    system: bool,
     /// Only tests whose names contain one of these
-    #[arg(last = true, value_name = "TEST-FILTER", conflicts_with = "all")]
+    #[arg(last = true, value_name = "TEST-FILTER", conflicts_with_all = ["all", "system"])]
     filters: Vec<String>,
 }
 
 /// Builds, boots and tests; one line a kernel tells how it went.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::run(workspace)?;
+    if options.system {
+        return on_each(&options.kernels, |series| system_on(workspace, series, &mut Tally::default()));
+    }
     let tests = match options {
         Options { all: true, .. } => Vec::new(),
         Options { filters, .. } if filters.is_empty() => selection::each_change(),
@@ -73,6 +83,18 @@ pub(crate) fn everything(workspace: &Workspace, series: Series, tally: &mut Tall
     test_on(workspace, series, &[], tally)
 }
 
+/// Whether Debian's judge of packages finds nothing in this one.
+pub(crate) fn lintian(workspace: &Workspace, package: &Path) -> Result<()> {
+    setup::virtual_machine(workspace)?;
+    let home = Home(workspace.target.join("vm"));
+    let _alone = alone(&home.0)?;
+    let root = image::LINTIAN.provide(&home)?;
+    let inside = root.join("burstguard.deb");
+    fs::copy(package, &inside).with_context(|| format!("cannot copy {}", package.display()))?;
+    let mut lintian = run::chrooted(&root);
+    run::for_output(lintian.args(["lintian", "--fail-on=error,warning", "/burstguard.deb"])).map(drop)
+}
+
 /// Boots the kernel for every day and plays the demonstration of what only a guest's kernel can do.
 pub(crate) fn demo(workspace: &Workspace) -> Result<ExitCode> {
     send(workspace, &guest::Errand::demo())
@@ -85,7 +107,7 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
 
 fn send(workspace: &Workspace, errand: &guest::Errand) -> Result<ExitCode> {
     setup::run(workspace)?;
-    let guest = Guest::prepare(workspace, Series::default(), errand)?;
+    let guest = prepare(workspace, Series::default(), errand)?;
     Ok(ExitCode::from(guest.boot(io::stdout(), |(): &mut (), _| ()).0?))
 }
 
@@ -96,7 +118,7 @@ pub(crate) fn listen<S: Default>(
     tests: &[String],
     see: impl Fn(&mut S, &str),
 ) -> Result<S> {
-    let guest = Guest::prepare(workspace, series, &guest::Errand::talk(tests))?;
+    let guest = prepare(workspace, series, &guest::Errand::talk(tests))?;
     let (status, seen) = guest.boot(io::stdout(), see);
     let status = status?;
     ensure!(status == 0, "Linux {}: the tests ended with status {status}", guest.kernel.version);
@@ -111,7 +133,7 @@ pub(crate) fn work<S: Default>(
     cases: &[String],
     see: impl Fn(&mut S, &str),
 ) -> Result<(S, Result<()>)> {
-    let guest = Guest::prepare(workspace, series, &guest::Errand::corpus(options, cases))?;
+    let guest = prepare(workspace, series, &guest::Errand::corpus(options, cases))?;
     let (status, seen) = guest.boot(io::sink(), see);
     let judge = |status| {
         ensure!(status == 0, "Linux {}: the corpus ended with status {status}", guest.kernel.version);
@@ -122,9 +144,19 @@ pub(crate) fn work<S: Default>(
 
 /// Runs the tests with these names on one kernel, all if there are none, and says the verdict.
 fn test_on(workspace: &Workspace, series: Series, tests: &[String], tally: &mut Tally) -> Result<()> {
+    count_on(workspace, series, &guest::Errand::tests(tests), tally)
+}
+
+/// Makes the package and lets a whole Debian live with it; a stage of `cargo xtask test` as well.
+pub(crate) fn system_on(workspace: &Workspace, series: Series, tally: &mut Tally) -> Result<()> {
+    count_on(workspace, series, &guest::Errand::system(), tally)
+}
+
+/// Runs an errand that ends as a test harness does, and says the verdict.
+fn count_on(workspace: &Workspace, series: Series, errand: &guest::Errand, tally: &mut Tally) -> Result<()> {
     let begun = Instant::now();
     let mut name = series.to_string();
-    let outcome = Guest::prepare(workspace, series, &guest::Errand::tests(tests)).and_then(|guest| {
+    let outcome = prepare(workspace, series, errand).and_then(|guest| {
         name.clone_from(&guest.kernel.version);
         let (outcome, (counted, last)) = guest.boot(io::stdout(), see_test);
         *tally += counted;
@@ -156,31 +188,20 @@ fn judge(status: u8, tally: &Tally) -> Result<()> {
     Ok(())
 }
 
-/// A machine that is ready to boot.
-struct Guest {
-    kernel: kernel::Kernel,
-    disk: PathBuf,
-    console: PathBuf,
-}
-
-impl Guest {
-    /// Everything up to the boot: the kernel, and a disk with the errand on it.
-    fn prepare(workspace: &Workspace, series: Series, errand: &guest::Errand) -> Result<Self> {
-        // The files on the disk belong to many users, and some only root may read.
-        ensure!(rustix::process::geteuid().is_root(), "only root can make a guest's disk: run this as root");
-        setup::virtual_machine(workspace)?;
-        let home = Home(workspace.target.join("vm"));
-        let kernel = kernel::provide(&home.of(series), series)?;
-        run::to_the_end(&mut workspace.cargo(["build", "--release", "-p", "burstguard"]))?;
-        let disk = home.disk(series);
-        guest::disk(workspace, &home, &kernel, &disk, errand)?;
-        Ok(Self { kernel, disk, console: home.console(series) })
-    }
-
-    /// Boots; what it says goes to `to`, and each line is shown to `see`. The errand's exit status, and what `see` made of it.
-    fn boot<S: Default>(&self, to: impl Write, see: impl Fn(&mut S, &str)) -> (Result<u8>, S) {
-        qemu::boot(&self.kernel, &self.disk, &self.console, to, see)
-    }
+/// Everything up to the boot: the kernel, and a disk with the errand on it.
+fn prepare(workspace: &Workspace, series: Series, errand: &guest::Errand) -> Result<Machine> {
+    // The files on the disk belong to many users, and some only root may read.
+    ensure!(rustix::process::geteuid().is_root(), "only root can make a guest's disk: run this as root");
+    let home = Home(workspace.target.join("vm"));
+    let _alone = alone(&home.0)?;
+    setup::virtual_machine(workspace)?;
+    let kernel = kernel::provide(&home.of(series), series)?;
+    product::build(workspace)?;
+    let guest::Errand { image, reboots, deadline, .. } = *errand;
+    let disk = home.of_run("disk", image, series, "ext4");
+    guest::disk(workspace, &home, &kernel, &disk, errand)?;
+    let console = home.of_run("console", image, series, "log");
+    Ok(Machine { kernel, disk, console, reboots, deadline })
 }
 
 /// Where all that is made for virtual machines lies.
@@ -196,14 +217,9 @@ impl Home {
         self.0.join(format!("linux-{series}"))
     }
 
-    /// What it boots from.
-    fn disk(&self, series: Series) -> PathBuf {
-        self.0.join(format!("disk-{series}.ext4"))
-    }
-
-    /// What the kernel says.
-    fn console(&self, series: Series) -> PathBuf {
-        self.0.join(format!("console-{series}.log"))
+    /// A file of one run: those of others, which may go on at the same time, are of another image or series.
+    fn of_run(&self, what: &str, image: &Image, series: Series, extension: &str) -> PathBuf {
+        self.0.join(format!("{what}-{}-{series}.{extension}", image.name))
     }
 }
 

@@ -102,16 +102,17 @@ impl Table {
 
     /// A case is a test; one that wants what is not built yet is left out.
     pub(super) fn tally(&self) -> Tally {
-        let wrong = self.wrong();
+        let wrong: Vec<_> =
+            self.wrong().map(|row| format!("{}: {}", row.name, row.wrong.join("; "))).collect();
         Tally::of((self.len() - wrong.len()) as u64, wrong)
     }
 
-    fn wrong(&self) -> Vec<String> {
-        self.0.iter().filter(|row| !row.wrong.is_empty()).map(|row| row.name.clone()).collect()
+    fn wrong(&self) -> impl Iterator<Item = &Row> {
+        self.0.iter().filter(|row| !row.wrong.is_empty())
     }
 
     pub(super) fn verdict(&self) -> Result<()> {
-        let wrong = self.wrong();
+        let wrong: Vec<_> = self.wrong().map(|row| row.name.as_str()).collect();
         ensure!(
             wrong.is_empty(),
             "wrong about {} of {} cases: {}",
@@ -184,7 +185,15 @@ mod tests {
             last,
             "3 benign, 2 destructive: 1 false alarms, 1 misses, 1 wrong otherwise; 2 benign over half of a budget"
         );
-        assert_eq!(table.tally(), Tally::of(2, ["alarm", "missed", "odd"].map(str::to_owned).to_vec()));
+        assert_eq!(
+            table.tally(),
+            Tally::of(
+                2,
+                ["alarm: false alarm", "missed: missed", "odd: 2 lost on disk, 0 counted"]
+                    .map(str::to_owned)
+                    .to_vec()
+            )
+        );
         assert!(table.verdict().unwrap_err().to_string().contains("alarm, missed, odd"));
     }
 

@@ -1,6 +1,7 @@
 //! Debian's packages: what is missing, and installing it when that is allowed.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -43,6 +44,19 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     run::to_the_end(
         apt_get().args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(packages),
     )
+}
+
+/// Unpacks a package of the host's release into `directory`, without installing it.
+pub(crate) fn unpack(package: &str, directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    run::for_output(Command::new("apt-get").args(["--quiet", "download", package]).current_dir(directory))?;
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    let archives = entries.flatten().map(|entry| entry.path());
+    for archive in archives.filter(|path| path.extension().is_some_and(|end| end == "deb")) {
+        run::to_the_end(Command::new("dpkg").arg("-x").args([archive.as_path(), directory]))?;
+        fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
+    }
+    Ok(())
 }
 
 /// Brings the lists of packages up to date.

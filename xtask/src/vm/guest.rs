@@ -4,14 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use super::Home;
 use super::image::{self, Image};
 use super::kernel::Kernel;
-use crate::run;
 use crate::workspace::Workspace;
+use crate::{package, run};
 
 /// Where the tests are in the guest; init.sh knows it too.
 const TESTS: &str = "opt/tests";
@@ -22,13 +23,26 @@ const LIVE: &str = "live";
 pub(super) struct Errand {
     command: String,
     pub(super) image: &'static Image,
+    /// It takes the package along, beside the command.
+    package: bool,
+    /// It boots more than once, and says itself when it has come to its end.
+    pub(super) reboots: bool,
+    /// When it counts as hung.
+    pub(super) deadline: Duration,
 }
+
+/// More than twice what the longest that is chosen takes on a quiet machine, for a busy one.
+const USUAL: Duration = Duration::from_mins(45);
+/// The same, for every test.
+const EVERYTHING: Duration = Duration::from_hours(4);
 
 impl Errand {
     /// The tests with these names, all if there are none.
     pub(super) fn tests(names: &[String]) -> Self {
         // One at a time: each loads its own kernel programs and judges the whole host.
-        Self::test(format!("./live --test-threads=1 --color=never {}", quoted(names)))
+        let deadline = if names.is_empty() { EVERYTHING } else { USUAL };
+        let tests = Self::test(format!("./live --test-threads=1 --color=never {}", quoted(names)));
+        Self { deadline, ..tests }
     }
 
     /// The demonstration of what only a guest's kernel can do.
@@ -48,11 +62,20 @@ impl Errand {
 
     /// Cases of real work, all if there are no names; `options` come before them.
     pub(super) fn corpus(options: &str, names: &[String]) -> Self {
-        Self { command: format!("./corpus {options} {}", quoted(names)), image: &image::WORK }
+        Self::of(&image::WORK, format!("./corpus {options} {}", quoted(names)))
+    }
+
+    /// The life of the package on a host.
+    pub(super) fn system() -> Self {
+        Self { package: true, reboots: true, ..Self::of(&image::SYSTEM, "./system".to_owned()) }
     }
 
     fn test(command: String) -> Self {
-        Self { command, image: &image::TEST }
+        Self::of(&image::TEST, command)
+    }
+
+    fn of(image: &'static Image, command: String) -> Self {
+        Self { command, image, package: false, reboots: false, deadline: USUAL }
     }
 }
 
@@ -79,6 +102,11 @@ pub(super) fn disk(
         // Without debug info: `hand` is copied for each account, by an emulated processor.
         run::to_the_end(Command::new("strip").arg("-o").arg(directory.join(name)).arg(program))?;
     }
+    if errand.package {
+        let package = package::provide(workspace)?;
+        fs::copy(&package, directory.join("burstguard.deb"))
+            .with_context(|| format!("cannot copy {}", package.display()))?;
+    }
     for (name, text) in [("init", errand.image.init), ("errand", &errand.command)] {
         let file = directory.join(name);
         fs::write(&file, text)
@@ -101,7 +129,7 @@ fn modules(root: &Path, kernel: &Kernel) -> Result<()> {
     let place = all.join(&kernel.version);
     fs::rename(&part, &place).with_context(|| format!("cannot rename {}", part.display()))?;
     // Which module needs which: what the package would do once it is installed.
-    run::to_the_end(Command::new("chroot").arg(root).args(["/sbin/depmod", &kernel.version]))
+    run::to_the_end(run::chrooted(root).args(["/sbin/depmod", &kernel.version]))
 }
 
 /// Builds these programs of the tests' and answers where each is.

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::Home;
+use crate::once::once;
 use crate::run;
 use crate::setup::debian;
 
@@ -17,12 +18,12 @@ const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share
 
 /// A Debian, and how it begins.
 pub(super) struct Image {
-    name: &'static str,
+    pub(super) name: &'static str,
     /// What it has besides what every Debian has, with commas between.
     packages: &'static str,
     /// Packages that it only has at hand, in /opt/corpus/pool.
     pool: &'static [&'static str],
-    /// Shell, run in it when it is made; none, and there is no pool.
+    /// Shell, run in it when it is made; none, and there is no pool either.
     setup: &'static str,
     /// Its first process.
     pub(super) init: &'static str,
@@ -51,6 +52,21 @@ pub(super) const WORK: Image = Image {
     init: "#!/bin/sh\nexec /lib/systemd/systemd --unit=errand.service\n",
     programs: &["corpus"],
 };
+
+/// A host as burstguard is installed on: systemd, a login by ssh, cron, and a Prometheus.
+pub(super) const SYSTEM: Image = Image {
+    name: "system",
+    packages: "adduser,ca-certificates,cron,dbus,kmod,libpam-systemd,openssh-client,openssh-server,procps,prometheus,sudo,\
+        systemd-sysv,udev",
+    pool: &[],
+    setup: include_str!("../../../tests/system/setup.sh"),
+    init: "#!/bin/sh\nexec /lib/systemd/systemd\n",
+    programs: &["system"],
+};
+
+/// For one program, which is run in it and need not be on the host.
+pub(super) const LINTIAN: Image =
+    Image { name: "lintian", packages: "lintian", pool: &[], setup: "", init: "", programs: &[] };
 
 impl Image {
     /// Its root directory, made if it is not there yet.
@@ -81,6 +97,9 @@ impl Image {
     }
 
     fn fill_pool(&self, root: &Path) -> Result<()> {
+        if self.pool.is_empty() {
+            return Ok(());
+        }
         let pool = root.join("opt/corpus/pool");
         fs::create_dir_all(&pool).with_context(|| format!("cannot make {}", pool.display()))?;
         let mut download = Command::new("apt-get");
@@ -92,7 +111,7 @@ impl Image {
         fs::write(&script, self.setup)
             .and_then(|()| fs::set_permissions(&script, fs::Permissions::from_mode(0o755)))
             .with_context(|| format!("cannot write {}", script.display()))?;
-        run::to_the_end(Command::new("chroot").arg(root).arg("/setup"))?;
+        run::to_the_end(run::chrooted(root).arg("/setup"))?;
         fs::remove_file(&script).with_context(|| format!("cannot remove {}", script.display()))
     }
 }
@@ -102,16 +121,4 @@ fn named(name: &str, made_of: &impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     made_of.hash(&mut hasher);
     format!("{name}-{:016x}", hasher.finish())
-}
-
-/// Makes a directory that is not there yet; what an interrupted run left counts for nothing.
-fn once(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    if place.is_dir() {
-        return Ok(());
-    }
-    let part = place.with_added_extension("part");
-    let _ = fs::remove_dir_all(&part); // mostly there is none
-    make(&part)?;
-    fs::rename(&part, place)
-        .with_context(|| format!("cannot rename {} to {}", part.display(), place.display()))
 }

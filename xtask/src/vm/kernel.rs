@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::once::once;
 use crate::run;
 use crate::setup::debian;
 
@@ -47,12 +48,9 @@ pub(crate) struct Kernel {
 
 /// The kernel that is in `directory`; else the newest of the series that apt has, put there.
 pub(crate) fn provide(directory: &Path, series: Series) -> Result<Kernel> {
-    if !directory.is_dir() {
-        let part = directory.with_added_extension("part");
-        fetch(&part, series).map_err(|error| anyhow!("{error:#}\n{}", by_hand(directory, series)))?;
-        fs::rename(&part, directory)
-            .with_context(|| format!("cannot rename {} to {}", part.display(), directory.display()))?;
-    }
+    once(directory, |part| {
+        fetch(part, series).map_err(|error| anyhow!("{error:#}\n{}", by_hand(directory, series)))
+    })?;
     let boot = directory.join("boot");
     let entries = fs::read_dir(&boot).with_context(|| format!("cannot list {}", boot.display()))?;
     for entry in entries {
@@ -75,21 +73,13 @@ fn by_hand(directory: &Path, series: Series) -> String {
 }
 
 fn fetch(part: &Path, series: Series) -> Result<()> {
-    let _ = fs::remove_dir_all(part); // what an interrupted run left
-    fs::create_dir_all(part).with_context(|| format!("cannot make {}", part.display()))?;
     debian::update();
     let known = run::for_output(Command::new("apt-cache").args(["pkgnames", "linux-image-"]))?;
     let Some(package) = newest(&known, series) else {
         bail!("apt offers no cloud kernel {series}: none of its sources is Debian's for this release");
     };
     println!("vm: fetching {package}");
-    run::for_output(Command::new("apt-get").args(["--quiet", "download", package]).current_dir(part))?;
-    let entries = fs::read_dir(part).with_context(|| format!("cannot list {}", part.display()))?;
-    for archive in entries.flatten().map(|entry| entry.path()) {
-        run::to_the_end(Command::new("dpkg").arg("-x").args([archive.as_path(), part]))?;
-        fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
-    }
-    Ok(())
+    debian::unpack(package, part)
 }
 
 /// The newest kernel package of the series. Backports have theirs only without a signature, which we do not need.

@@ -2,16 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::kernel::Kernel;
 use crate::run;
 
-/// Almost twice what the tests of a tier take on a quiet machine, for a busy one.
-const DEADLINE_SECONDS: &str = "2700";
 /// What `timeout` answers at the deadline.
 const TIMED_OUT: i32 = 124;
 /// How many of the kernel's lines are shown when it fails.
@@ -30,63 +29,23 @@ enum Threads {
     One,
 }
 
-/// Boots, passes on to `to` what the errand says, shows each line of it to `see`, and waits for the end: the errand's exit status, and
-/// what `see` made of the lines.
-///
-/// A kernel that breaks is booted once more, with one thread for all processors, and `see` begins anew. With several, QEMU before 8.1
-/// now and then lets a processor run into the middle of an instruction that another is just exchanging, which is what a kernel does
-/// whenever programs are attached (https://github.com/qemu/qemu/commit/deba78709ae8). What our programs break breaks again.
-pub(super) fn boot<S: Default>(
-    kernel: &Kernel,
-    disk: &Path,
-    console: &Path,
-    mut to: impl Write,
-    see: impl Fn(&mut S, &str),
-) -> (Result<u8>, S) {
-    let mut attempt = |threads| {
-        let mut seen = S::default();
-        let run = boot_once(threads, kernel, disk, console, &mut to, |line| see(&mut seen, line));
-        (run, seen)
-    };
-    match attempt(Threads::OneEach) {
-        (Ok(run), _) if run.has_broken() => {
-            if let Err(error) = run.judge() {
-                println!(
-                    "vm: once more, with one thread, where it cannot be the emulator's doing: {error:#}"
-                );
-            }
-            let (run, seen) = attempt(Threads::One);
-            (run.and_then(|run| run.judge()), seen)
-        }
-        (run, seen) => (run.and_then(|run| run.judge()), seen),
-    }
-}
-
-fn boot_once(
-    threads: Threads,
-    kernel: &Kernel,
-    disk: &Path,
-    console: &Path,
-    to: impl Write,
-    mut see: impl FnMut(&str),
-) -> Result<Run> {
-    // A log of another run must not be taken for this one's.
-    File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
-    let mut ended = None;
-    let status = run::watched(&mut machine(threads, kernel, disk, console), to, |line| {
-        if let Some(status) = line.strip_prefix(ENDED) {
-            ended = status.parse().ok();
-        }
-        see(line);
-    })?;
-    let said = fs::read(console).with_context(|| format!("cannot read {}", console.display()))?;
-    Ok(Run { status, ended, console: String::from_utf8_lossy(&said).into_owned() })
+/// A machine that can be booted.
+pub(super) struct Machine {
+    pub(super) kernel: Kernel,
+    pub(super) disk: PathBuf,
+    /// Where the kernel's words go.
+    pub(super) console: PathBuf,
+    /// It goes on after a reboot, with the disk as it is by then, and ends when it is switched off.
+    pub(super) reboots: bool,
+    /// When it counts as hung.
+    pub(super) deadline: Duration,
 }
 
 /// How a machine went.
 struct Run {
     /// QEMU's.
     status: ExitStatus,
+    deadline: Duration,
     /// The errand's.
     ended: Option<u8>,
     console: String,
@@ -108,7 +67,8 @@ impl Run {
         let last = || lines[lines.len().saturating_sub(LINES)..].join("\n");
         if self.hangs() {
             bail!(
-                "it hangs: not at its end after {DEADLINE_SECONDS} s. The kernel's last lines:\n{}",
+                "it hangs: not at its end after {} s. The kernel's last lines:\n{}",
+                self.deadline.as_secs(),
                 last()
             );
         }
@@ -126,38 +86,97 @@ impl Run {
     }
 }
 
-/// The virtual machine, not started yet: its standard output is what the tests write.
-fn machine(threads: Threads, kernel: &Kernel, disk: &Path, console: &Path) -> Command {
-    // The newest processor that QEMU can play: BPF's compiler makes use of it.
-    const MACHINE: &[&str] = &["-cpu", "max", "-smp", "2", "-m", "2048", "-no-reboot"];
-    // Nothing but two serial lines, a disk that both kernels have a driver for built in, and random numbers at boot
-    // from the processor.
-    const DEVICES: &[&str] = &["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"];
-    // A kernel that has hurt itself ends the machine, instead of going on. An emulated processor may be kept waiting by
-    // the host for a while; that is no lockup.
-    const KERNEL: &str = "root=/dev/nvme0n1 rootfstype=ext4 rw init=/opt/tests/init console=ttyS0 loglevel=5 panic=-1 \
-        oops=panic softlockup_panic=1 watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=120 \
-        lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
-    // QEMU has no deadline of its own; in the foreground, so that Ctrl-C is for it as well.
-    let mut machine = Command::new("timeout");
-    machine.args(["--foreground", "--kill-after=10", DEADLINE_SECONDS, "qemu-system-x86_64"]);
-    let accelerator = match threads {
-        Threads::OneEach => "tcg,thread=multi",
-        Threads::One => "tcg,thread=single",
-    };
-    machine
-        .args(["-accel", accelerator])
-        .args(MACHINE)
-        .args(DEVICES)
-        .arg("-kernel")
-        .arg(&kernel.image)
-        .args(["-append", KERNEL]);
-    // What it writes goes into a file of QEMU's own, so that another attempt finds the disk as it was.
-    machine.arg("-drive").arg(argument("if=none,id=disk,format=raw,cache=unsafe,snapshot=on,file=", disk));
-    machine.args(["-device", "nvme,serial=disk,drive=disk"]);
-    machine.arg("-serial").arg(argument("file:", console)).args(["-serial", "stdio"]);
-    machine.stdin(Stdio::null());
-    machine
+impl Machine {
+    /// Boots, passes on to `to` what the errand says, shows each line of it to `see`, and waits for the end: the errand's exit status, and
+    /// what `see` made of the lines.
+    ///
+    /// A kernel that breaks is booted once more, with one thread for all processors, and `see` begins anew. With several, QEMU before 8.1
+    /// now and then lets a processor run into the middle of an instruction that another is just exchanging, which is what a kernel does
+    /// whenever programs are attached (https://github.com/qemu/qemu/commit/deba78709ae8). What our programs break breaks again.
+    pub(super) fn boot<S: Default>(&self, mut to: impl Write, see: impl Fn(&mut S, &str)) -> (Result<u8>, S) {
+        let mut attempt = |threads| {
+            let mut seen = S::default();
+            let run = self.boot_once(threads, &mut to, |line| see(&mut seen, line));
+            (run, seen)
+        };
+        match attempt(Threads::OneEach) {
+            (Ok(run), _) if run.has_broken() => {
+                if let Err(error) = run.judge() {
+                    println!(
+                        "vm: once more, with one thread, where it cannot be the emulator's doing: {error:#}"
+                    );
+                }
+                let (run, seen) = attempt(Threads::One);
+                (run.and_then(|run| run.judge()), seen)
+            }
+            (run, seen) => (run.and_then(|run| run.judge()), seen),
+        }
+    }
+
+    fn boot_once(&self, threads: Threads, to: impl Write, mut see: impl FnMut(&str)) -> Result<Run> {
+        let console = &self.console;
+        // A log of another run must not be taken for this one's.
+        File::create(console).with_context(|| format!("cannot write {}", console.display()))?;
+        let mut ended = None;
+        let status = run::watched(&mut self.command(threads), to, |line| {
+            if let Some(status) = line.strip_prefix(ENDED) {
+                ended = status.parse().ok();
+            }
+            see(line);
+        })?;
+        let said = fs::read(console).with_context(|| format!("cannot read {}", console.display()))?;
+        Ok(Run {
+            status,
+            deadline: self.deadline,
+            ended,
+            console: String::from_utf8_lossy(&said).into_owned(),
+        })
+    }
+
+    /// The virtual machine, not started yet: its standard output is what the tests write.
+    fn command(&self, threads: Threads) -> Command {
+        let Self { kernel, disk, console, reboots, deadline } = self;
+        // The newest processor that QEMU can play: BPF's compiler makes use of it.
+        const MACHINE: &[&str] = &["-cpu", "max", "-smp", "2", "-m", "2048"];
+        // Nothing but two serial lines, a disk that both kernels have a driver for built in, and random numbers at boot
+        // from the processor.
+        const DEVICES: &[&str] = &["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"];
+        // A kernel that has hurt itself ends the machine, instead of going on. An emulated processor may be kept waiting by
+        // the host for a while; that is no lockup.
+        const KERNEL: &str = "root=/dev/nvme0n1 rootfstype=ext4 rw init=/opt/tests/init console=ttyS0 loglevel=5 panic=-1 \
+            oops=panic softlockup_panic=1 watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=120 \
+            lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
+        // QEMU has no deadline of its own; in the foreground, so that Ctrl-C is for it as well.
+        let mut machine = Command::new("timeout");
+        machine.args([
+            "--foreground",
+            "--kill-after=10",
+            &deadline.as_secs().to_string(),
+            "qemu-system-x86_64",
+        ]);
+        let accelerator = match threads {
+            Threads::OneEach => "tcg,thread=multi",
+            Threads::One => "tcg,thread=single",
+        };
+        machine
+            .args(["-accel", accelerator])
+            .args(MACHINE)
+            .args(DEVICES)
+            .arg("-kernel")
+            .arg(&kernel.image)
+            .args(["-append", KERNEL]);
+        // What it writes goes into a file of QEMU's own, so that another attempt finds the disk as it was.
+        machine
+            .arg("-drive")
+            .arg(argument("if=none,id=disk,format=raw,cache=unsafe,snapshot=on,file=", disk));
+        machine.args(["-device", "nvme,serial=disk,drive=disk"]);
+        machine.arg("-serial").arg(argument("file:", console)).args(["-serial", "stdio"]);
+        if !reboots {
+            machine.arg("-no-reboot");
+        }
+        machine.stdin(Stdio::null());
+        machine
+    }
 }
 
 /// QEMU's way to put a path into an option; a comma in it counts for the next option unless doubled.
@@ -172,7 +191,12 @@ mod tests {
     use super::*;
 
     fn run(code: i32, ended: Option<u8>, console: &str) -> Run {
-        Run { status: ExitStatus::from_raw(code << 8), ended, console: console.to_owned() }
+        Run {
+            status: ExitStatus::from_raw(code << 8),
+            deadline: Duration::from_secs(9),
+            ended,
+            console: console.to_owned(),
+        }
     }
 
     fn complaint(code: i32, ended: Option<u8>, console: &str) -> String {
