@@ -23,6 +23,11 @@ pub(super) struct Because {
 }
 
 impl Because {
+    /// For what may take long on a host that is busy, and is not to be given up half-way.
+    pub(super) fn patiently(self) -> Self {
+        Self { wait: true, ..self }
+    }
+
     /// Asks for what is done for this reason.
     pub(super) fn post<B: Serialize, T: DeserializeOwned>(
         self,

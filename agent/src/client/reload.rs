@@ -23,7 +23,8 @@ pub(crate) struct Reload {
 impl Reload {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
         let Self { loosen, because } = self;
-        let done: Reloaded = because.post(session, "/v1/reload", |reason| ReloadBody { loosen, reason })?;
+        let done: Reloaded =
+            because.patiently().post(session, "/v1/reload", |reason| ReloadBody { loosen, reason })?;
         session.done("reload", &done, |_| text(&done))
     }
 }
