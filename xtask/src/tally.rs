@@ -1,5 +1,6 @@
 //! How tests ended, read from what Rust's test harness writes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -14,7 +15,13 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
     /// Lines that look like a harness's list of failed tests, whose summary has not come yet.
     listed: Vec<String>,
+    /// What these have said, by name, and whose words come now.
+    words: BTreeMap<String, Vec<String>>,
+    speaker: Option<String>,
 }
+
+/// So many lines of what a failed test has said are enough to see why.
+const MOST_WORDS: usize = 16;
 
 impl Tally {
     /// What came to its end without a harness.
@@ -42,13 +49,31 @@ impl Tally {
         if line == "failures:" {
             // It is written twice, above what the failed tests wrote and above their names: the second one counts.
             self.listed.clear();
+            self.speaker = None;
+        } else if let Some(name) =
+            line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"))
+        {
+            self.speaker = Some(name.to_owned());
+        } else if let Some(Self { passed, failed, skipped, .. }) = Self::parse(line) {
+            let names = if failed > 0 { std::mem::take(&mut self.listed) } else { Vec::new() };
+            let failures = names.into_iter().map(|name| self.with_words(name)).collect();
+            *self += Self { passed, failed, skipped, failures, ..Self::default() };
+            self.listed.clear();
+            self.words.clear();
+        } else if let Some(speaker) = self.speaker.clone() {
+            let words = self.words.entry(speaker).or_default();
+            if !line.is_empty() && words.len() < MOST_WORDS {
+                words.push(line.to_owned());
+            }
         } else if let Some(name) = line.strip_prefix("    ").filter(|name| !name.contains(' ')) {
             self.listed.push(name.to_owned());
-        } else if let Some(Self { passed, failed, skipped, .. }) = Self::parse(line) {
-            let names = std::mem::take(&mut self.listed);
-            let failures = if failed > 0 { names } else { Vec::new() };
-            *self += Self { passed, failed, skipped, failures, listed: Vec::new() };
         }
+    }
+
+    /// The name of a failed test, and below it what it has said.
+    fn with_words(&self, name: String) -> String {
+        let words = self.words.get(&name).into_iter().flatten();
+        words.fold(name.clone(), |text, line| format!("{text}\n  {line}"))
     }
 
     /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`; any other line is none.
@@ -109,7 +134,10 @@ mod tests {
         assert_eq!(read(ok), Tally { passed: 12, skipped: 3, ..Tally::default() });
         let failed = "failures:\n\n---- a::first stdout ----\n    left\n\nfailures:\n    a::first\n    a::second\n\n\
                       test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert_eq!(read(failed), Tally::of(1, vec!["a::first".to_owned(), "a::second".to_owned()]));
+        assert_eq!(
+            read(failed),
+            Tally::of(1, vec!["a::first\n      left".to_owned(), "a::second".to_owned()])
+        );
         let both = read(&format!("    indented\n{ok}\n{failed}"));
         assert_eq!((both.passed, both.failed, both.failures.len()), (13, 2, 2));
     }
