@@ -2,6 +2,8 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -20,8 +22,19 @@ pub struct Said {
     pub complaint: String,
 }
 
+/// The time between two questions: of one user the agent takes at most 50 a second, and whoever waits for something to become so asks
+/// again and again.
+const BETWEEN: Duration = Duration::from_millis(25);
+
 /// Asks the agent as root, off a terminal.
 pub fn ask(words: &[&str]) -> Result<Said> {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(since) = last.map(|last| last.elapsed()) {
+        wait::keep_distance(BETWEEN.saturating_sub(since))?;
+    }
+    *last = Some(Instant::now());
+    drop(last);
     let mut command = Command::new(program::agent()?);
     command.args(words);
     say(command)
