@@ -151,7 +151,8 @@ impl Stage {
         Ok(incidents)
     }
 
-    /// What is left of the case's processes ends, also what was started by others in its name.
+    /// What is left of the case's processes ends, also what was started by others in its name. A loop among that goes on when the
+    /// call of it that waits is ended, into the next case: so it is over only when nobody acts for the account any more.
     fn put_an_end(&mut self, person: &Person) -> Result<()> {
         for incident in self.incidents(person)?.into_iter().filter(|incident| *incident != Incident::NONE) {
             incident.try_to("kill")?; // closed by itself if all of its processes ended with the job
@@ -160,9 +161,35 @@ impl Stage {
             let mut left = tests::proc::of_user(person.uid)?;
             left.retain(|process| !process.is_zombie());
             left.iter().for_each(tests::proc::Process::kill);
-            Ok(left.is_empty().then_some(()))
+            if !left.is_empty() {
+                return Ok(None);
+            }
+            if processes_of(person)? == 0 {
+                return Ok(Some(()));
+            }
+            kill_all(person).map(|()| None)
         })
     }
+}
+
+/// Ends all of the account's processes, whoever has started them; some may have ended meanwhile, and then nobody is frozen.
+fn kill_all(person: &Person) -> Result<()> {
+    let why = "the case is over";
+    let said = tests::ask(&["freeze", "--account", &person.account, "--reason", why, "--json"])?;
+    if let Ok(frozen) = said.json("freeze")
+        && let Some(incident) = frozen["incident"].as_u64()
+    {
+        Incident(incident).try_to("kill")?;
+    }
+    Ok(())
+}
+
+/// How many processes act for the account.
+fn processes_of(person: &Person) -> Result<u64> {
+    let accounts = tests::ask_json(&["accounts"])?;
+    let mut accounts = accounts.as_array().into_iter().flatten();
+    let account = accounts.find(|account| account["name"] == person.account.as_str());
+    account.and_then(|account| account["processes"].as_u64()).context("the account is watched")
 }
 
 fn said(operation: &Operation) -> String {
