@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use tests::{
     Daemon, Enforcement, Held, Incident, Job, Outcome, Party, Policy, ask_json, policy_of, say, wait,
@@ -11,6 +12,7 @@ use tests::{
 
 use crate::carry::{NOT_CARRIED_OUT, killed_between};
 use crate::holding::{BUDGET, FILES, holds, is_stopped};
+use crate::store::FILE;
 
 /// An account that is watched by agents that come and go.
 struct Stage {
@@ -69,6 +71,20 @@ fn found() -> Result<Incident> {
         let open = ask_json(&["incidents", "--open"])?;
         let held = open.as_array().and_then(|open| open.iter().find(|one| one["state"] == "held"));
         Ok(held.and_then(|one| one["id"].as_u64()).map(Incident))
+    })
+}
+
+/// It is told as soon as it is known, and written down beside that: the next agent knows it by what is written.
+fn until_written(stage: &Stage, incident: Incident) -> Result<()> {
+    wait::until("the incident is in the record", || {
+        let file = stage.state().join(FILE);
+        let entries = || -> rusqlite::Result<i64> {
+            let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let sql = "SELECT count(*) FROM entry WHERE incident = ?1";
+            db.query_row(sql, [incident.0.cast_signed()], |row| row.get(0))
+        };
+        // It may be that the file is just being made, or written to.
+        Ok(entries().is_ok_and(|entries| entries > 0).then_some(()))
     })
 }
 
@@ -133,6 +149,7 @@ fn the_next_agent_holds_to_the_deadline() -> Result<()> {
     let stage = Stage::new()?;
     let mut daemon = stage.start_with(|policy| policy.hold("8s", "deny"))?;
     let (job, held) = stage.held_by(&mut daemon)?;
+    until_written(&stage, held.incident)?;
     daemon.kill()?;
     let _daemon = stage.start_with(|policy| policy.hold("1h", "approve"))?;
     assert_eq!(job.until_ended_at_last()?, Outcome::Exited(1));
