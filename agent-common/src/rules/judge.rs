@@ -25,6 +25,32 @@ pub enum Phase {
     Frozen,
 }
 
+impl Phase {
+    /// In two bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn to_word(self) -> u32 {
+        match self {
+            Self::Armed => 0,
+            Self::Tripped => 1,
+            Self::Denied => 2,
+            Self::Frozen => 3,
+        }
+    }
+
+    /// From the low two bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_word(word: u32) -> Self {
+        match word & 3 {
+            0 => Self::Armed,
+            1 => Self::Tripped,
+            2 => Self::Denied,
+            _ => Self::Frozen,
+        }
+    }
+}
+
 /// Where an account stands, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -56,26 +82,17 @@ impl Standing {
     #[must_use]
     #[inline(always)]
     pub const fn to_word(self) -> u64 {
-        let phase = match self.phase {
-            Phase::Armed => 0,
-            Phase::Tripped => 1,
-            Phase::Denied => 2,
-            Phase::Frozen => 3,
-        };
-        self.until << 2 | phase
+        self.until << 2 | self.phase.to_word() as u64
     }
 
     /// From one word. The word 0, an untouched map entry, is armed.
     #[must_use]
     #[inline(always)]
     pub const fn from_word(word: u64) -> Self {
-        let phase = match word & 3 {
-            0 => return Self::ARMED,
-            1 => Phase::Tripped,
-            2 => Phase::Denied,
-            _ => Phase::Frozen,
-        };
-        Self { phase, until: word >> 2 }
+        match Phase::from_word(word as u32) {
+            Phase::Armed => Self::ARMED,
+            phase => Self { phase, until: word >> 2 },
+        }
     }
 }
 
@@ -198,6 +215,34 @@ pub enum Verdict {
     Hold,
     /// Lets it fail.
     Deny,
+}
+
+impl Verdict {
+    /// In three bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn to_word(self) -> u32 {
+        match self {
+            Self::Allow => 0,
+            Self::Report => 1,
+            Self::Stop => 2,
+            Self::Hold => 3,
+            Self::Deny => 4,
+        }
+    }
+
+    /// From the low three bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_word(word: u32) -> Self {
+        match word & 7 {
+            1 => Self::Report,
+            2 => Self::Stop,
+            3 => Self::Hold,
+            4 => Self::Deny,
+            _ => Self::Allow,
+        }
+    }
 }
 
 /// The verdict on one act, and where the account stands after it.

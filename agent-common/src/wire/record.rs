@@ -112,6 +112,8 @@ pub struct Record {
     pub verb: u32,
     /// For `BLIND`: the [`super::Counter`] that names the reason.
     pub blind: u32,
+    /// How the act was judged; zeros if it was not.
+    pub judged: Judged,
     /// [`crate::rules::Kinds`] of the act.
     pub kinds: u8,
     /// Whether the account had room for it (0) or was over (1).
@@ -126,4 +128,27 @@ pub struct Record {
     pub text: [u8; TEXT_LEN],
 }
 
-const _: () = assert!(size_of::<Record>() == 64 + 8 + 16 + TEXT_LEN);
+const _: () = assert!(size_of::<Record>() == 64 + 24 + 8 + 16 + TEXT_LEN);
+
+/// How an act that destroys was judged: with this and the policy the rules come to the same.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(bytemuck::Pod, bytemuck::Zeroable))]
+pub struct Judged {
+    /// The time that it was judged by; the record is sent later, when the act is done.
+    pub at: u64,
+    /// Its number among all that the account was judged for, beginning at 1, in the order in which that was done; 0 if it has none.
+    pub sequence: u64,
+    /// [`crate::rules::Kinds`] of what becomes of each of its names.
+    pub kinds: [u8; 2],
+    /// [`crate::rules::judge::Verdict::to_word`].
+    pub verdict: u8,
+    /// [`crate::rules::judge::Phase::to_word`] of where the account stood before.
+    pub phase: u8,
+    /// Whether a grant covered this very act (1) or not (0).
+    pub granted: u8,
+    /// Whether the account was granted whatever it does (1) or not (0).
+    pub passes: u8,
+    /// Must be zero.
+    pub reserved: [u8; 2],
+}

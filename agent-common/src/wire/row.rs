@@ -136,6 +136,8 @@ pub struct Account {
     pub tampering: u32,
     /// How many calls were refused.
     pub refused: u64,
+    /// How many acts that destroy were judged; see [`super::record::Judged::sequence`].
+    pub judged: u64,
     /// By [`Kind`].
     pub budgets: [Budget; Kind::COUNT],
 }
@@ -319,7 +321,7 @@ impl Settings {
 }
 
 const _: () = assert!(size_of::<Budget>() == 32);
-const _: () = assert!(size_of::<Account>() == 72 + Kind::COUNT * 32);
+const _: () = assert!(size_of::<Account>() == 80 + Kind::COUNT * 32);
 const _: () = assert!(size_of::<EdgeKey>() == 16);
 const _: () = assert!(size_of::<Settings>() == 32);
 

@@ -104,3 +104,13 @@ fn standings() -> Vec<Standing> {
     let over = |phase| untils.map(|until| Standing { phase, until });
     [&[Standing::ARMED][..], &over(Phase::Tripped), &over(Phase::Denied), &over(Phase::Frozen)].concat()
 }
+
+#[test]
+fn words_are_read_as_they_are_written() {
+    for phase in [Phase::Armed, Phase::Tripped, Phase::Denied, Phase::Frozen] {
+        assert_eq!(Phase::from_word(phase.to_word()), phase);
+    }
+    for verdict in [Verdict::Allow, Verdict::Report, Verdict::Stop, Verdict::Hold, Verdict::Deny] {
+        assert_eq!(Verdict::from_word(verdict.to_word()), verdict);
+    }
+}
