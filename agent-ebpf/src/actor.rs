@@ -80,6 +80,12 @@ impl Actor {
     }
 
     #[inline(always)]
+    pub fn judged_ptr(&self) -> *mut u64 {
+        // SAFETY: as above.
+        unsafe { &raw mut (*self.account).judged }
+    }
+
+    #[inline(always)]
     pub fn standing_word(&self) -> u64 {
         // SAFETY: as above; volatile because other CPUs and the agent write it.
         unsafe { core::ptr::read_volatile(self.standing_ptr()) }

@@ -2,7 +2,7 @@
 
 use agent_common::{
     rules::{Kind, Kinds, budget::Claim},
-    wire::record::{TEXT_LEN, UNKNOWN, verb},
+    wire::record::{Judged, TEXT_LEN, UNKNOWN, verb},
 };
 
 use crate::path::{PathArg, Target};
@@ -140,6 +140,8 @@ pub struct Pending {
     pub words: [u64; 2],
     /// When a call of this thread was last reported as refused.
     pub refused_at: u64,
+    /// How it was judged.
+    pub judged: Judged,
     /// Whether a budget had no room for it: 0 or 1.
     pub over: u32,
     pub text_len: u32,

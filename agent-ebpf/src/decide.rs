@@ -211,21 +211,14 @@ fn conclude(actor: &Actor, pending: &mut Pending) {
 pub fn at_once(actor: &Actor, pending: &mut Pending, may_be_refused: bool) -> Verdict {
     outcome(actor, pending, Ledger::Ask);
     let room = charge(actor, pending);
-    let kinds = pending.kinds();
-    let judged = verdict::of(actor, pending.grant != 0, kinds, room, pending.at);
-    pending.over = u32::from(matches!(room, Room::Over));
-    if judged.begins_burst {
-        emit::call(actor, what::BURST, pending);
-    }
+    let judged = verdict::of_call(actor, pending, pending.grant != 0, room);
     if may_be_refused && matches!(judged.verdict, Verdict::Stop) {
         charge::give_back(actor, pending);
         emit::call(actor, what::DENIED, pending);
         return Verdict::Deny;
     }
     outcome(actor, pending, Ledger::Tell);
-    if !kinds.is_empty() {
-        emit::call(actor, what::OPERATION, pending);
-    }
+    told(actor, pending);
     judged.verdict
 }
 
@@ -243,16 +236,17 @@ fn charge(actor: &Actor, pending: &mut Pending) -> Room {
 /// What follows for the account, and for this process.
 #[inline(always)]
 fn judged(actor: &Actor, pending: &mut Pending, room: Room) {
-    let kinds = pending.kinds();
-    let judged = verdict::of(actor, pending.grant != 0, kinds, room, pending.at);
-    pending.over = u32::from(matches!(room, Room::Over));
-    if judged.begins_burst {
-        emit::call(actor, what::BURST, pending);
-    }
-    if !kinds.is_empty() {
+    let judged = verdict::of_call(actor, pending, pending.grant != 0, room);
+    told(actor, pending);
+    enforce::carry_out(judged.verdict, actor);
+}
+
+/// It has happened: reported, if it destroyed anything.
+#[inline(always)]
+fn told(actor: &Actor, pending: &Pending) {
+    if !pending.kinds().is_empty() {
         emit::call(actor, what::OPERATION, pending);
     }
-    enforce::carry_out(judged.verdict, actor);
 }
 
 /// Paths that were not in memory when the call started are now: the kernel has read them.

@@ -5,7 +5,7 @@ use agent_common::{
     wire::{
         Counter, Record,
         identity::UNIT_LEN,
-        record::{TEXT_LEN, UNKNOWN, thing, verb, what},
+        record::{Judged, TEXT_LEN, UNKNOWN, thing, verb, what},
     },
 };
 use aya_ebpf::{
@@ -111,6 +111,7 @@ pub fn call(actor: &Actor, what: u32, call: &Pending) {
         record.grant = call.grant;
         record.key = call.ends[0].key;
         record.root = call.ends[0].root;
+        record.judged = call.judged;
         [record.before, record.after] = call.sizes;
         record.verb = call.verb;
         record.kinds = call.kinds().bits();
@@ -138,6 +139,7 @@ extern "C" fn report(account: u32, what: u32) -> u32 {
 fn no_call(record: &mut Record) {
     (record.key, record.root, record.verb, record.blind) = (0, 0, 0, 0);
     (record.before, record.after) = (UNKNOWN, UNKNOWN);
+    record.judged = Judged::default();
     (record.kinds, record.over, record.text_len) = (0, 0, 0);
     record.text = [0; TEXT_LEN];
 }

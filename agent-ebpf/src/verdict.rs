@@ -2,16 +2,19 @@
 
 use agent_common::{
     rules::{
-        Kinds,
+        Kinds, NEVER,
         budget::Room,
         judge::{Phase, Standing, Verdict, judge, without_agent},
     },
-    wire::Counter,
+    wire::{
+        Counter,
+        record::{self, what},
+    },
 };
 
-use crate::{actor::Actor, count::count, ledger, maps::HEARTBEAT, offsets::SETTINGS};
+use crate::{actor::Actor, call::Pending, count::count, emit, ledger, maps::HEARTBEAT, offsets::SETTINGS};
 
-/// How often the standing is tried to be moved, while other CPUs move it.
+/// How often the standing is tried to be moved, or a number to be taken, while other CPUs do the same.
 const ATTEMPTS: u32 = 4;
 
 /// The verdict on one act.
@@ -21,19 +24,63 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
-/// The verdict. `granted`: a grant covers this very act.
+/// The verdict on an act that has no call. `granted`: a grant covers this very act.
 #[inline(always)]
 pub fn of(actor: &Actor, granted: bool, kinds: Kinds, room: Room, now: u64) -> Judged {
+    from_word(judge_often(actor, granted, kinds, room, now))
+}
+
+/// The verdict on a call. What it was judged by stays with it, for the record; a burst that it begins is told.
+#[inline(always)]
+pub fn of_call(actor: &Actor, pending: &mut Pending, granted: bool, room: Room) -> Judged {
+    let kinds = pending.kinds();
+    let word = judge_often(actor, granted, kinds, room, pending.at);
+    pending.over = u32::from(matches!(room, Room::Over));
+    pending.judged = record::Judged {
+        at: pending.at,
+        sequence: if kinds.is_empty() { 0 } else { number(actor.index) },
+        kinds: pending.kinds,
+        verdict: (word & VERDICT) as u8,
+        phase: (word >> PHASE) as u8 & 3,
+        granted: u8::from(granted),
+        passes: u8::from(word & PASSES != 0),
+        reserved: [0; 2],
+    };
+    let judged = from_word(word);
+    if judged.begins_burst {
+        emit::call(actor, what::BURST, pending);
+    }
+    judged
+}
+
+#[inline(always)]
+fn judge_often(actor: &Actor, granted: bool, kinds: Kinds, room: Room, now: u64) -> u32 {
     let (kinds, is_over) = (u32::from(kinds.bits()), u32::from(matches!(room, Room::Over)));
     let mut word = 0;
     for _ in 0..ATTEMPTS {
         word = judge_once(actor.index, u32::from(granted), kinds, is_over, now);
         if word & CONTENDED == 0 {
-            return from_word(word);
+            return word;
         }
     }
     count(Counter::StandingContended);
-    from_word(word)
+    word
+}
+
+/// Global: the next number of what the account is judged for; 0 if other CPUs are always faster.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn number(account: u32) -> u64 {
+    let Some(actor) = Actor::of(account) else { return 0 };
+    for _ in 0..ATTEMPTS {
+        // SAFETY: a live entry of an array map; volatile because other CPUs write it.
+        let last = unsafe { core::ptr::read_volatile(actor.judged_ptr()) };
+        if ledger::exchange(actor.judged_ptr(), last, last + 1) {
+            return last + 1;
+        }
+    }
+    count(Counter::StandingContended);
+    0
 }
 
 /// The verdict in the low bits, and what else is to be said of it.
@@ -41,28 +88,14 @@ const VERDICT: u32 = 7;
 const BEGINS_BURST: u32 = 8;
 /// Another CPU has moved the standing meanwhile: judge anew.
 const CONTENDED: u32 = 16;
-
-#[inline(always)]
-fn to_word(verdict: Verdict) -> u32 {
-    match verdict {
-        Verdict::Allow => 0,
-        Verdict::Report => 1,
-        Verdict::Stop => 2,
-        Verdict::Hold => 3,
-        Verdict::Deny => 4,
-    }
-}
+/// The account is granted whatever it does.
+const PASSES: u32 = 32;
+/// From this bit on: where the account stood before.
+const PHASE: u32 = 6;
 
 #[inline(always)]
 fn from_word(word: u32) -> Judged {
-    let verdict = match word & VERDICT {
-        1 => Verdict::Report,
-        2 => Verdict::Stop,
-        3 => Verdict::Hold,
-        4 => Verdict::Deny,
-        _ => Verdict::Allow,
-    };
-    Judged { begins_burst: word & BEGINS_BURST != 0, verdict }
+    Judged { begins_burst: word & BEGINS_BURST != 0, verdict: Verdict::from_word(word) }
 }
 
 /// Global, so that the verifier follows the rules once, and not once for each attempt and for each way that leads here: that was
@@ -70,7 +103,7 @@ fn from_word(word: u32) -> Judged {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, now: u64) -> u32 {
-    let Some(actor) = Actor::of(account) else { return to_word(Verdict::Allow) };
+    let Some(actor) = Actor::of(account) else { return Verdict::Allow.to_word() };
     let room = if is_over == 0 { Room::Within } else { Room::Over };
     let word = actor.standing_word();
     let before = Standing::from_word(word);
@@ -80,7 +113,9 @@ extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, n
     // Not a burst that changes the standing: each is told of.
     let is_told = kinds.is_escape() && granted == 0 && matches!(verdict, Verdict::Report | Verdict::Deny);
     let told = if is_told { BEGINS_BURST } else { 0 };
-    let verdict = without_agent_word(account, to_word(verdict), now);
+    let passes = if responses.until == NEVER { 0 } else { PASSES };
+    let seen = before.at(now).phase.to_word() << PHASE | passes;
+    let verdict = without_agent_word(account, verdict.to_word(), now) | seen;
     if after == before {
         return verdict | told;
     }
@@ -96,8 +131,8 @@ extern "C" fn judge_once(account: u32, granted: u32, kinds: u32, is_over: u32, n
 #[inline(never)]
 extern "C" fn without_agent_word(account: u32, verdict: u32, now: u64) -> u32 {
     let Some(actor) = Actor::of(account) else { return verdict };
-    let Judged { verdict, .. } = from_word(verdict);
-    to_word(without_agent(verdict, actor.alone(), SETTINGS.tier(), heartbeat(), now))
+    let verdict = Verdict::from_word(verdict);
+    without_agent(verdict, actor.alone(), SETTINGS.tier(), heartbeat(), now).to_word()
 }
 
 /// When the agent was last there.

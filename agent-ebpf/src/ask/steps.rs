@@ -119,10 +119,9 @@ const DENY: u32 = 2;
 extern "C" fn step_verdict(account: u32, granted: u32) -> u32 {
     step(account, |actor, pending| {
         let room = if pending.over == 0 { Room::Within } else { Room::Over };
-        let judged = verdict::of(actor, granted != 0, pending.kinds(), room, pending.at);
+        let judged = verdict::of_call(actor, pending, granted != 0, room);
         if judged.begins_burst {
             pending.flags |= flag::BEGINS;
-            emit::call_of_thread(actor, what::BURST);
         }
         match judged.verdict {
             Verdict::Hold => HOLD,
