@@ -16,17 +16,21 @@ pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
 pub(crate) use keeping::Keeping;
 pub(crate) use loosen::loosened;
+pub(crate) use parse::is_name;
 pub(crate) use pattern::{Pattern, Script, Unit};
 use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
 pub(crate) use sources::DEFAULT;
 use sources::Sources;
 
+use crate::store::Bounds;
+
 mod advice;
 mod budget;
 pub(crate) mod check;
 pub(crate) mod commands;
 mod discover;
+pub(crate) mod drill;
 pub(crate) mod duration;
 mod exception;
 mod host;
@@ -42,12 +46,12 @@ pub(crate) mod reference;
 mod render;
 mod sources;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod validate;
 mod ways;
 
 /// A policy, and what it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) policy: Policy,
     /// What is not what it seems, in the order of the sources.
@@ -62,7 +66,7 @@ pub(crate) struct Loaded {
 }
 
 /// A response, and where it is asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Wanted {
     /// Of the account if nothing is said.
     position: Position,
@@ -84,6 +88,8 @@ pub(crate) struct Policy {
     pub(crate) commands: Vec<Command>,
     pub(crate) roles: Roles,
     pub(crate) record: Keeping,
+    /// How much is kept of what accounts do, whether it was a burst or not.
+    pub(crate) recording: Bounds,
     pub(crate) governor: Governor,
 }
 
@@ -239,6 +245,14 @@ impl Policy {
 }
 
 impl Policy {
+    /// What becomes of a response in this mode.
+    pub(crate) const fn carried_out(&self, response: Response) -> Response {
+        match self.mode {
+            Mode::Observe => Response::Observe,
+            Mode::Enforce => response,
+        }
+    }
+
     /// What [`Loaded::hash`] would be if it were loaded now.
     pub(crate) fn hash(path: &Path, host: &impl Host) -> String {
         Sources::find(path, host).hash()

@@ -43,7 +43,7 @@ pub(crate) use chain::Head;
 pub(crate) use entry::{Entry, Says, Step};
 pub(crate) use file::{FILE, make_directory};
 pub(crate) use left::{Left, UNKNOWN};
-pub(crate) use prune::Bounds;
+pub(crate) use prune::{Bounds, Clock};
 use recorder::{Job, Recorder};
 pub(crate) use redact::{Pattern, Redact};
 

@@ -36,6 +36,7 @@ use crate::{
     incidents::{Incidents, WasOff},
     metrics::Metrics,
     output::Output,
+    recording::Recording,
     sensor::{self, HeldNow, Kernel},
     store::{Left, Opened, Past},
 };
@@ -57,6 +58,7 @@ pub(super) struct Parts {
     pub(super) freezer: Freezer,
     pub(super) memory: Memory,
     pub(super) record: Record,
+    pub(super) recording: Recording,
     /// What was in the record.
     pub(super) opened: Opened,
     pub(super) control: Control,
@@ -79,6 +81,7 @@ pub(super) struct Agent {
     pub(super) freezer: Freezer,
     pub(super) memory: Memory,
     pub(super) record: Record,
+    pub(super) recording: Recording,
     pub(super) events: broadcast::Sender<Arc<str>>,
     pub(super) teller: Teller,
     pub(super) metrics: Arc<Metrics>,
@@ -127,6 +130,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         freezer,
         memory,
         record,
+        recording,
         opened: Opened { last_incident, left },
         control,
         events,
@@ -146,6 +150,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         freezer,
         memory,
         record,
+        recording,
         events,
         teller: Teller::start(Arc::clone(&metrics)),
         metrics,
@@ -351,6 +356,7 @@ impl Agent {
             Input::Records(records) => Input::Records(self.in_force.without_secrets(records)),
             other => other,
         };
+        self.record_deeds(input.records());
         let effects = self.incidents.on(input, boot_now());
         self.carry_out(effects);
         self.metrics.loop_turn(began.elapsed());
@@ -402,6 +408,7 @@ impl Agent {
         let &Remembered { off, ref governor, .. } = self.memory.remembered();
         let governor = governor.clone();
         let off = if self.memory.was_there() { WasOff::Known(off) } else { WasOff::Unknown };
+        self.begin_recording();
         self.handle(Input::Found { left, freezes, off, governor, facts: Arc::new(facts) });
         self.handle(Input::Records(first));
         Service::ready();
@@ -435,6 +442,7 @@ impl Agent {
         }
         self.handle(Input::End(ending));
         self.settle_record();
+        self.recording.settle();
         self.output.finish();
         Ok(())
     }

@@ -73,6 +73,7 @@ impl Agent {
             waiting: self.incidents.open_ones(facts),
             self_test_failure: self.self_test_failure.clone(),
             unpinned: self.unpinned.clone(),
+            recording: self.recording.standing(),
             maps: vec![MapFill { map: "lineage", entries: members, capacity: MAX_MEMBERS.into() }],
             counters: facts.counters.clone(),
         }

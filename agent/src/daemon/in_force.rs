@@ -11,6 +11,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::{
+    Which,
     facts::{About, AccountFacts, GrantFacts},
     generation::{Armed, Generation},
     own,
@@ -21,9 +22,9 @@ use super::{
     watched::Watched,
 };
 use crate::{
-    api::Target,
+    api::{Code, Problem, Target},
     clock::boot_now,
-    policy::{Account, Keeping, Loaded, Mode, Policy, PolicyError, Roles, ThisHost},
+    policy::{Account, Keeping, Loaded, Mode, Policy, PolicyError, Roles, ThisHost, drill::Drill},
     processes::{
         proc::{Process, ProcessId},
         target,
@@ -39,9 +40,14 @@ pub(crate) struct InForce {
     pub(super) roles: Roles,
     /// How much of the record is kept, and what is never put into it.
     pub(super) bounds: Bounds,
+    /// Of the recording.
+    pub(super) recording: Bounds,
     pub(super) redact: Redact,
-    /// All of it, as it was read.
+    /// All of it, with the drill.
     pub(super) policy: Arc<Policy>,
+    /// What was read, without it.
+    pub(super) read: Arc<Loaded>,
+    pub(super) drill: Option<Drill>,
     /// What only the policy knows of each account.
     accounts: HashMap<String, Account>,
     /// Until when each account is new here.
@@ -59,6 +65,47 @@ pub(crate) struct Come {
     pub(crate) proof: Proof,
     pub(crate) carried: Carried,
     pub(crate) retirement: Retirement,
+}
+
+/// A policy that is to come into force: as it was read, and with which drill.
+pub(super) struct Wish {
+    pub(super) read: Loaded,
+    pub(super) drill: Option<Drill>,
+}
+
+impl Wish {
+    /// The policy with the drill.
+    pub(super) fn whole(&self) -> Result<Loaded, Problem> {
+        let Self { read, drill } = self;
+        let no_good = |why| {
+            Problem::new(Code::Invalid, format!("the policy in force stays, and there is no drill: {why}"))
+        };
+        drill.as_ref().map_or_else(|| Ok(read.clone()), |drill| drill.over(read.clone()).map_err(no_good))
+    }
+}
+
+/// What is to come into force after what is `now`; of a drill the directory is looked at, in which everything will be destroyed.
+pub(super) fn wish(
+    which: Which,
+    file: &Path,
+    (now, drill): (Arc<Loaded>, Option<Drill>),
+) -> Result<Wish, Problem> {
+    let read = || (*now).clone();
+    match which {
+        Which::NoDrill => Ok(Wish { read: read(), drill: None }),
+        Which::Drill(drill) => {
+            let no_drill = |why| Problem::new(Code::Invalid, format!("no drill: {why}"));
+            drill.look_at_tree().map_err(no_drill)?;
+            Ok(Wish { read: read(), drill: Some(drill) })
+        }
+        Which::Files => {
+            let no_good = |error: PolicyError| {
+                let message = format!("the policy is no good, the one in force stays:\n{error}");
+                Problem::new(Code::PolicyInvalid, message)
+            };
+            Ok(Wish { read: self::read(file).map_err(no_good)?, drill })
+        }
+    }
 }
 
 /// What was before, and lets accounts pass.
@@ -80,15 +127,17 @@ pub(super) fn read(file: &Path) -> Result<Loaded, PolicyError> {
 /// takes to verify the programs, half a second. `kernel` is the kernel's release.
 pub(super) fn bring(
     file: PathBuf,
-    loaded: Loaded,
+    wish: Wish,
     kernel: &str,
     self_test: &Path,
     tier: Wanted,
     before: Before,
     state: PathBuf,
 ) -> Result<Come> {
+    let whole = wish.whole()?;
+    let Wish { read, drill } = wish;
     let Before { mut watched, off_until } = before;
-    let Loaded { policy, warnings, sources, hash, .. } = loaded;
+    let Loaded { policy, warnings, sources, hash, .. } = whole;
     let begun = Timestamp::now();
     let warm_until = policy.accounts.iter().map(|one| (one.name.clone(), watched.warm_until(one, begun)));
     let warm_until: HashMap<String, BootNs> = warm_until.collect();
@@ -119,8 +168,11 @@ pub(super) fn bring(
         about: Arc::new(about),
         roles: policy.roles,
         bounds,
+        recording: policy.recording,
         redact: Redact { patterns: redact },
         policy: whole,
+        read: Arc::new(read),
+        drill,
         accounts,
         warm_until,
         watched,

@@ -37,6 +37,18 @@ pub(crate) enum Input {
     End(Ending),
 }
 
+impl Input {
+    /// What the kernel programs have reported, in whatever way it came.
+    pub(crate) fn records(&self) -> &[Record] {
+        match self {
+            Self::Records(records) => records,
+            Self::Outcome(Outcome::Reloaded { done: Ok(done), .. }) => &done.records,
+            Self::Outcome(Outcome::SelfTested { done: Ok(done), .. }) => &done.records,
+            _ => &[],
+        }
+    }
+}
+
 /// A freeze that was there before this daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frozen {

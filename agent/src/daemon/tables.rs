@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     identity::Identities,
-    policy::{Account, Budget, Budgets, Command, Exception, Mode, OnAgentLoss, Policy, Response, Way},
+    policy::{Account, Budget, Budgets, Command, Exception, OnAgentLoss, Policy, Response, Way},
     sensor::Manifest,
     trees::except::Excepted,
 };
@@ -97,9 +97,8 @@ impl Tables {
         let masks: Vec<u64> = tables.trees.iter().map(|tree| tree.mask(&tables.roots, &real)).collect();
         for account in &policy.accounts {
             let roots = account.trees.iter().fold(0, |mask, tree| mask | masks[*tree]);
-            let only_observed =
-                |response| if policy.mode == Mode::Observe { Response::Observe } else { response };
-            let responses = [account.response, account.escapes, Response::Deny].map(only_observed);
+            let responses = [account.response, account.escapes, Response::Deny]
+                .map(|response| policy.carried_out(response));
             let index = tables.add_account(roots, responses, account.hold.on_agent_loss, &account.budgets);
             tables.accounts[index as usize].granted_until = passes(account);
             tables.names.accounts.push(account.name.clone());
@@ -227,15 +226,8 @@ impl Tables {
             },
             ..row::Account::default()
         };
-        let kinds = [
-            (Kind::Delete, budgets.deletes),
-            (Kind::Replace, budgets.replaces),
-            (Kind::Truncate, budgets.truncates),
-            (Kind::Overwrite, budgets.overwrites),
-            (Kind::Recreate, budgets.recreates),
-            (Kind::Command, budgets.commands),
-        ];
-        for (kind, budget) in kinds {
+        for kind in Kind::ALL {
+            let budget = budgets.of(kind);
             account.budgets[kind as usize] = row::Budget {
                 base: self.slots,
                 count: budget.count(),

@@ -247,6 +247,14 @@ metrics! {
             "Entries that are lost for the record of incidents.";
         STORE_UNRECORDED = "store_unrecorded_total", COUNTER, [],
             "Decisions that were carried out before they were on the disk.";
+        RECORDING_DEGRADED = "recording_degraded", GAUGE, [],
+            "Whether what accounts do cannot be recorded for a replay.";
+        RECORDING_SIZE = "recording_size_bytes", GAUGE, [],
+            "How large the recording of what accounts do is.";
+        RECORDING_WRITTEN = "recording_written_total", COUNTER, [],
+            "Entries that were written to the recording.";
+        RECORDING_MISSED = "recording_missed_total", COUNTER, [],
+            "Entries that are lost for the recording.";
     }
     "The kernel programs" {
         TIER_INFO = "tier_info", GAUGE, [TIER],

@@ -11,7 +11,10 @@ use super::{
     catalog::{self, Metric},
     family::Family,
 };
-use crate::api::{AccountView, GrantedBy, IncidentSummary, Mode, Standing, State, Status, StoreView};
+use crate::{
+    api::{AccountView, GrantedBy, IncidentSummary, Mode, Standing, State, Status, StoreView},
+    recording,
+};
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) self_test_failure: Option<String>,
     /// Why the generation in force is not pinned, if it is not.
     pub(crate) unpinned: Option<String>,
+    /// How the recording of what accounts do stands.
+    pub(crate) recording: recording::Standing,
     /// By map of the kernel programs; only those that can fill up.
     pub(crate) maps: Vec<MapFill>,
     /// The kernel programs' counters.
@@ -76,6 +81,7 @@ impl Facts {
         for (each, word) in MODES {
             mode.add(&[("mode", word)], (each == status.mode).into());
         }
+        let recording = &self.recording;
         let StoreView { degraded, last: _, hash: _, size, missed, unrecorded } = &status.store;
         vec![
             tier.done(),
@@ -89,6 +95,10 @@ impl Facts {
             one(&catalog::STORE_SIZE, *size),
             one(&catalog::STORE_MISSED, *missed),
             one(&catalog::STORE_UNRECORDED, *unrecorded),
+            one(&catalog::RECORDING_DEGRADED, recording.degraded.is_some().into()),
+            one(&catalog::RECORDING_SIZE, recording.size),
+            one(&catalog::RECORDING_WRITTEN, recording.written),
+            one(&catalog::RECORDING_MISSED, recording.lost),
         ]
     }
 

@@ -6,6 +6,7 @@ use crate::{
         AccountView, BudgetView, GovernorView, GrantedBy, GrantedView, IncidentSummary, Mode, PolicyView,
         Sizes, Standing, State, Status, StoreView,
     },
+    recording,
     report::{Actor, Destruction},
 };
 use agent_common::{rules::Kind, wire::Counter};
@@ -106,6 +107,12 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
         ],
         self_test_failure: None,
         unpinned: None,
+        recording: recording::Standing {
+            written: 21,
+            lost: 4,
+            size: 8192,
+            degraded: Some("full".to_owned()),
+        },
         maps: vec![MapFill { map: "lineage", entries: 7, capacity: 100_000 }],
         counters: Counter::ALL.iter().map(|counter| (*counter, 5)).collect(),
     }
@@ -244,6 +251,10 @@ fn how_things_stand_is_shown() {
         ("store_size_bytes", 4096.),
         ("store_missed_total", 2.),
         ("store_unrecorded_total", 3.),
+        ("recording_degraded", 1.),
+        ("recording_size_bytes", 8192.),
+        ("recording_written_total", 21.),
+        ("recording_missed_total", 4.),
     ] {
         assert_eq!(value(&metrics, series), Some(expected), "{series}");
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use agent_common::rules::Kind;
+
 use super::duration::{self, DurationError, SHAPE};
 
 /// At most `count` operations in any `window`. Written `COUNT/DURATION`, such as `10/10s`.
@@ -51,6 +53,11 @@ impl Budget {
         self.count
     }
 
+    /// As many in the same time.
+    pub(crate) const fn with_count(self, count: u32) -> Self {
+        Self { count, ..self }
+    }
+
     /// In how long a time: whole milliseconds, 1 ms to 24 h.
     pub(crate) const fn window(self) -> Duration {
         self.window
@@ -94,6 +101,18 @@ impl Budgets {
         ("recreates", |budgets| &mut budgets.recreates),
         ("commands", |budgets| &mut budgets.commands),
     ];
+
+    /// That of a kind.
+    pub(crate) const fn of(&self, kind: Kind) -> Budget {
+        match kind {
+            Kind::Delete => self.deletes,
+            Kind::Replace => self.replaces,
+            Kind::Truncate => self.truncates,
+            Kind::Overwrite => self.overwrites,
+            Kind::Recreate => self.recreates,
+            Kind::Command => self.commands,
+        }
+    }
 
     /// Each kind's key and budget.
     pub(super) fn each(&self) -> [(&'static str, Budget); 6] {

@@ -31,6 +31,7 @@ pub(super) struct Draft {
     pub(super) ways: BTreeMap<String, WayDraft>,
     pub(super) roles: RolesDraft,
     pub(super) record: RecordDraft,
+    pub(super) recording: BoundsDraft,
     pub(super) governor: Governor,
     pub(super) commands: BTreeMap<String, CommandDraft>,
 }
@@ -98,9 +99,15 @@ pub(super) struct RolesDraft {
 /// What is not said is as usual.
 #[derive(Default)]
 pub(super) struct RecordDraft {
+    pub(super) bounds: BoundsDraft,
+    pub(super) redact: Vec<store::Pattern>,
+}
+
+/// The same.
+#[derive(Default)]
+pub(super) struct BoundsDraft {
     pub(super) keep: Option<Days>,
     pub(super) size: Option<Size>,
-    pub(super) redact: Vec<store::Pattern>,
 }
 
 pub(super) enum User {
@@ -156,6 +163,7 @@ impl Reader<'_> {
             ways: self.by_name(table, "way", Self::way),
             roles: self.roles(table),
             record: self.record(table),
+            recording: self.recording(table),
             governor: self.governor(table),
             commands: self.by_name(table, "command", Self::command),
         }
@@ -339,15 +347,26 @@ impl Reader<'_> {
         };
         let redact = self.given("redact", table);
         RecordDraft {
+            bounds: self.bounds(table),
+            redact: redact.into_iter().map(|pattern| pattern.value).collect(),
+        }
+    }
+
+    fn recording(&mut self, table: &Table) -> BoundsDraft {
+        let table = get(table, "recording").and_then(|node| self.table("recording", node));
+        table.map(|table| self.bounds(table)).unwrap_or_default()
+    }
+
+    fn bounds(&mut self, table: &Table) -> BoundsDraft {
+        BoundsDraft {
             keep: get(table, "keep").and_then(|node| self.text("keep", node)),
             size: get(table, "size").and_then(|node| self.text("size", node)),
-            redact: redact.into_iter().map(|pattern| pattern.value).collect(),
         }
     }
 }
 
 /// Names go into commands, metrics and file names as they are.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     (1..=MAX_NAME).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }

@@ -67,6 +67,7 @@ fn place(table: &str) -> &'static str {
         "tree" => "/tree/t",
         "roles" => "/roles",
         "record" => "/record",
+        "recording" => "/recording",
         "governor" => "/governor",
         _ => "/none",
     }

@@ -9,7 +9,7 @@ use super::{
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, ways, commands, roles, record, governor } = policy;
+    let Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor } = policy;
     let Roles { view, respond, admin, approvals } = roles;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
@@ -33,6 +33,10 @@ pub(super) fn effective(policy: &Policy) -> Value {
             "keep": Days::of(record.bounds.keep).to_string(),
             "size": Size::of(record.bounds.size).to_string(),
             "redact": texts(&record.redact),
+        },
+        "recording": {
+            "keep": Days::of(recording.keep).to_string(),
+            "size": Size::of(recording.size).to_string(),
         },
         "governor": self::governor(governor),
         "roles": {

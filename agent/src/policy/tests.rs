@@ -93,12 +93,12 @@ impl Host for TestHost {
     }
 }
 
-fn load(text: &str) -> Result<Loaded, PolicyError> {
+pub(crate) fn load(text: &str) -> Result<Loaded, PolicyError> {
     load_all(&[text])
 }
 
 /// The first text is the policy file, the others its drop-ins.
-fn load_all(texts: &[&str]) -> Result<Loaded, PolicyError> {
+pub(crate) fn load_all(texts: &[&str]) -> Result<Loaded, PolicyError> {
     let names = ["p.toml", "p.d/1.toml", "p.d/2.toml"];
     let sources = names.iter().zip(texts).zip(0..);
     let list = sources
@@ -147,6 +147,8 @@ fn a_whole_policy() {
         keep = "7d"
         size = "2GiB"
         redact = ["--pin ([0-9]+)"]
+        [recording]
+        size = "3MiB"
         "#,
     )
     .unwrap()
@@ -207,6 +209,7 @@ fn a_whole_policy() {
             bounds: Bounds { keep: Duration::from_hours(7 * 24), size: 2 << 30 },
             redact: vec!["--pin ([0-9]+)".parse().unwrap()],
         },
+        recording: Bounds { size: 3 << 20, ..Bounds::RECORDING },
         governor: Governor { accounts: None, incidents: Some(budget("20/10m")) },
     };
     assert_eq!(policy, expected);
@@ -226,7 +229,7 @@ fn what_is_not_said() {
     assert_eq!(policy.mode, Mode::Observe);
     let account = &policy.accounts[0];
     assert_eq!(account.response, Response::Hold);
-    assert_eq!(policy.record, Keeping::default());
+    assert_eq!((policy.record, policy.recording), (Keeping::default(), Bounds::RECORDING));
     assert_eq!((policy.governor, account.warmup), (Governor::default(), Duration::ZERO));
     let Budgets { deletes, replaces, truncates, overwrites, recreates, commands } = &account.budgets;
     let shown = [deletes, replaces, truncates, overwrites, recreates, commands].map(Budget::to_string);
@@ -236,7 +239,7 @@ fn what_is_not_said() {
 
 /// Lines that are TOML more often than not, so that what follows the syntax is reached too.
 fn lines() -> impl Strategy<Value = String> {
-    let key = "(version|mode|tree|default|account|roles|record|keep|size|redact|command|governor|paths|except|users|login|units|trees|response|budget|hold|deletes|view|destroy|x)";
+    let key = "(version|mode|tree|default|account|roles|record|recording|keep|size|redact|command|governor|paths|except|users|login|units|trees|response|budget|hold|deletes|view|destroy|x)";
     let value = "(1|0|-1|4294967296|true|1\\.5|''|'t'|'/etc'|'/*'|'uid:1'|'ci'|'root'|'hold'|'1/1s'|\\[\\]|\\['t', 1\\]|\\{\\}|\\{ t = \\[3\\] \\})";
     let line = format!(
         "({key}(\\.{key}){{0,3}} = {value}|\\[{key}(\\.{key}){{0,2}}\\]|\\[\\[{key}(\\.{key}){{0,2}}\\]\\])"
@@ -344,7 +347,8 @@ fn policies() -> impl Strategy<Value = Policy> {
             // Of a group nobody knows how many are in it.
             let approvals = if respond.iter().any(|role| matches!(role, Role::Gid(_))) { 3 } else { 1 };
             let roles = Roles { view, respond, admin, approvals };
-            Policy { mode, trees, accounts, ways, commands, roles, record, governor }
+            let recording = Bounds { size: record.bounds.size, ..Bounds::RECORDING };
+            Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor }
         },
     )
 }

@@ -8,7 +8,7 @@ pub(super) use trees::MAX_PATHS;
 use super::{
     Account, Budgets, Hold, Host, Keeping, Policy, Response, Wanted,
     keeping::{Days, Size},
-    parse::{AccountDraft, Draft, HoldKeys, RecordDraft, Settings},
+    parse::{AccountDraft, BoundsDraft, Draft, HoldKeys, RecordDraft, Settings},
     problem::{At, Located, Problems},
     reader::nearest,
 };
@@ -57,8 +57,9 @@ pub(super) fn validate(
     let roles = validator.roles(&draft.roles);
     let wanted = validator.wanted;
     let record = keeping(&draft.record);
+    let recording = bounds(&draft.recording, Bounds::RECORDING);
     let (mode, governor) = (draft.mode.unwrap_or_default(), draft.governor);
-    (Policy { mode, trees, accounts, ways, commands, roles, record, governor }, wanted)
+    (Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor }, wanted)
 }
 
 struct Validator<'a, H> {
@@ -173,12 +174,14 @@ impl<H: Host> Validator<'_, H> {
 }
 
 fn keeping(draft: &RecordDraft) -> Keeping {
-    let usual = Bounds::default();
-    let bounds = Bounds {
+    Keeping { bounds: bounds(&draft.bounds, Bounds::default()), redact: draft.redact.clone() }
+}
+
+fn bounds(draft: &BoundsDraft, usual: Bounds) -> Bounds {
+    Bounds {
         keep: draft.keep.map_or(usual.keep, Days::duration),
         size: draft.size.map_or(usual.size, Size::bytes),
-    };
-    Keeping { bounds, redact: draft.redact.clone() }
+    }
 }
 
 /// Key by key: what the account does not say, `[default]` may.

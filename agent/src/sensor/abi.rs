@@ -8,6 +8,7 @@ use agent_common::{
     wire::{
         Record,
         identity::Launch,
+        record::Judged,
         row::{Account, Budget, DirectoryKey, Grant, Held, HeldName, MAX_ACCOUNTS, MAX_ROOTS, Member, Moved},
     },
 };
@@ -32,7 +33,7 @@ pub(super) const ABI: u32 = {
     hash = folded(folded(hash, MAX_ACCOUNTS as usize), MAX_ROOTS as usize);
     fold!(hash,
         Account {
-            standing, scratch_from, roots, horizon, granted_until, leases, response, alone, escapes, tampering, refused, budgets
+            standing, scratch_from, roots, horizon, granted_until, leases, response, alone, escapes, tampering, refused, judged, budgets
         }
         Budget { base, count, window, not_before, cursor, reserved }
         Member { start, stopped_at, since, claim, origin, stopped_ancestors, grant, reserved }
@@ -44,8 +45,9 @@ pub(super) const ABI: u32 = {
         DirectoryKey { key, root, holder }
         Moved { key, root, text_len, text }
         Launch { claim, at, again, name }
+        Judged { at, sequence, kinds, verdict, phase, granted, passes, reserved }
         Record {
-            at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, kinds, over, text_len, grant, comm, text
+            at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, judged, kinds, over, text_len, grant, comm, text
         }
     );
     hash

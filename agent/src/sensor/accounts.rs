@@ -85,6 +85,7 @@ impl State {
         self.accounts.set(index, offset_of!(row::Account, granted_until), from.granted_until);
         self.accounts.set(index, offset_of!(row::Account, scratch_from), from.scratch_from);
         self.accounts.set(index, offset_of!(row::Account, refused), from.refused);
+        self.accounts.set(index, offset_of!(row::Account, judged), from.judged);
         for kind in Kind::ALL {
             let not_before = from.budgets[kind as usize].not_before;
             self.accounts.set(index, of_budget(kind) + offset_of!(row::Budget, not_before), not_before);

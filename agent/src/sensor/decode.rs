@@ -1,7 +1,10 @@
 //! From the ring buffer's bytes to what they tell. Total: whatever the bytes are, the answer is a record or a reason.
 
 use agent_common::{
-    rules::{BootNs, Kinds},
+    rules::{
+        BootNs, Kinds,
+        judge::{Phase, Verdict},
+    },
     wire::{
         Counter,
         record::{self, thing, verb, what},
@@ -66,9 +69,46 @@ pub(crate) enum Thing {
 /// How long a path in a record is at most: one that is as long may have been cut off.
 pub(crate) const LONGEST_PATH: usize = record::TEXT_LEN;
 
+/// How the kernel judged an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    /// The time that it was judged by.
+    pub(crate) at: BootNs,
+    /// Its number among all that the account was judged for; none if it was not judged as an act that destroys, or has none.
+    pub(crate) sequence: Option<u64>,
+    /// What becomes of each of its names.
+    pub(crate) kinds: [Kinds; 2],
+    pub(crate) verdict: Verdict,
+    /// Where the account stood before.
+    pub(crate) phase: Phase,
+    /// Whether a grant covered this very act.
+    pub(crate) granted: bool,
+    /// Whether the account was granted whatever it does.
+    pub(crate) passes: bool,
+}
+
+#[cfg(test)]
+impl Judgement {
+    /// Of what was not judged.
+    pub(crate) const NONE: Self = Self {
+        at: 0,
+        sequence: None,
+        kinds: [Kinds::NONE; 2],
+        verdict: Verdict::Allow,
+        phase: Phase::Armed,
+        granted: false,
+        passes: false,
+    };
+}
+
 /// What was done to a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Act {
+    pub(crate) judged: Judgement,
+    /// The name, as the ledger knows it: the folded path below the root.
+    pub(crate) key: u64,
+    /// One of [`verb`].
+    pub(crate) verb: u32,
     /// The index of the protected root; none for a directory on the way to one.
     pub(crate) root: Option<u32>,
     pub(crate) kinds: Kinds,
@@ -149,6 +189,9 @@ fn thing(word: u32) -> Option<Thing> {
 fn act(wire: &record::Record) -> Act {
     let used = usize::from(wire.text_len).min(wire.text.len());
     Act {
+        judged: judgement(&wire.judged),
+        key: wire.key,
+        verb: wire.verb,
         root: (wire.root != u32::MAX).then_some(wire.root),
         kinds: Kinds::from_bits(wire.kinds),
         over: wire.over != 0,
@@ -157,6 +200,18 @@ fn act(wire: &record::Record) -> Act {
         command: is_command(wire.verb),
         path: text(wire.verb, &wire.text[..used]),
         sizes: Sizes { before: size(wire.before), after: size(wire.after) },
+    }
+}
+
+fn judgement(wire: &record::Judged) -> Judgement {
+    Judgement {
+        at: wire.at,
+        sequence: (wire.sequence != 0).then_some(wire.sequence),
+        kinds: wire.kinds.map(Kinds::from_bits),
+        verdict: Verdict::from_word(wire.verdict.into()),
+        phase: Phase::from_word(wire.phase.into()),
+        granted: wire.granted != 0,
+        passes: wire.passes != 0,
     }
 }
 
@@ -213,10 +268,30 @@ mod tests {
         wire.text[..3].copy_from_slice(b"a/b");
         wire.text_len = 3;
         (wire.before, wire.after) = (5, record::UNKNOWN);
+        wire.judged = record::Judged {
+            at: 7,
+            sequence: 9,
+            kinds: [1, 0],
+            verdict: Verdict::Hold.to_word() as u8,
+            phase: Phase::Denied.to_word() as u8,
+            granted: 1,
+            ..record::Judged::default()
+        };
         let record = decode(bytemuck::bytes_of(&wire)).expect("a record");
         assert_eq!((record.account, record.comm.as_slice()), (3, b"rm".as_slice()));
         let sizes = Sizes { before: Some(5), after: None };
         let mut expected = Act {
+            judged: Judgement {
+                at: 7,
+                sequence: Some(9),
+                kinds: [Kinds::from_bits(1), Kinds::NONE],
+                verdict: Verdict::Hold,
+                phase: Phase::Denied,
+                granted: true,
+                passes: false,
+            },
+            key: 0,
+            verb: 0,
             root: None,
             kinds: Kinds::NONE,
             over: true,

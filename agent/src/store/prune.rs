@@ -20,7 +20,7 @@ pub(crate) struct Bounds {
 /// and nothing is thrown away by such a one: by age only once it has gone so for a day. Whoever restarts the daemon more often
 /// than that has the record bounded by its size.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// How far it is ahead of the kernel's, in nanoseconds.
     ahead: i128,
     since: BootNs,
@@ -32,12 +32,12 @@ const STEADY: BootNs = 86_400_000_000_000;
 const SLEW: u128 = 60_000_000_000;
 
 impl Clock {
-    pub(super) fn new(wall: Timestamp, boot: BootNs) -> Self {
+    pub(crate) fn new(wall: Timestamp, boot: BootNs) -> Self {
         Self { ahead: ahead(wall, boot), since: boot }
     }
 
     /// Looks at both; whether ages can be told by it.
-    pub(super) fn is_steady(&mut self, wall: Timestamp, boot: BootNs) -> bool {
+    pub(crate) fn is_steady(&mut self, wall: Timestamp, boot: BootNs) -> bool {
         let now = ahead(wall, boot);
         if now.abs_diff(self.ahead) > SLEW {
             self.since = boot;
@@ -57,6 +57,11 @@ pub(super) struct Plan {
     /// All up to this one.
     pub(super) through: u64,
     pub(super) why: &'static str,
+}
+
+impl Bounds {
+    /// Those of the recording, if nothing is said: at 100 bytes an operation, some 2.7 million.
+    pub(crate) const RECORDING: Self = Self { keep: Duration::from_hours(30 * 24), size: 256 << 20 };
 }
 
 impl Default for Bounds {

@@ -14,7 +14,7 @@ use super::{
 /// Those of the whole policy.
 pub(in super::super) static POLICY: Keys = &[&TOP];
 
-static TOP: [Key; 10] = [
+static TOP: [Key; 11] = [
     Key::value("version", Without::Refused, || "`1`".to_owned(), "which rules this file is written by"),
     Key::value(
         "mode",
@@ -30,6 +30,10 @@ static TOP: [Key; 10] = [
     Key {
         name: "record",
         holds: Holds::Section(&[&RECORD], "How much of the [record](#the-record) is kept."),
+    },
+    Key {
+        name: "recording",
+        holds: Holds::Section(&[&RECORDING], "How much of the [recording](#the-recording) is kept."),
     },
     Key { name: "governor", holds: Holds::Section(&[&GOVERNOR], LIMITS) },
     Key { name: "command", holds: Holds::Named(&[&COMMAND], COMMANDS) },
@@ -242,6 +246,21 @@ static RECORD: [Key; 3] = [
         Without::Usual,
         || "regular expressions".to_owned(),
         "what else is a secret in command lines, before they are written down",
+    ),
+];
+
+static RECORDING: [Key; 2] = [
+    Key::value(
+        "keep",
+        Without::Usual,
+        || "`1d` to `3650d`".to_owned(),
+        "how long operations are kept. Whichever of this and `size` is reached first, the oldest go",
+    ),
+    Key::value(
+        "size",
+        Without::Usual,
+        || "`1MiB` to `64GiB`".to_owned(),
+        "how large their files may be together",
     ),
 ];
 

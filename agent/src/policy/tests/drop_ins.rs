@@ -261,6 +261,7 @@ fn keys() -> impl Strategy<Value = BTreeMap<&'static str, &'static str>> {
         ("roles.view", ["['uid:1']", "['group:adm']"]),
         ("record.keep", ["'7d'", "'8d'"]),
         ("record.redact", ["['a+']", "[]"]),
+        ("recording.size", ["'7MiB'", "'8MiB'"]),
         ("governor.accounts", ["'3/60s'", "'4/60s'"]),
     ];
     let count = all.len();

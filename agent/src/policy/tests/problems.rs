@@ -50,7 +50,7 @@ fn unknown_keys() {
         &format!("{GOOD}moed = 'enforce'\nwatch = {{}}"),
         &[
             "4:1 unknown key \"moed\": did you mean mode?",
-            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, way, roles, record, governor, command",
+            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, way, roles, record, recording, governor, command",
         ],
     );
     check(
@@ -75,7 +75,20 @@ fn unknown_keys() {
     check(
         &format!("{GOOD}\"\\u001b[31m\" = 1"),
         &[
-            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, way, roles, record, governor, command",
+            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, way, roles, record, recording, governor, command",
+        ],
+    );
+}
+
+#[test]
+fn the_recording() {
+    let recording = |keys: &str| format!("{GOOD}[recording]\n{keys}");
+    check(&recording("keep = '1d'\nsize = '64GiB'"), &[]);
+    check(
+        &recording("keep = '0d'\nredact = []"),
+        &[
+            "5:8 keep = \"0d\": want a number of days from 1d to 3650d such as \"90d\"",
+            "6:1 unknown key \"redact\": known here: keep, size",
         ],
     );
 }

@@ -138,6 +138,10 @@ keep = \"90d\"
 redact = []
 size = \"64MiB\"
 
+[recording]
+keep = \"30d\"
+size = \"256MiB\"
+
 [roles]
 admin = [\"uid:0\", \"gid:27\"]
 approvals = 1
