@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{
     client::{self, bundle, complete},
     daemon::Wanted,
-    logging, metrics,
+    logging, metrics, replay,
     store::verify,
 };
 
@@ -88,6 +88,21 @@ pub(crate) enum Command {
         #[arg(long)]
         effective: bool,
     },
+    /// Try a policy on what accounts did, before it acts.
+    ///
+    /// Every operation of every account is recorded, with how it was judged. Each is judged here once more, by the very same rules and
+    /// by another policy: what would have been held, denied and let through, beside what was. It can narrow trees and change budgets
+    /// and responses; what it cannot know is said. Needs no daemon; nothing changes.
+    ///
+    /// Exit status: 0 done, 1 failed, 5 there is no recording, 7 the policy is invalid.
+    Replay(replay::Arguments),
+    /// Propose budgets for an account from what it did.
+    ///
+    /// Prints a drop-in to review, with what each budget rests on: quantiles, how much is added, how sure that is. What was stopped and
+    /// not let go on is no habit, and does not count. Needs no daemon; nothing changes.
+    ///
+    /// Exit status: 0 done, 1 failed, 5 there is no recording, 7 the policy is invalid.
+    Learn(replay::learn::Arguments),
     /// What helps whoever looks into burstguard itself.
     #[command(subcommand)]
     Debug(Debug),

@@ -23,6 +23,8 @@ mod notify;
 mod output;
 mod policy;
 mod processes;
+mod recording;
+mod replay;
 mod report;
 mod sensor;
 mod store;
@@ -72,6 +74,8 @@ fn main() -> ExitCode {
         }
         Command::Check { file, effective } => return check(&file, effective, common.json),
         Command::Verify(arguments) => return store::verify::run(arguments, common.json),
+        Command::Replay(arguments) => replay::run(arguments, common.json, common.utc),
+        Command::Learn(arguments) => replay::learn::run(arguments, common.json),
         Command::Debug(Debug::Bundle(arguments)) => client::bundle::run(&arguments),
         Command::Debug(Debug::Reference { document: Document::Metrics }) => {
             print!("{}", metrics::reference());
@@ -94,7 +98,9 @@ fn main() -> ExitCode {
             }
             _ => {
                 eprintln!("error: {error:#}");
-                if error.is::<daemon::ActsForAccount>() {
+                if matches!(error.downcast_ref(), Some(recording::Problem::None(_))) {
+                    ExitCode::from(api::Code::NotFound.exit_status())
+                } else if error.is::<daemon::ActsForAccount>() {
                     ExitCode::from(api::Code::NotAllowed.exit_status())
                 } else {
                     ExitCode::FAILURE

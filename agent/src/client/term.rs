@@ -38,7 +38,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// `1 process`, `2 processes`.
-pub(super) fn count(number: u64, one: &str, more: &str) -> String {
+pub(crate) fn count(number: u64, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
@@ -114,7 +114,7 @@ pub(super) fn paths(paths: &[Bytes]) -> String {
 }
 
 /// Rows under a heading, in columns. The cells must be clean; colour does not count.
-pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<_> = heading.iter().map(|text| (*text).to_owned()).collect();
     let width = |column: usize| {
         std::iter::once(&heading).chain(rows).filter_map(|row| row.get(column)).map(|cell| shown(cell)).max()
