@@ -28,8 +28,8 @@ pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use incident::{Above, Act, HeldView, IncidentDetail, IncidentSummary, Named, State, Whereabouts};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
-    ApproveBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, ReloadBody, Request, Right,
-    Scope, Target, span,
+    ApproveBody, DrillBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, ReloadBody, Request,
+    Right, Scope, Target, span,
 };
 pub(crate) use sizes::Sizes;
 

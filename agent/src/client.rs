@@ -6,6 +6,7 @@ mod ask;
 pub(crate) mod bundle;
 pub(crate) mod complete;
 mod deny;
+mod drill;
 mod exec;
 mod failure;
 mod freeze;
@@ -20,7 +21,7 @@ mod reload;
 mod selftest;
 mod session;
 mod status;
-mod term;
+pub(crate) mod term;
 #[cfg(test)]
 mod tests;
 mod thaw;
@@ -114,6 +115,14 @@ pub(crate) enum Verb {
     /// Exit status, if the command was not run: 3 no daemon answers, 4 not allowed, 5 no such account, 126 it cannot be run, 127 there
     /// is no such command.
     Exec(exec::Exec),
+    /// Play a burst, to see that it is held and who hears of it: a fire drill.
+    ///
+    /// For a while there is one account more, NAME.drill, which has the budgets, the response and the deadline of NAME, and is
+    /// nobody. As that `rm` deletes files in a directory of its own, past the budget; what comes of it is followed to the incident, to
+    /// the alert in Prometheus, and to whoever decides. Nothing else is touched. Needs root, and the role `admin`.
+    ///
+    /// Exit status: 0 it came as far as asked for, 1 it did not.
+    Drill(drill::Drill),
     /// Read the policy again. What is wrong with it, or what it loosens of an account with an open incident, leaves the one in force.
     Reload(reload::Reload),
     /// Let everything go on and only observe, for a while or until told otherwise.
@@ -156,6 +165,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Freeze(verb) => verb.run(&session),
         Verb::Thaw(verb) => verb.run(&session),
         Verb::Kill(verb) => verb.run(&session),
+        Verb::Drill(verb) => verb.run(&session),
         Verb::Reload(verb) => verb.run(&session),
         Verb::Off(verb) => verb.run(&session),
         Verb::On(verb) => verb.run(&session),

@@ -18,6 +18,7 @@ mod names;
 mod namespaces;
 mod own;
 mod record;
+mod record_deeds;
 mod refuse_accounts;
 mod retirement;
 mod runtime_dir;
@@ -43,7 +44,7 @@ use tokio::sync::broadcast;
 
 use agent::Parts;
 use boot::HostReady;
-use in_force::{Before, Come};
+use in_force::{Before, Come, Wish};
 use memory::Memory;
 use record::Record;
 use runtime_dir::RuntimeDir;
@@ -61,11 +62,12 @@ use crate::{
     metrics::{self, Metrics},
     notify,
     output::{Form, Output},
+    recording::{self, Recording},
     report::Event,
     sensor,
     store::{self, Opened, Store},
 };
-pub(crate) use effect::{Effect, Leave, Within};
+pub(crate) use effect::{Effect, Leave, Which, Within};
 #[cfg(test)]
 pub(crate) use facts::About;
 pub(crate) use facts::{AccountFacts, Facts, GrantFacts, HeldFacts, Identity, ProcessFacts};
@@ -127,6 +129,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let directory = store::directory(state);
     let watched = Watched::open(&directory);
     // It is opened while the kernel verifies the programs.
+    let recorded = loaded.policy.recording;
     let (store, opening) = Store::open(directory.clone(), loaded.policy.record.bounds);
     let (events, _) = broadcast::channel(WATCHED);
     let control = Control::open(&socket, events.clone())?;
@@ -136,7 +139,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     notify::tell("STATUS=loading the kernel programs and proving them\n");
     let come = in_force::bring(
         policy,
-        loaded,
+        Wish { read: loaded, drill: None },
         &host.kernel,
         host.self_test.path(),
         tier,
@@ -154,7 +157,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         freezer: adopt_freezes(&memory),
         memory,
         opened,
-        record: Record::new(store, directory),
+        record: Record::new(store, directory.clone()),
+        recording: Recording::open(directory.join(recording::DIRECTORY), recorded),
         control,
         events,
         metrics,

@@ -40,7 +40,7 @@ use agent_common::{
 
 use crate::{
     api::{Decision, Responder, Verb},
-    daemon::{CallId, Effect, Ending, Facts, Frozen, Input, Names},
+    daemon::{CallId, Effect, Ending, Facts, Frozen, Input, Names, Which},
     report::Event,
     store::Entry,
 };
@@ -173,7 +173,7 @@ impl Incidents {
                 self.on_asked(*asked, now)
             }
             Input::Hangup { call } => {
-                vec![self.reload(call, Responder::Signal, "SIGHUP", false, now)]
+                vec![self.reload(call, Responder::Signal, "SIGHUP", Which::Files, false, now)]
             }
             Input::Outcome(outcome) => self.on_outcome(outcome, now),
             Input::Frozen(state) => self.on_frozen(state, now),

@@ -77,7 +77,7 @@ impl Verb {
             Request::Freeze { .. } => Self::Freeze,
             Request::Thaw { .. } => Self::Thaw,
             Request::Kill { .. } => Self::Kill,
-            Request::Reload { .. } => Self::Reload,
+            Request::Reload { .. } | Request::Drill { .. } | Request::EndDrill { .. } => Self::Reload,
             Request::Off { .. } => Self::Off,
             Request::On { .. } => Self::On,
             Request::SelfTest => Self::Selftest,

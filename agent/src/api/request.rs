@@ -63,6 +63,16 @@ pub(crate) enum Request {
         loosen: bool,
         reason: Reason,
     },
+    /// Has one account more, like this one, for a fire drill in this directory; the policy's files are not read again.
+    Drill {
+        account: String,
+        tree: PathBuf,
+        reason: Reason,
+    },
+    /// Ends it.
+    EndDrill {
+        reason: Reason,
+    },
     /// Lets everything go on and only observes, for a while or until told otherwise.
     Off {
         until: Option<Duration>,
@@ -115,7 +125,11 @@ impl Request {
             | Self::Thaw { .. }
             | Self::Kill { .. }
             | Self::SelfTest => Right::Respond,
-            Self::Reload { .. } | Self::Off { .. } | Self::On { .. } => Right::Admin,
+            Self::Reload { .. }
+            | Self::Drill { .. }
+            | Self::EndDrill { .. }
+            | Self::Off { .. }
+            | Self::On { .. } => Right::Admin,
         }
     }
 }
@@ -143,7 +157,9 @@ impl Request {
             | Self::Why(_)
             | Self::Leases
             | Self::Watch
-            | Self::Reload { .. } => false,
+            | Self::Reload { .. }
+            | Self::Drill { .. }
+            | Self::EndDrill { .. } => false,
         }
     }
 }
@@ -260,6 +276,18 @@ pub(crate) struct ReloadBody {
     /// Also if it holds an account less tightly that has an open incident.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) loosen: bool,
+    pub(crate) reason: Reason,
+}
+
+/// What a request for a fire drill says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DrillBody {
+    /// Like which account.
+    pub(crate) account: String,
+    /// A directory, empty and root's, which nobody watches: what is in it will be destroyed.
+    #[schema(value_type = String)]
+    pub(crate) tree: PathBuf,
     pub(crate) reason: Reason,
 }
 

@@ -43,7 +43,7 @@ impl Because {
         }
     }
 
-    fn reason(self, session: &Session) -> Result<Reason, Failure> {
+    pub(super) fn reason(self, session: &Session) -> Result<Reason, Failure> {
         let text = match self.reason {
             Some(text) => text,
             None if !session.json && io::stdin().is_terminal() && io::stderr().is_terminal() => asked()?,

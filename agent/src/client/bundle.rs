@@ -2,6 +2,7 @@
 //! manifest says why: a host on which something is wrong is what this is for.
 
 mod daemon;
+pub(super) use daemon::fetch_http;
 mod host;
 mod policy;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command};
 use clap::Args;
 
 use super::{Failure, complete, session::Session};
-use crate::api::Joined;
+use crate::{api::Joined, policy::is_name};
 
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
@@ -24,7 +24,7 @@ impl Exec {
     /// Returns only if the command could not be run.
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
         let Self { account, allow_unguarded, command } = self;
-        if !account.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        if !is_name(&account) {
             return Err(Failure::usage(
                 format!("{account:?} is no name of an account"),
                 "burstguard accounts lists them",

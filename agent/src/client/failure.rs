@@ -46,6 +46,10 @@ impl Failure {
         Self::Problem(Problem::new(Code::Invalid, message).help(help))
     }
 
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::Problem(Problem::new(Code::Failed, message))
+    }
+
     /// Whether nobody reads any further, as in `burstguard watch | head`: then enough was said.
     pub(super) fn is_unread(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -16,6 +17,7 @@ use crate::api::VERSION;
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) daemon: Daemon,
+    socket: PathBuf,
     pub(super) json: bool,
     quiet: bool,
     color: ColorChoice,
@@ -33,11 +35,17 @@ impl Session {
         };
         Self {
             daemon: Daemon::at(&socket),
+            socket,
             json,
             quiet,
             color,
             screen: Screen { now: Timestamp::now(), zone },
         }
+    }
+
+    /// Where the daemon listens.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Shows what was asked for.

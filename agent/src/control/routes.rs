@@ -9,9 +9,9 @@ use super::{
     service::{Answered, Asking, Body, Path, Query, Shared, no_query},
 };
 use crate::api::{
-    AccountView, Answer, ApproveBody, Code, Filter, FreezeBody, IncidentDetail, IncidentSummary, Joined,
-    LeaseBody, LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded, Request, Status, Tested,
-    Whois, Why, span,
+    AccountView, Answer, ApproveBody, Code, DrillBody, Filter, FreezeBody, IncidentDetail, IncidentSummary,
+    Joined, LeaseBody, LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded, Request, Status,
+    Tested, Whois, Why, span,
 };
 
 #[derive(OpenApi)]
@@ -45,6 +45,8 @@ fn without_query() -> OpenApiRouter<Shared> {
         .routes(routes!(kill))
         .routes(routes!(thaw_all))
         .routes(routes!(reload))
+        .routes(routes!(drill))
+        .routes(routes!(end_drill))
         .routes(routes!(off))
         .routes(routes!(on))
         .routes(routes!(self_test))
@@ -223,6 +225,27 @@ async fn thaw_all(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
 async fn reload(asking: Asking, Body(body): Body<ReloadBody>) -> Answered {
     let ReloadBody { loosen, reason } = body;
     asking.answer(Request::Reload { loosen, reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/drill",
+    request_body = DrillBody,
+    responses((status = 200, description = "The policy in force, which has the account of the drill besides", body = Reloaded), Otherwise)
+)]
+async fn drill(asking: Asking, Body(body): Body<DrillBody>) -> Answered {
+    let DrillBody { account, tree, reason } = body;
+    asking.answer(Request::Drill { account, tree, reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/drill/end",
+    request_body = ReasonBody,
+    responses((status = 200, description = "The policy in force, without it", body = Reloaded), Otherwise)
+)]
+async fn end_drill(asking: Asking, Body(body): Body<ReasonBody>) -> Answered {
+    asking.answer(Request::EndDrill { reason: body.reason }).await
 }
 
 #[utoipa::path(

@@ -10,7 +10,7 @@ use agent_common::rules::{
 };
 
 use super::{
-    CallId, Effect, NotReloaded, Outcome, Reload, SelfTested, Touched,
+    CallId, Effect, NotReloaded, Outcome, Reload, SelfTested, Touched, Which,
     agent::Agent,
     in_force::{self, Before, Come},
     self_test,
@@ -39,8 +39,7 @@ impl Agent {
                 }
             }
             Effect::Trip { account } => {
-                let frozen = Standing { phase: Phase::Frozen, until: NEVER };
-                self.in_force.generation.set_standing(&account, frozen);
+                self.set_standing(&account, Standing { phase: Phase::Frozen, until: NEVER });
             }
             Effect::Tell { incident, account, pid, line } => self.tell(incident, &account, pid, line),
             Effect::Freeze { incident, target } => self.freeze(incident, &target),
@@ -81,7 +80,7 @@ impl Agent {
                 self.stale = true;
                 self.say(Outcome::On { call });
             }
-            Effect::Reload { call, open, loosen } => self.reload(call, open, loosen),
+            Effect::Reload { call, which, open, loosen } => self.reload(call, which, open, loosen),
             Effect::SelfTest { call } => self.self_test(call),
             Effect::Join { call, account, process } => {
                 let done =
@@ -149,7 +148,7 @@ impl Agent {
     }
 
     /// On a thread: the kernel takes half a second to verify the programs.
-    fn reload(&mut self, call: CallId, open: Vec<String>, loosen: bool) {
+    fn reload(&mut self, call: CallId, which: Which, open: Vec<String>, loosen: bool) {
         let before = self.in_force.about.policy_sha256.clone();
         let failed = move |problem| NotReloaded { before: before.clone(), problem, loosens: Vec::new() };
         if std::mem::replace(&mut self.reloading, true) {
@@ -163,25 +162,22 @@ impl Agent {
         let (self_test, outcomes) = (self.self_test.clone(), self.finished.0.clone());
         let tier = self.tier;
         let policy = Arc::clone(&self.in_force.policy);
+        let now = (Arc::clone(&self.in_force.read), self.in_force.drill.clone());
         let before = Before { watched: self.in_force.watched.clone(), off_until: self.incidents.off_until() };
         let reload = move || {
-            let come = in_force::read(&file)
-                .map_err(|error| {
-                    failed(Problem::new(
-                        Code::PolicyInvalid,
-                        format!("the policy is no good, the one in force stays:\n{error}"),
-                    ))
-                })
-                .and_then(|loaded| {
-                    let loosens = loosened(&policy, &loaded.policy, open.iter().map(String::as_str));
+            let come = in_force::wish(which, &file, now)
+                .and_then(|wish| Ok((wish.whole()?, wish)))
+                .map_err(&failed)
+                .and_then(|(whole, wish)| {
+                    let loosens = loosened(&policy, &whole.policy, open.iter().map(String::as_str));
                     if loosens.is_empty() || loosen {
-                        Ok(loaded)
+                        Ok(wish)
                     } else {
                         Err(NotReloaded { loosens: loosens.clone(), ..failed(refused(&loosens)) })
                     }
                 })
-                .and_then(|loaded| {
-                    in_force::bring(file, loaded, &kernel, &self_test, tier, before, state)
+                .and_then(|wish| {
+                    in_force::bring(file, wish, &kernel, &self_test, tier, before, state)
                         .map_err(|error| failed(Problem::new(Code::Failed, format!("{error:#}"))))
                 });
             let _ = outcomes.send(match come {
@@ -219,6 +215,8 @@ impl Agent {
             log::error!("what is counted is shown as before the reload: {error:#}");
         }
         self.record.store.bound(self.in_force.bounds);
+        self.recording.bound(self.in_force.recording);
+        self.begin_recording();
         let names = self.in_force.generation.names().clone();
         let about = &self.in_force.about;
         let done = Reload {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CallId, ProcessFacts};
 use crate::{
     api::{Allowance, Answer, Problem, Responder, Target, Verb},
+    policy::drill::Drill,
     processes::proc::ProcessId,
     report::Event,
     store::Entry,
@@ -84,8 +85,8 @@ pub(crate) enum Effect {
     Off { call: CallId, until: BootNs },
     /// That has ended.
     On { call: Option<CallId> },
-    /// Read the policy again and put it in force; unless told so not if it holds less tightly an account of these.
-    Reload { call: CallId, open: Vec<String>, loosen: bool },
+    /// Put a policy in force; unless told so not if it holds less tightly an account of these.
+    Reload { call: CallId, which: Which, open: Vec<String>, loosen: bool },
     /// Prove the armed tier again.
     SelfTest { call: CallId },
     /// Have a process act for an account.
@@ -94,4 +95,15 @@ pub(crate) enum Effect {
     Decided { verb: Verb, by: Responder, took: BootNs, processes: u64 },
     /// Detach the kernel programs and let everything that was stopped or frozen go on.
     LetGo,
+}
+
+/// Which policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// What the files say now.
+    Files,
+    /// The one in force, with this drill and no other.
+    Drill(Drill),
+    /// The same without any.
+    NoDrill,
 }

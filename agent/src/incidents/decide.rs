@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     api::{Answer, Code, Problem, Request, Responder, Target, Verb},
-    daemon::{Asked, CallId, Effect, Facts},
+    daemon::{Asked, CallId, Effect, Facts, Which},
+    policy::drill::Drill,
 };
 
 impl Incidents {
@@ -64,8 +65,7 @@ impl Incidents {
                 if let Target::Account(name) = &target
                     && facts.account(name).is_none()
                 {
-                    return Err(Problem::new(Code::NotFound, format!("the policy has no account {name:?}"))
-                        .help("burstguard accounts lists them"));
+                    return Err(no_account(name));
                 }
                 check_target(&target, &about, &askers)?;
                 return self.freeze_asked(target, &about, order(by, &reason), until);
@@ -108,7 +108,16 @@ impl Incidents {
                 return Ok(vec![Effect::Kill { incident, account, processes }]);
             }
             Request::Reload { loosen, reason } => {
-                return Ok(vec![self.reload(call, by, reason.as_str(), loosen, now)]);
+                return Ok(vec![self.reload(call, by, reason.as_str(), Which::Files, loosen, now)]);
+            }
+            Request::Drill { account, tree, reason } => {
+                let why = format!("a drill of {account}: {}", reason.as_str());
+                let which = Which::Drill(Drill { account, tree });
+                return Ok(vec![self.reload(call, by, &why, which, false, now)]);
+            }
+            Request::EndDrill { reason } => {
+                let why = format!("the end of a drill: {}", reason.as_str());
+                return Ok(vec![self.reload(call, by, &why, Which::NoDrill, false, now)]);
             }
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
             Request::Join { account } => {
@@ -147,6 +156,7 @@ impl Incidents {
         call: CallId,
         by: Responder,
         reason: &str,
+        which: Which,
         loosen: bool,
         now: BootNs,
     ) -> Effect {
@@ -155,7 +165,7 @@ impl Incidents {
         let going = self.incidents.values().filter(waits);
         let open: BTreeSet<String> =
             going.filter_map(|incident| incident.account().map(str::to_owned)).collect();
-        Effect::Reload { call, open: open.into_iter().collect(), loosen }
+        Effect::Reload { call, which, open: open.into_iter().collect(), loosen }
     }
 
     fn those_that_admit(&self, verb: Verb) -> impl Iterator<Item = u64> + '_ {
@@ -298,4 +308,9 @@ pub(super) fn already(incident: &Incident, facts: &Facts) -> Problem {
 
 pub(super) fn no_incident(id: u64) -> Problem {
     Problem::new(Code::NotFound, format!("there is no incident {id}")).help("burstguard incidents lists them")
+}
+
+pub(super) fn no_account(name: &str) -> Problem {
+    Problem::new(Code::NotFound, format!("the policy has no account {name:?}"))
+        .help("burstguard accounts lists them")
 }

@@ -2,7 +2,7 @@
 
 use agent_common::rules::BootNs;
 
-use super::waiting::reply;
+use super::{decide::no_account, waiting::reply};
 use crate::{
     api::{Answer, Code, Joined, Problem, ProcessView, Responder},
     daemon::{CallId, Effect, Facts, ProcessFacts},
@@ -20,8 +20,7 @@ pub(super) fn join(
     may_launch: bool,
 ) -> Result<Vec<Effect>, Problem> {
     if facts.account(&account).is_none() {
-        let problem = Problem::new(Code::NotFound, format!("the policy has no account {account:?}"));
-        return Err(problem.help("burstguard accounts lists them"));
+        return Err(no_account(&account));
     }
     if let Some(other) = acts_for.filter(|other| *other != account) {
         let problem = format!("it acts for account {other}, which nobody leaves");

@@ -18,7 +18,7 @@ pub(super) use again::was_in_force;
 
 use super::{
     Incidents,
-    decide::no_incident,
+    decide::{no_account, no_incident},
     incident::{Cause, Decided, Incident},
     nanoseconds,
     people::{Heard, How, Order},
@@ -80,11 +80,7 @@ impl Incidents {
     }
 
     fn check_account(&self, name: &str) -> Result<(), Problem> {
-        let missing = || {
-            Problem::new(Code::NotFound, format!("the policy has no account {name:?}"))
-                .help("burstguard accounts lists them")
-        };
-        self.names.index(name).map(drop).ok_or_else(missing)
+        self.names.index(name).map(drop).ok_or_else(|| no_account(name))
     }
 
     pub(super) fn is_proposed(&self, id: u64) -> bool {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::{
     api::{Answer, Code, Problem, Request, Responder, State, Target, Verb},
-    daemon::{Effect, Ending, Input, Names, Outcome, Reload, Touched},
+    daemon::{Effect, Ending, Input, Names, Outcome, Reload, Touched, Which},
     enforcer::freezer::FreezeState,
     report::Event,
     sensor::What,
@@ -373,7 +373,10 @@ fn a_reload_by_a_signal_is_on_the_record_as_such() {
     scene.burst(NOW);
     scene.written.clear();
     let effects = scene.on(Input::Hangup { call: 7 });
-    assert_eq!(effects, [Effect::Reload { call: 7, open: vec!["deployer".to_owned()], loosen: false }]);
+    assert_eq!(
+        effects,
+        [Effect::Reload { call: 7, which: Which::Files, open: vec!["deployer".to_owned()], loosen: false }]
+    );
     let (entry, first) = scene.written.remove(0);
     let Says::Order(order) = entry.says else { panic!("{entry:?}") };
     assert_eq!((order.verb, order.by, first), (Verb::Reload, Responder::Signal, true));

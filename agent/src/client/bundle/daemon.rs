@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
@@ -54,9 +54,16 @@ fn scrape(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
     exchange(stream, path)
 }
 
+/// Asks somebody else, by a name and a port.
+pub(in super::super) fn fetch_http(at: &str, path: &str) -> io::Result<Vec<u8>> {
+    let mut addresses = at.to_socket_addrs()?;
+    let address = addresses.next().ok_or_else(|| io::Error::other("it has no address"))?;
+    scrape(address, path)
+}
+
 /// In HTTP/1.0, whose answers come in one piece that ends with the connection.
 fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Vec<u8>> {
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(LONGEST).read_to_end(&mut answer)?;
     body(&answer)

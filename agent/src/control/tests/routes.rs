@@ -85,6 +85,17 @@ fn all() -> Vec<(&'static str, &'static str, &'static str, Request)> {
         ),
         (
             "POST",
+            "/v1/drill",
+            r#"{"account":"deployer","tree":"/var/tmp/drill","reason":"INC-88"}"#,
+            Request::Drill {
+                account: "deployer".to_owned(),
+                tree: "/var/tmp/drill".into(),
+                reason: reason(),
+            },
+        ),
+        ("POST", "/v1/drill/end", REASON, Request::EndDrill { reason: reason() }),
+        (
+            "POST",
             "/v1/off",
             r#"{"for_s":600,"reason":"INC-88"}"#,
             Request::Off { until: minutes(10), reason: reason() },

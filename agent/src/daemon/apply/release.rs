@@ -105,7 +105,7 @@ impl Agent {
     /// Sets where an account stands; its members. Those that were stopped do not count as such any more, but for those with a
     /// call that waits: the kernel programs know best when that goes on.
     fn stands(&mut self, account: &str, standing: Standing) -> Vec<Member> {
-        self.in_force.generation.set_standing(account, standing);
+        self.set_standing(account, standing);
         let members = self.in_force.members_of(account);
         let held = self.in_force.generation.held_of(account);
         let waits = |member: &Member| held.iter().any(|call| call.process == member.id());
@@ -120,7 +120,7 @@ impl Agent {
     /// An account begins anew, with its whole budget; its members.
     fn begin_anew(&mut self, account: Option<&str>) -> Vec<Member> {
         let Some(account) = account else { return Vec::new() };
-        self.in_force.generation.forgive(account, boot_now());
+        self.forgive(account);
         self.stands(account, Standing::ARMED)
     }
 

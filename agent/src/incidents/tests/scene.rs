@@ -22,7 +22,7 @@ use crate::{
     incidents::{Engaged, Incidents, Off, WasOff},
     policy::{self, Hold},
     processes::proc::ProcessId,
-    sensor::{Act, BudgetUse, Grant, HeldCall, HeldName, Holder, Record, What},
+    sensor::{Act, BudgetUse, Grant, HeldCall, HeldName, Holder, Judgement, Record, What},
     store::{Entry, Left, Past},
 };
 
@@ -335,6 +335,9 @@ fn names() -> Names {
 pub(super) fn act() -> Act {
     let sizes = Sizes::default();
     Act {
+        judged: Judgement::NONE,
+        key: 0,
+        verb: 0,
         root: Some(1),
         kinds: Kinds::of(Kind::Delete),
         over: false,
