@@ -15,6 +15,7 @@ const LSM: &[&str] = &[
     "bypass::systems::",
     "ways::lsm::",
     "leases::lsm::",
+    "recording::lsm::",
     "tampering::lsm::",
     "destructive::lsm::",
 ];
@@ -39,6 +40,7 @@ const EACH_CHANGE: Chosen = &[
     ("except::lsm::each_step", "what is excepted"),
     ("ways::lsm::what_is_held", "what it may ask others to do"),
     ("leases::lsm::it_lets_pass", "leave given beforehand"),
+    ("recording::lsm::", "whether what is recorded is judged by the rules as the kernel did"),
     ("tampering::lsm::", "what an account may do to burstguard itself"),
     ("destructive::lsm::", "commands that wait before their first instruction"),
     ("survival::the_next_agent_holds", "a daemon that is killed"),
