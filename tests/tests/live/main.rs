@@ -33,6 +33,7 @@ mod names;
 mod off;
 mod people;
 mod pins;
+mod recording;
 mod recreate;
 mod reloading;
 mod removal;

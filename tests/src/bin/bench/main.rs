@@ -8,6 +8,7 @@ mod hold;
 mod memory;
 mod overhead;
 mod processes;
+mod replay;
 mod respond;
 mod row;
 mod start;
@@ -27,7 +28,7 @@ use crate::row::Row;
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
     /// Only these; `hold` takes the tier lsm, and runs only where it is named
-    #[arg(value_parser = ["burst", "overhead", "processes", "start", "respond", "hold"])]
+    #[arg(value_parser = ["burst", "overhead", "processes", "start", "respond", "replay", "hold"])]
     which: Vec<String>,
     /// How often the bursts and the starts are repeated
     #[arg(long, default_value_t = 10)]
@@ -82,6 +83,9 @@ fn run(cli: &Cli) -> Result<()> {
     }
     if chosen("respond") {
         add(respond::measure(cli.runs)?);
+    }
+    if chosen("replay") {
+        add(replay::measure(cli.runs)?);
     }
     if cli.which.iter().any(|one| one == "hold") {
         add(hold::measure()?);

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use tests::{Daemon, Tier, wait};
+use tests::{Daemon, Tier, ask_json, wait};
 
 use crate::cases::Case;
 use crate::disk::Ground;
@@ -57,5 +57,24 @@ fn run(cli: &Cli) -> Result<()> {
         println!("corpus: {}", serde_json::to_string(&row)?);
     }
     stage.daemon.end()?;
+    replay()
+}
+
+/// Everything that was recorded is judged by the rules as the kernel programs did, one act after the other.
+fn replay() -> Result<()> {
+    let replay = ask_json(&["replay", "--policy", POLICY])?;
+    let number = |name: &str| replay[name].as_u64().unwrap_or_default();
+    println!(
+        "replay: {} verdicts compared, {} different, {} not recorded, in {} ms",
+        number("compared"),
+        number("different"),
+        replay["unknown"]["unrecorded"],
+        number("took_ms")
+    );
+    ensure!(
+        number("compared") > 0 && number("compared") == number("operations"),
+        "nothing was compared: {replay}"
+    );
+    ensure!(number("different") == 0, "the rules come to something else: {}", replay["differences"]);
     Ok(())
 }

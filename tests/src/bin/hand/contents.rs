@@ -10,6 +10,8 @@ use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, fallocate, fcntl_se
 use rustix::io::{ReadWriteFlags, pwritev2};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
+use crate::steps::file_name;
+
 fn open(path: &str) -> Result<File> {
     Ok(OpenOptions::new().read(true).append(true).open(path)?)
 }
@@ -58,4 +60,12 @@ pub(crate) fn link_nameless(directory: &str, path: &str) -> Result<()> {
     let file = openat(CWD, directory, OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR | Mode::WUSR)?;
     let here = format!("/proc/self/fd/{}", file.as_raw_fd());
     Ok(linkat(CWD, here, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+/// Opens the first file for overwriting again and again, and writes nothing.
+pub(crate) fn overwrite(count: usize) -> Result<()> {
+    for _ in 0..count {
+        openat(CWD, file_name(0), OFlags::WRONLY, Mode::empty())?;
+    }
+    Ok(())
 }

@@ -62,6 +62,8 @@ enum Deed {
     Listen { socket: String },
     /// Connect to a socket and fork; when the one that has connected is gone, the other asks for PATH, and prints the answer
     AskOrphaned { socket: String, path: String },
+    /// Open the first file for overwriting COUNT times
+    Overwrite { count: usize },
     /// On one CPU, unlink the first COUNT files of the working directory, and print the ns of an undisturbed unlink
     Time { cpu: usize, count: usize },
     /// On one CPU, run a program that does nothing COUNT times, and print the ns of an undisturbed run, from fork to exit
@@ -90,6 +92,7 @@ fn main() -> Result<ExitCode> {
         Deed::AsEffective { uid, count } => processes::as_effective(uid, count)?,
         Deed::Listen { socket } => calls::listen(&socket)?,
         Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,
+        Deed::Overwrite { count } => contents::overwrite(count)?,
         Deed::TimeRuns { cpu, count } => println!("{}", timing::runs(cpu, count)?),
         Deed::Time { cpu, count } => println!("{}", timing::unlinks(cpu, count)?),
     }
