@@ -24,6 +24,7 @@ pub const BOOTS: [&[(&str, Scene)]; 3] = [
         ("asking::a_service_waits_is_told_of_and_is_approved_by_a_responder", asking::service),
         ("asking::a_job_of_cron_is_refused", asking::cron),
         ("asking::a_container_waits_in_its_scope", asking::scope),
+        ("asking::a_drill_is_followed_to_the_alert", asking::drill),
         ("asking::an_account_does_nothing_to_burstguard_as_root_either", asking::tampering),
         ("upkeep::a_restart_leaves_waiting_what_waits", upkeep::restart),
         ("upkeep::nobody_gets_on_while_no_daemon_runs", upkeep::stop),

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use tests::wait;
 
 use crate::book::Book;
@@ -61,6 +62,28 @@ pub fn scope(_: &mut Book) -> Result<()> {
     let status = container.wait().context("cannot wait for the container")?;
     ensure!(status.success(), "it ended with {status}");
     BOX.expect_left(0)
+}
+
+pub fn drill(_: &mut Book) -> Result<()> {
+    let words = [
+        "burstguard",
+        "drill",
+        "--account",
+        "deployer",
+        "--prometheus",
+        "127.0.0.1:9090",
+        "--reason",
+        "a drill",
+        "--json",
+    ];
+    let said: Value =
+        serde_json::from_str(&host::run(&words)?).context("a drill says something else than JSON")?;
+    let drilled = &said["drill"];
+    ensure!(drilled["state"] == "held" && drilled["gone"] == drilled["budget"], "{said}");
+    ensure!(drilled["alert"].as_str().is_some_and(|alert| alert.starts_with("BurstguardBurst")), "{said}");
+    let accounts = host::run(&["burstguard", "accounts"])?;
+    ensure!(!accounts.contains("drill"), "the drill is not over: {accounts}");
+    Ok(())
 }
 
 pub fn tampering(_: &mut Book) -> Result<()> {
