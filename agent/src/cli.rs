@@ -99,7 +99,7 @@ pub(crate) enum Command {
     /// Propose budgets for an account from what it did.
     ///
     /// Prints a drop-in to review, with what each budget rests on: quantiles, how much is added, how sure that is. What was stopped and
-    /// not let go on is no habit, and does not count. Needs no daemon; nothing changes.
+    /// not approved is no habit, and does not count. Needs no daemon; nothing changes.
     ///
     /// Exit status: 0 done, 1 failed, 5 there is no recording, 7 the policy is invalid.
     Learn(replay::learn::Arguments),

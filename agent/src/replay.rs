@@ -3,6 +3,8 @@
 //! The rules are those of the kernel programs, [`agent_common::rules`]; [`account`] takes the place of what these keep in maps.
 
 mod account;
+mod fate;
+mod frame;
 pub(crate) mod learn;
 mod plot;
 mod rate;
@@ -10,6 +12,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod tried;
 
 use std::{
     fs,

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     api::{
-        AccountView, DrillBody, IncidentDetail, IncidentSummary, Moved, Reason, ReasonBody, Reloaded, State,
+        AccountView, DrillBody, IncidentDetail, IncidentSummary, LONGEST_WAIT, Moved, Reason, ReasonBody,
+        Reloaded, State,
     },
     policy::drill::Drill as Of,
 };
@@ -88,25 +89,24 @@ impl Drill {
         let Self { account, prometheus, leave_open, for_s, end, because } = self;
         let reason = because.reason(session)?;
         let Some(account) = account.filter(|_| !end) else {
-            let done: Reloaded = session.daemon.post("/v1/drill/end", &ReasonBody { reason })?;
+            let daemon = session.daemon.patiently(LONGEST_WAIT);
+            let done: Reloaded = daemon.post("/v1/drill/end", &ReasonBody { reason })?;
             return session.done("drill", &done, |_| "the drill is over\n".to_owned());
         };
         let directory = directory()?;
         let tree = directory.path().to_owned();
         let body = DrillBody { account: account.clone(), tree, reason: reason.clone() };
-        let _: Reloaded = session.daemon.post("/v1/drill", &body)?;
-        let played = Play {
-            session,
-            name: Of::name(&account),
-            tree: directory.path(),
-            deadline: Instant::now() + Duration::from_secs(for_s),
-            begun: Instant::now(),
-            steps: Vec::new(),
+        let _: Reloaded = session.daemon.patiently(LONGEST_WAIT).post("/v1/drill", &body)?;
+        let played = Play::new(session, Of::name(&account), directory.path(), for_s)
+            .and_then(|play| play.play(prometheus.as_deref(), leave_open, &reason));
+        // Whatever came of it.
+        let ended: Result<Reloaded, _> =
+            session.daemon.patiently(LONGEST_WAIT).post("/v1/drill/end", &ReasonBody { reason });
+        if let Err(failure) = ended {
+            eprintln!("the drill is not over, end it by burstguard drill --end: {}", failure.text());
+            return Err(played.err().unwrap_or(failure));
         }
-        .play(prometheus.as_deref(), leave_open, &reason);
-        let ended: Result<Reloaded, _> = session.daemon.post("/v1/drill/end", &ReasonBody { reason });
         let drilled = played?;
-        let _ = ended?;
         session.done("drill", &drilled, |_| text(&drilled))?;
         drilled.judge(prometheus.is_some())
     }
@@ -133,10 +133,20 @@ struct Play<'a> {
     tree: &'a Path,
     deadline: Instant,
     begun: Instant,
+    /// The newest incident before it: an account of this name may have had one in an earlier drill.
+    before: u64,
     steps: Vec<Step>,
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    fn new(session: &'a Session, name: String, tree: &'a Path, for_s: u64) -> Result<Self, Failure> {
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_secs(for_s);
+        let incidents: Vec<IncidentSummary> = session.daemon.get("/v1/incidents")?;
+        let before = incidents.iter().map(|one| one.id).max().unwrap_or_default();
+        Ok(Self { session, name, tree, deadline, begun, before, steps: Vec::new() })
+    }
+
     fn play(
         mut self,
         prometheus: Option<&str>,
@@ -165,8 +175,9 @@ impl Play<'_> {
         if let Some(incident) = incident {
             let word = format!("{:?}", incident.state).to_lowercase();
             self.note(format!("incident {}: {word}, {gone} are gone", incident.id));
-            drilled.alert = prometheus.map(|at| self.until_alert(at)).transpose()?.flatten();
+            let alert = prometheus.map(|at| self.until_alert(at)).transpose();
             drilled.decided_by = self.until_decided(incident.id, leave_open, reason)?;
+            drilled.alert = alert?.flatten();
         } else {
             self.note(format!("no incident, and {gone} are gone"));
         }
@@ -208,7 +219,9 @@ impl Play<'_> {
         let mut ended = None;
         while Instant::now() < self.deadline {
             let incidents: Vec<IncidentSummary> = self.session.daemon.get("/v1/incidents")?;
-            let own = incidents.into_iter().find(|one| one.account.as_deref() == Some(&self.name));
+            let is_own =
+                |one: &IncidentSummary| one.id > self.before && one.account.as_deref() == Some(&self.name);
+            let own = incidents.into_iter().find(is_own);
             if own.is_some() {
                 return Ok(own);
             }
@@ -244,22 +257,27 @@ impl Play<'_> {
         reason: &Reason,
     ) -> Result<Option<String>, Failure> {
         let path = format!("/v1/incidents/{id}");
-        while leave_open && Instant::now() < self.deadline {
-            let IncidentDetail { summary, .. } = self.session.daemon.get(&path)?;
-            if let Some(by) = summary.by {
-                let by = by.to_string();
-                self.note(format!("{by} has decided: {}", format!("{:?}", summary.state).to_lowercase()));
-                return Ok(Some(by));
-            }
+        let look = || self.session.daemon.get(&path).map(|IncidentDetail { summary, .. }| summary);
+        let waits = |summary: &IncidentSummary| {
+            matches!(summary.state, State::Held | State::Stopped | State::Freezing | State::Frozen)
+        };
+        let mut now = look()?;
+        let waited = waits(&now);
+        while leave_open && waits(&now) && Instant::now() < self.deadline {
             pause();
+            now = look()?;
         }
-        let IncidentDetail { summary, .. } = self.session.daemon.get(&path)?;
-        if matches!(summary.state, State::Held | State::Stopped | State::Frozen | State::Freezing) {
+        if waits(&now) {
             let body = ReasonBody { reason: reason.clone() };
             let _: Moved = self.session.daemon.post(&format!("{path}/kill"), &body)?;
             self.note("ended by the drill".to_owned());
+            return Ok(None);
         }
-        Ok(None)
+        let by = now.by.filter(|_| waited).map(|by| by.to_string());
+        if let Some(by) = &by {
+            self.note(format!("{by} has decided: {}", format!("{:?}", now.state).to_lowercase()));
+        }
+        Ok(by)
     }
 }
 

@@ -352,11 +352,10 @@ impl Agent {
             self.service.stands(&measured.status);
             self.metrics.facts(measured);
         }
-        let input = match input {
-            Input::Records(records) => Input::Records(self.in_force.without_secrets(records)),
-            other => other,
-        };
-        self.record_deeds(input.records());
+        let mut input = input;
+        let records = input.records();
+        self.in_force.take_secrets_out(records);
+        self.record_deeds(records);
         let effects = self.incidents.on(input, boot_now());
         self.carry_out(effects);
         self.metrics.loop_turn(began.elapsed());

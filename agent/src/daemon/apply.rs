@@ -148,7 +148,9 @@ impl Agent {
     }
 
     /// On a thread: the kernel takes half a second to verify the programs.
-    fn reload(&mut self, call: CallId, which: Which, open: Vec<String>, loosen: bool) {
+    fn reload(&mut self, call: CallId, which: Which, mut open: Vec<String>, loosen: bool) {
+        // A drill may end while something of it waits: then that goes on, in its own directory.
+        open.retain(|account| self.in_force.about.drill.as_ref() != Some(account));
         let before = self.in_force.about.policy_sha256.clone();
         let failed = move |problem| NotReloaded { before: before.clone(), problem, loosens: Vec::new() };
         if std::mem::replace(&mut self.reloading, true) {

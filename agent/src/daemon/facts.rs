@@ -49,6 +49,8 @@ pub(crate) struct About {
     /// How many people it takes to let go on what waits; 0 before there is a policy.
     pub(crate) approvals: u8,
     pub(crate) governor: policy::Governor,
+    /// The account of a drill, if there is one.
+    pub(crate) drill: Option<String>,
     pub(crate) policy_sources: Vec<PathBuf>,
     pub(crate) policy_sha256: String,
     pub(crate) policy_loaded_at: BootNs,

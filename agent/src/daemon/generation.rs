@@ -50,6 +50,8 @@ pub(crate) struct Generation {
     pub(super) trees: Trees,
     /// What is mounted inside of them, where the kernel programs can know it.
     tops: Option<Tops>,
+    /// Whether it carries on from another.
+    carries: bool,
 }
 
 /// A generation that was just armed.
@@ -89,12 +91,13 @@ impl Generation {
         })?;
         let new = State::open(directory.path())?;
         let old = old.zip(taken);
+        let carries = old.is_some();
         let first = std::mem::take(&mut proof.records);
         let mut retirement = Retirement { old, others, new, first };
         let carried = retirement.let_go_of_freed();
         hand_over(&directory, &objects);
         let Tables { names, identities, .. } = tables;
-        let generation = Self { kernel, names, identities, directory, objects, seed, trees, tops };
+        let generation = Self { kernel, names, identities, directory, objects, seed, trees, tops, carries };
         Ok(Armed { generation, tier, proof, carried, retirement })
     }
 
@@ -112,6 +115,11 @@ impl Generation {
         let now = boot_now();
         self.kernel.launches.forget(now, |unit, at| units::made(unit, now.saturating_sub(at)))?;
         Ok(addresses?)
+    }
+
+    /// Whether it carries on what another knew.
+    pub(super) fn carries(&self) -> bool {
+        self.carries
     }
 
     /// What names are hashed with.

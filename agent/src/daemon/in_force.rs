@@ -103,7 +103,13 @@ pub(super) fn wish(
                 let message = format!("the policy is no good, the one in force stays:\n{error}");
                 Problem::new(Code::PolicyInvalid, message)
             };
-            Ok(Wish { read: self::read(file).map_err(no_good)?, drill })
+            let read = self::read(file).map_err(no_good)?;
+            let fits = |drill: &Drill| drill.is_there() && drill.over(read.clone()).is_ok();
+            let goes_on = drill.clone().filter(fits);
+            if goes_on != drill {
+                log::warn!("the drill is over: its directory is gone, or it does not fit the policy");
+            }
+            Ok(Wish { read, drill: goes_on })
         }
     }
 }
@@ -155,6 +161,7 @@ pub(super) fn bring(
         enforces: policy.mode == Mode::Enforce,
         approvals: policy.roles.approvals,
         governor: policy.governor,
+        drill: drill.as_ref().map(|drill| Drill::name(&drill.account)),
         policy_sources: sources,
         policy_sha256: hash,
         policy_loaded_at: now,
@@ -191,15 +198,14 @@ impl InForce {
     }
 
     /// The same of records.
-    pub(super) fn without_secrets(&self, mut records: Vec<Record>) -> Vec<Record> {
-        for record in &mut records {
+    pub(super) fn take_secrets_out(&self, records: &mut [Record]) {
+        for record in records {
             if let What::Operation(act) | What::Burst(act) | What::Held(act) | What::Denied(act) =
                 &mut record.what
             {
                 self.redact_command(act.command, &mut act.path);
             }
         }
-        records
     }
 
     /// Every account, as it is now, and what is granted.

@@ -39,12 +39,12 @@ pub(crate) enum Input {
 
 impl Input {
     /// What the kernel programs have reported, in whatever way it came.
-    pub(crate) fn records(&self) -> &[Record] {
+    pub(super) fn records(&mut self) -> &mut [Record] {
         match self {
             Self::Records(records) => records,
-            Self::Outcome(Outcome::Reloaded { done: Ok(done), .. }) => &done.records,
-            Self::Outcome(Outcome::SelfTested { done: Ok(done), .. }) => &done.records,
-            _ => &[],
+            Self::Outcome(Outcome::Reloaded { done: Ok(done), .. }) => &mut done.records,
+            Self::Outcome(Outcome::SelfTested { done: Ok(done), .. }) => &mut done.records,
+            _ => &mut [],
         }
     }
 }

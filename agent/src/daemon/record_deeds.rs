@@ -22,6 +22,7 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tier: about.tier.word().to_owned(),
             policy: about.policy_sha256.clone(),
+            carries: self.in_force.generation.carries(),
         };
         let names = self.in_force.generation.names();
         let accounts = (1..).zip(names.accounts());
@@ -37,8 +38,13 @@ impl Agent {
 
     pub(super) fn record_deeds(&mut self, records: &[Record]) {
         let is_known = |record: &&Record| self.in_force.generation.names().account(record.account).is_some();
-        let deeds = records.iter().filter(is_known).filter_map(Deed::of).map(Entry::Deed).collect();
+        let known = || records.iter().filter(is_known);
+        let unnumbered = known().filter(|record| Deed::is_unnumbered(record)).count() as u64;
+        let deeds = known().filter_map(Deed::of).map(Entry::Deed).collect();
         self.recording.add(deeds);
+        if unnumbered > 0 {
+            self.recording.missed(unnumbered);
+        }
     }
 
     /// Sets where an account stands.

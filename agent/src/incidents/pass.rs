@@ -134,6 +134,9 @@ impl Incidents {
         incident: Option<u64>,
         pass: Option<Pass>,
     ) {
+        if self.facts.about.drill.as_deref() == Some(account) {
+            return; // nobody real is let pass because of a drill
+        }
         let limits = self.limits();
         let stopped = match pass.map(|pass| pass.by) {
             None => true,

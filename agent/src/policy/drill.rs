@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use agent_common::wire::row::MAX_ROOTS;
 use thiserror::Error;
 
 use super::{Account, Loaded, Tree, is_name};
@@ -33,7 +34,7 @@ pub(crate) enum NoDrill {
     NoTree(PathBuf),
     #[error("{0} lies in a tree of the policy")]
     InTree(PathBuf),
-    #[error("the policy has as many accounts as there may be")]
+    #[error("the policy has as many accounts, or trees and ways, as there may be")]
     Full,
 }
 
@@ -57,6 +58,11 @@ impl Drill {
         if is_fit() == Some(true) { Ok(()) } else { Err(NoDrill::NoTree(self.tree.clone())) }
     }
 
+    /// Whether its directory is still there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.tree.is_dir()
+    }
+
     /// The policy with it.
     pub(crate) fn over(&self, loaded: Loaded) -> Result<Loaded, NoDrill> {
         let Self { account, tree } = self;
@@ -71,6 +77,12 @@ impl Drill {
             return Err(NoDrill::Long(name));
         }
         if policy.accounts.len() >= MOST {
+            return Err(NoDrill::Full);
+        }
+        // As many directories as are watched already, with those in which files are jobs.
+        let trees = policy.trees.iter().flat_map(|tree| &tree.paths);
+        let jobs = policy.ways.iter().flat_map(|way| &way.jobs).filter(|path| path.is_dir());
+        if trees.chain(jobs).count() + 1 >= MAX_ROOTS as usize {
             return Err(NoDrill::Full);
         }
         let touches = |path: &Path| path.starts_with(tree) || tree.starts_with(path);

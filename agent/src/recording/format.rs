@@ -2,7 +2,7 @@
 
 use agent_common::{
     rules::{
-        BootNs, Kinds,
+        BootNs, Kinds, NEVER,
         judge::{Phase, Standing, Verdict},
     },
     wire::record::verb,
@@ -122,6 +122,8 @@ pub(crate) struct Begin {
     pub(crate) tier: String,
     /// SHA-256 of the policy in force.
     pub(crate) policy: String,
+    /// Whether it carries on what another knew of standings and budgets.
+    pub(crate) carries: bool,
 }
 
 /// What became of it.
@@ -149,14 +151,14 @@ pub(crate) struct Deed<T> {
 }
 
 impl Deed<Vec<u8>> {
+    /// Whether a record tells of a deed that has no number: too many came for one at once.
+    pub(crate) fn is_unnumbered(record: &sensor::Record) -> bool {
+        act(record).is_some_and(|(_, act)| act.judged.at != 0 && act.judged.sequence.is_none())
+    }
+
     /// What a record tells of a deed; none if it tells of something else, or of what was not judged as one.
     pub(crate) fn of(record: &sensor::Record) -> Option<Self> {
-        let (what, act) = match &record.what {
-            sensor::What::Operation(act) => (What::Done, act),
-            sensor::What::Held(act) => (What::Waits, act),
-            sensor::What::Denied(act) => (What::Refused, act),
-            _ => return None,
-        };
+        let (what, act) = act(record)?;
         act.judged.sequence?;
         let mut comm = [0; 16];
         let length = record.comm.len().min(comm.len());
@@ -174,6 +176,15 @@ impl Deed<Vec<u8>> {
             judged: act.judged,
             text: act.path.clone(),
         })
+    }
+}
+
+fn act(record: &sensor::Record) -> Option<(What, &sensor::Act)> {
+    match &record.what {
+        sensor::What::Operation(act) => Some((What::Done, act)),
+        sensor::What::Held(act) => Some((What::Waits, act)),
+        sensor::What::Denied(act) => Some((What::Refused, act)),
+        _ => None,
     }
 }
 
@@ -284,7 +295,9 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Entry<&[u8]>, usize)> {
 }
 
 fn entry<'a>(head: &Head, text: &'a [u8]) -> Option<Entry<&'a [u8]>> {
-    let Head { at, account, number, .. } = *head;
+    // No time is later: whoever has made such an entry has others calculate with it.
+    let at = head.at.min(NEVER);
+    let Head { account, number, .. } = *head;
     Some(match head.kind {
         kind::DONE => Entry::Deed(deed(head, What::Done, text)),
         kind::WAITS => Entry::Deed(deed(head, What::Waits, text)),
@@ -315,7 +328,7 @@ fn deed<'a>(head: &Head, what: What, text: &'a [u8]) -> Deed<&'a [u8]> {
         comm: head.comm,
         over: has(bit::OVER),
         judged: Judgement {
-            at: head.at,
+            at: head.at.min(NEVER),
             sequence: (head.number != 0).then_some(head.number),
             kinds: head.kinds.map(Kinds::from_bits),
             verdict: Verdict::from_word(head.judged.into()),
@@ -366,6 +379,7 @@ pub(super) mod tests {
             version: "0.1.0".to_owned(),
             tier: "lsm".to_owned(),
             policy: "9f31".to_owned(),
+            carries: true,
         };
         let standing = Standing { phase: Phase::Denied, until: 9 };
         vec![

@@ -1,7 +1,7 @@
 //! Reads a recording, from its oldest entry to its newest.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -32,7 +32,7 @@ impl Source {
 #[derive(Debug, Error)]
 pub(crate) enum Problem {
     #[error("cannot read the recording {path}: {error}")]
-    Unreadable { path: PathBuf, error: std::io::Error },
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("there is no recording in {0}: nothing was recorded, or it is of another host")]
     None(PathBuf),
     #[error("{0} is no recording, or one of another version: this is what reads version 1")]
@@ -44,9 +44,9 @@ pub(crate) enum Problem {
 pub(crate) fn read(source: &Source, mut see: impl FnMut(Vec<Entry<&[u8]>>)) -> Result<Vec<PathBuf>, Problem> {
     let mut torn = Vec::new();
     for path in files(source)? {
-        let bytes = match fs::read(&path) {
+        let bytes = match read_file(&path) {
             // The daemon has thrown the oldest away meanwhile.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_one_of_many(source) => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && is_one_of_many(source) => continue,
             bytes => bytes.map_err(|error| Problem::Unreadable { path: path.clone(), error })?,
         };
         let Some(mut rest) = bytes.strip_prefix(PREFACE.as_bytes()) else {
@@ -67,6 +67,15 @@ pub(crate) fn read(source: &Source, mut see: impl FnMut(Vec<Entry<&[u8]>>)) -> R
         }
     }
     Ok(torn)
+}
+
+/// None of ours is larger by far.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    const LARGEST: u64 = 256 << 20;
+    if fs::metadata(path)?.len() > LARGEST {
+        return Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20)));
+    }
+    fs::read(path)
 }
 
 fn is_one_of_many(source: &Source) -> bool {

@@ -4,10 +4,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -29,6 +29,9 @@ const WAITING: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a disk is left alone that has failed.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How often it is looked for what is too old, and how long a file is written to at most, since files go as a whole.
+const PRUNE: Duration = Duration::from_mins(10);
+const DAY: Duration = Duration::from_hours(24);
 
 /// An entry with its text.
 pub(crate) type Owned = Entry<Vec<u8>>;
@@ -69,6 +72,8 @@ impl Shared {
 pub(crate) struct Recording {
     jobs: SyncSender<Job>,
     shared: Arc<Shared>,
+    /// What the numbers mean now, as long as the thread has not been told.
+    begin: Option<Vec<Owned>>,
     /// How many entries are lost that the recording does not say of yet.
     missing: u64,
 }
@@ -83,33 +88,48 @@ impl Recording {
         if let Err(error) = thread.spawn(move || writer.run(&waiting)) {
             log::error!("nothing is recorded: cannot start a thread for it: {error}");
         }
-        Self { jobs, shared, missing: 0 }
+        Self { jobs, shared, begin: None, missing: 0 }
     }
 
     /// From now on the numbers of accounts and trees mean what these entries say.
     pub(crate) fn begin(&mut self, first: Vec<Owned>) {
-        self.send(Job::Begin, first);
+        self.begin = Some(first);
+        self.say_begin();
     }
 
     pub(crate) fn add(&mut self, mut entries: Vec<Owned>) {
         if entries.is_empty() {
             return;
         }
+        let count = entries.len() as u64;
+        if !self.say_begin() {
+            return self.missed(count); // nobody could tell whose they are
+        }
         if self.missing > 0 {
             entries.insert(0, Entry::Lost { at: boot_now(), count: self.missing });
         }
-        self.send(Job::Add, entries);
+        match self.jobs.try_send(Job::Add(entries)) {
+            Ok(()) => self.missing = 0,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.missed(count),
+        }
     }
 
-    /// The loop waits for no disk: what is too much is lost, and said in the next batch.
-    fn send(&mut self, job: fn(Vec<Owned>) -> Job, entries: Vec<Owned>) {
-        let count = entries.iter().filter(|entry| !matches!(entry, Entry::Lost { .. })).count() as u64;
-        match self.jobs.try_send(job(entries)) {
-            Ok(()) => self.missing = 0,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.missing += count;
-                self.shared.standing().lost += count;
+    /// So many could not be told in an entry.
+    pub(crate) fn missed(&mut self, count: u64) {
+        self.missing += count;
+        self.shared.standing().lost += count;
+    }
+
+    /// Whether the thread knows what the numbers mean.
+    fn say_begin(&mut self) -> bool {
+        let Some(first) = self.begin.take() else { return true };
+        match self.jobs.try_send(Job::Begin(first)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(Job::Begin(first)) | TrySendError::Disconnected(Job::Begin(first))) => {
+                self.begin = Some(first);
+                false
             }
+            Err(_) => false,
         }
     }
 
@@ -137,39 +157,65 @@ struct Writer {
     directory: PathBuf,
     bounds: Bounds,
     shared: Arc<Shared>,
-    /// What every file begins with.
+    /// What every file begins with, and whether one has it.
     first: Vec<Owned>,
+    announced: bool,
     open: Option<Open>,
     /// What the files before the one that is open take.
     closed: u64,
+    /// How many entries the files do not have, nor say so.
+    missing: u64,
     /// When a disk that has failed is tried again.
     again: Instant,
+    pruned: Instant,
     clock: Clock,
 }
 
 struct Open {
     file: BufWriter<File>,
+    path: PathBuf,
+    begun: Instant,
     size: u64,
+    /// How many entries were written since all was last on its way to the disk, and whether anything ever was.
+    unsure: u64,
+    is_sure: bool,
 }
 
 impl Writer {
     fn new(directory: PathBuf, bounds: Bounds, shared: Arc<Shared>) -> Self {
-        let clock = Clock::new(Timestamp::now(), boot_now());
-        let again = Instant::now();
-        Self { directory, bounds, shared, first: Vec::new(), open: None, closed: 0, again, clock }
+        let now = Instant::now();
+        Self {
+            directory,
+            bounds,
+            shared,
+            first: Vec::new(),
+            announced: false,
+            open: None,
+            closed: 0,
+            missing: 0,
+            again: now,
+            pruned: now,
+            clock: Clock::new(Timestamp::now(), boot_now()),
+        }
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(job) = jobs.recv() {
-            self.take(job);
+        loop {
+            match jobs.recv_timeout(PRUNE) {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.flush(),
+            }
             // Together with whatever else waits: a write for each batch would be many for a burst.
             while let Ok(job) = jobs.try_recv() {
                 self.take(job);
             }
-            if let Some(open) = &mut self.open
-                && let Err(error) = open.file.flush()
-            {
-                self.fail(&error, 0);
+            self.flush();
+            if self.pruned.elapsed() >= PRUNE {
+                self.pruned = Instant::now();
+                if let Err(error) = self.prune(0) {
+                    log::warn!("cannot throw old operations away in {}: {error}", self.directory.display());
+                }
             }
         }
     }
@@ -177,84 +223,110 @@ impl Writer {
     fn take(&mut self, job: Job) {
         match job {
             Job::Begin(first) => {
-                self.write(&first);
-                self.first = first;
-                self.first.iter_mut().for_each(|entry| {
-                    if let Entry::Begin { goes_on, .. } = entry {
-                        *goes_on = true;
-                    }
-                });
+                (self.first, self.announced) = (first, false);
+                self.write(&[]);
             }
             Job::Add(entries) => self.write(&entries),
             Job::Bound(bounds) => self.bounds = bounds,
             Job::Done(done) => {
-                if let Some(open) = &mut self.open
-                    && let Err(error) = open.file.flush()
-                {
-                    self.fail(&error, 0);
-                }
+                self.flush();
                 let _ = done.send(()); // nobody waits any more
             }
         }
     }
 
     fn write(&mut self, entries: &[Owned]) {
-        let mut bytes = Vec::new();
-        entries.iter().for_each(|entry| append(entry, &mut bytes));
-        match self.try_write(&bytes) {
-            Ok(()) => {
-                let mut standing = self.shared.standing();
-                standing.written += entries.len() as u64;
-                standing.size = self.closed + self.open.as_ref().map_or(0, |open| open.size);
-                standing.degraded = None;
-            }
-            Err(error) => self.fail(&error, entries.len() as u64),
+        let count = entries.len() as u64;
+        match self.try_write(entries) {
+            Ok(()) => self.missing = 0,
+            Err(error) => self.fail(&error, count),
         }
     }
 
-    fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn try_write(&mut self, entries: &[Owned]) -> io::Result<()> {
         if self.again > Instant::now() {
             return Err(io::Error::other("the disk has failed a moment ago"));
         }
-        if self.open.as_ref().is_none_or(|open| open.size >= segments::length(self.bounds)) {
-            if let Some(mut full) = self.open.take() {
-                full.file.flush()?;
-            }
+        let length = segments::length(self.bounds);
+        if self.open.as_ref().is_none_or(|open| open.size >= length || open.begun.elapsed() >= DAY) {
+            self.flush();
+            self.open = None;
             self.open = Some(self.next()?);
+            self.announced = false;
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.file.write_all(bytes)?;
+        let mut bytes = Vec::new();
+        let lost = (self.missing > 0).then(|| Entry::Lost { at: boot_now(), count: self.missing });
+        let first = if self.announced { &[][..] } else { &self.first[..] };
+        first.iter().chain(&lost).chain(entries).for_each(|entry| append(entry, &mut bytes));
+        open.unsure += (first.len() + usize::from(lost.is_some()) + entries.len()) as u64;
+        open.file.write_all(&bytes)?;
         open.size += bytes.len() as u64;
+        self.announced = true;
+        // In the files that follow they mean the same.
+        if let Some(Entry::Begin { goes_on, .. }) = self.first.first_mut() {
+            *goes_on = true;
+        }
         Ok(())
     }
 
-    /// Begins the next file, and throws away what is too old and too much.
+    /// What was written is on its way to the disk; if not, it is lost.
+    fn flush(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        if let Err(error) = open.file.flush() {
+            return self.fail(&error, 0);
+        }
+        let written = std::mem::take(&mut open.unsure);
+        open.is_sure |= written > 0;
+        let mut standing = self.shared.standing();
+        standing.written += written;
+        standing.size = self.closed + open.size;
+        standing.degraded = None;
+    }
+
+    /// Begins the next file.
     fn next(&mut self) -> io::Result<Open> {
         make_directory(&self.directory).map_err(|fault| io::Error::other(fault.to_string()))?;
+        let number = self.prune(segments::length(self.bounds))?;
+        let path = segments::path(&self.directory, number + 1);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = BufWriter::with_capacity(1 << 16, file);
+        file.write_all(PREFACE.as_bytes())?;
+        let size = PREFACE.len() as u64;
+        Ok(Open { file, path, begun: Instant::now(), size, unsure: 0, is_sure: false })
+    }
+
+    /// Throws away what is too old, and what leaves no room for so many bytes more; the highest number that a file has. The one that
+    /// is open stays.
+    fn prune(&mut self, more: u64) -> io::Result<u64> {
         let mut there = segments::all(&self.directory)?;
-        let is_steady = self.clock.is_steady(Timestamp::now(), boot_now());
-        let now = is_steady.then(SystemTime::now);
-        let gone = segments::too_many(&there, self.bounds, segments::length(self.bounds), now);
+        let last = there.last().map_or(0, |last| last.number);
+        let is_open = |path: &Path| self.open.as_ref().is_some_and(|open| open.path == path);
+        there.retain(|segment| !is_open(&segment.path));
+        let now = self.clock.is_steady(Timestamp::now(), boot_now()).then(SystemTime::now);
+        let open = self.open.as_ref().map_or(0, |open| open.size);
+        let gone = segments::too_many(&there, self.bounds, more + open, now);
         for segment in there.drain(..gone) {
             fs::remove_file(&segment.path)?;
         }
         self.closed = there.iter().map(|segment| segment.size).sum();
-        let number = there.last().map_or(1, |last| last.number + 1);
-        let path = segments::path(&self.directory, number);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        let mut begin = PREFACE.as_bytes().to_vec();
-        self.first.iter().for_each(|entry| append(entry, &mut begin));
-        let mut file = BufWriter::with_capacity(1 << 16, file);
-        file.write_all(&begin)?;
-        Ok(Open { file, size: begin.len() as u64 })
+        Ok(last)
     }
 
-    /// Nobody writes behind what may be torn: the next try begins another file.
+    /// Nobody writes behind what may be torn: the next try begins another file, and one that holds nothing goes.
     fn fail(&mut self, error: &io::Error, entries: u64) {
-        self.open = None;
+        let mut lost = entries;
+        if let Some(open) = self.open.take() {
+            lost += open.unsure.saturating_sub(entries);
+            let _ = open.file.into_parts(); // what is still to be written would fail again
+            if !open.is_sure {
+                let _ = fs::remove_file(&open.path); // it may be that nothing works there
+            }
+        }
+        self.missing += lost;
         let now = Instant::now();
         let mut standing = self.shared.standing();
-        standing.lost += entries;
+        standing.lost += lost;
         if self.again > now {
             return;
         }
@@ -284,6 +356,7 @@ mod tests {
             version: String::new(),
             tier: "lsm".to_owned(),
             policy: String::new(),
+            carries: false,
         };
         vec![
             Entry::Begin { at: 1, goes_on: false, begin },
@@ -292,7 +365,7 @@ mod tests {
     }
 
     /// How many files begin anew and go on, how many deeds there are, and how many are said to be lost.
-    fn counts(directory: &std::path::Path) -> (usize, usize, u64, u64) {
+    fn counts(directory: &Path) -> (usize, usize, u64, u64) {
         let (mut anew, mut on, mut deeds, mut lost) = (0, 0, 0, 0);
         let mut count = |entry: &Entry<&[u8]>| match entry {
             Entry::Begin { goes_on: false, .. } => anew += 1,
@@ -325,7 +398,8 @@ mod tests {
         let (anew, on, count, lost) = counts(&directory);
         // 2,000 deeds of 76 bytes; a file is full with 65,536.
         assert_eq!((anew, on, count, lost), (1, 2, 2000, 0));
-        assert_eq!(recording.standing().written, 2002);
+        // And what each of the three files begins with.
+        assert_eq!(recording.standing().written, 2006);
         // The next daemon begins a file of its own.
         let mut next = Recording::open(directory.clone(), bounds);
         next.begin(begin());
@@ -358,7 +432,7 @@ mod tests {
         recording.add(deeds(1, 10));
         recording.settle();
         let Standing { written, lost, degraded, .. } = recording.standing();
-        assert_eq!((written, lost), (0, 12));
+        assert_eq!((written, lost), (0, 10));
         assert!(degraded.is_some_and(|why| why.contains("recording")));
     }
 }

@@ -5,14 +5,15 @@ use std::cell::Cell;
 use agent_common::rules::{
     BootNs, Kind, Kinds, NEVER,
     budget::{self, Claim, Room, Slots, Window},
-    judge::{Phase, QUIET, Response, Responses, Standing, Tier, Verdict, judge},
+    judge::{Alone, Phase, QUIET, Response, Responses, Standing, Tier, Verdict, judge, without_agent},
 };
 
-use crate::policy::{self, Policy};
+use crate::policy::{self, OnAgentLoss, Policy};
 
 /// What it stands for, and what it has claimed.
 pub(super) struct Account {
     responses: Responses,
+    alone: Alone,
     budgets: [Slot; Kind::COUNT],
     standing: Standing,
     /// Whether the last act was granted whatever it was.
@@ -96,6 +97,11 @@ impl Account {
         };
         Self {
             responses: Responses { burst, escape, tampering, until: NEVER },
+            alone: match account.hold.on_agent_loss {
+                OnAgentLoss::Wait => Alone::Wait,
+                OnAgentLoss::Deny => Alone::Deny,
+                OnAgentLoss::Observe => Alone::Observe,
+            },
             budgets: Kind::ALL.map(slot),
             standing: Standing::ARMED,
             passed: false,
@@ -130,9 +136,33 @@ impl Account {
         }
     }
 
-    /// Nothing is known of it before its first act, which says how it stood.
-    pub(super) fn is_new(&self) -> bool {
-        self.last.is_none()
+    /// Whether it was granted whatever it does when it was judged last.
+    pub(super) fn passed(&self) -> bool {
+        self.passed
+    }
+
+    /// The longest of the windows that acts of these kinds count in, in ns.
+    pub(super) fn longest_window(&self, kinds: [Kinds; 2]) -> u64 {
+        let windows =
+            kinds.into_iter().filter_map(kind).map(|kind| self.budgets[kind as usize].window.length);
+        windows.max().unwrap_or_default()
+    }
+
+    /// What becomes of a verdict when no agent is there.
+    pub(super) fn alone(&self, verdict: Verdict, tier: Tier) -> Verdict {
+        without_agent(verdict, self.alone, tier, 1, NEVER)
+    }
+
+    /// How it stands if it is found in this phase at a time.
+    pub(super) fn found(&self, phase: Phase, at: BootNs, passes: bool) -> Standing {
+        let is_observed = self.responses.burst == Response::Observe;
+        match phase {
+            Phase::Armed => Standing::ARMED,
+            Phase::Tripped if passes => Standing { phase, until: NEVER - 1 },
+            Phase::Tripped if is_observed => Standing { phase, until: at + QUIET },
+            Phase::Denied => Standing { phase, until: at + QUIET },
+            Phase::Tripped | Phase::Frozen => Standing { phase, until: NEVER },
+        }
     }
 
     /// Whether it has been quiet for so long that whoever waited for a decision has had one.

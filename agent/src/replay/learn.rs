@@ -77,7 +77,7 @@ struct Proposal {
     now: Budget,
     #[serde(serialize_with = "text")]
     proposed: Budget,
-    /// Times of activity, and how many more were stopped and not let go on, which say nothing of what the account should do.
+    /// Times of activity, and how many more were stopped and not approved, which say nothing of what the account should do.
     runs: usize,
     left_out: usize,
     /// The most operations in a window in half of them, in 95 and 99 of a hundred, and ever.
@@ -132,7 +132,7 @@ impl Proposal {
             format!("# {word}s: {most} in a window at most, p99 {p99}, p95 {p95}, p50 {p50}, of {runs}");
         let left_out = match left_out {
             0 => String::new(),
-            left_out => format!("; {left_out} more were stopped and not let go on, and do not count"),
+            left_out => format!("; {left_out} more were stopped and not approved, and do not count"),
         };
         let why = format!("# {} sure, so {headroom} % above the most; now {now}", sure.word());
         format!("{seen}{left_out}\n{why}\n{word}s = \"{proposed}\"\n")
@@ -152,22 +152,22 @@ pub(crate) fn run(arguments: Arguments, json: bool) -> Result<()> {
     let mut trial = Trial::of(&loaded, of.since(Timestamp::now()));
     let torn = of.run(&mut trial)?;
     trial.only(&account).with_context(|| format!("the policy has no account {account:?}"))?;
-    let days = trial.span.map_or(0, |(from, to)| to.duration_since(from).as_hours() / 24);
+    let days = trial.span().map_or(0, |(from, to)| to.duration_since(from).as_hours() / 24);
     let rates = trial.accounts.values().flat_map(|tried| &tried.rates);
     let proposals: Vec<_> = rates.filter_map(|rate| Proposal::of(rate, days)).collect();
     if json {
         let learn = json!({
             "account": account,
-            "operations": trial.acts,
-            "from": trial.span.map(|span| span.0),
-            "to": trial.span.map(|span| span.1),
+            "operations": trial.acts(),
+            "from": trial.span().map(|span| span.0),
+            "to": trial.span().map(|span| span.1),
             "unrecorded": trial.unknown.unrecorded,
             "torn": torn,
             "proposals": proposals,
         });
         println!("{}", json!({ "version": VERSION, "learn": learn }));
     } else {
-        print!("{}", drop_in(&account, trial.acts, days, &proposals));
+        print!("{}", drop_in(&account, trial.acts(), days, &proposals));
     }
     Ok(())
 }
@@ -207,18 +207,18 @@ mod tests {
         let mut at = Timestamp::UNIX_EPOCH;
         for run in 0..runs {
             for _ in 0..=run % 10 {
-                rate.add(&deed(Kind::Delete), at);
+                rate.add(&deed(Kind::Delete), at, false);
             }
             at += 1.hour();
         }
         if stopped {
             let mut deed = deed(Kind::Delete);
             deed.judged.verdict = Verdict::Hold;
-            (0..500).for_each(|_| rate.add(&deed, at));
+            (0..500).for_each(|_| rate.add(&deed, at, false));
             at += SignedDuration::from_hours(1);
-            rate.add(&deed, at);
+            rate.add(&deed, at, false);
             deed.judged.granted = true;
-            rate.add(&deed, at);
+            rate.add(&deed, at, false);
         }
         rate.end();
         rate

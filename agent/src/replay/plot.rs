@@ -137,7 +137,7 @@ mod tests {
     fn rate(budget: &str, times: &[i64]) -> Rate {
         let mut rate = Rate::of(Kind::Delete, budget.parse().expect("a budget"));
         for time in times {
-            rate.add(&deed(Kind::Delete), at(*time));
+            rate.add(&deed(Kind::Delete), at(*time), false);
         }
         rate.end();
         rate

@@ -49,11 +49,18 @@ impl Rate {
         }
     }
 
-    pub(super) fn add<T>(&mut self, deed: &Deed<T>, at: Timestamp) {
+    /// `is_end`: it waited before, and counted then.
+    pub(super) fn add<T>(&mut self, deed: &Deed<T>, at: Timestamp, is_end: bool) {
         let count = kinds_of(deed).filter(|kind| *kind == self.kind).count();
-        (0..count).for_each(|_| self.add_one(at));
+        if !is_end {
+            (0..count).for_each(|_| self.add_one(at));
+        }
         if count > 0 {
-            self.run.approved |= deed.judged.granted;
+            if deed.judged.granted {
+                // A person takes longer than a window: mostly it is the time before that was stopped.
+                let stopped = if self.run.stopped { Some(&mut self.run) } else { self.runs.last_mut() };
+                stopped.into_iter().for_each(|run| run.approved = true);
+            }
             let verdict = deed.judged.verdict;
             self.run.stopped |= matches!(verdict, Verdict::Stop | Verdict::Hold | Verdict::Deny);
         }

@@ -10,9 +10,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{
+    fate::{Counts, Fate},
     plot::{self, Curve},
     rate::Rate,
-    trial::{Burst, Counts, Fate, Trial, Unknown},
+    trial::{Burst, Trial, Unknown},
 };
 use crate::{
     api::VERSION,
@@ -34,9 +35,9 @@ pub(super) struct Shown<'a> {
 
 impl Shown<'_> {
     pub(super) fn text(&self) -> String {
-        let Trial { accounts, bursts, acts, span, .. } = self.trial;
+        let Trial { accounts, bursts, .. } = self.trial;
         let mut text = format!("policy     {}\n", self.policy.display());
-        let Some((from, to)) = *span else {
+        let Some((from, to)) = self.trial.span() else {
             return text + "recording  nothing of its accounts was recorded in that time\n" + &self.unknown();
         };
         let _ = writeln!(
@@ -44,7 +45,7 @@ impl Shown<'_> {
             "recording  {} to {}, {}",
             self.at(from),
             self.at(to),
-            count(*acts, "operation", "operations")
+            count(self.trial.acts(), "operation", "operations")
         );
         text += &self.comparison();
         let rows: Vec<_> = accounts
@@ -112,7 +113,7 @@ impl Shown<'_> {
 
     /// Of every budget that anything counted against, the fullest first.
     fn curves(&self) -> Vec<Curve<'_>> {
-        let Some((from, to)) = self.trial.span else { return Vec::new() };
+        let Some((from, to)) = self.trial.span() else { return Vec::new() };
         let mut curves: Vec<_> = self
             .trial
             .accounts
@@ -137,7 +138,9 @@ impl Shown<'_> {
         let mut note = |is_so: bool, line: String| lines.extend(is_so.then_some(line));
         note(
             *unrecorded > 0,
-            format!("{unrecorded} that were judged and are not recorded: refused again and again, or lost"),
+            format!(
+                "{unrecorded} that were judged and are not recorded: failed by themselves, refused again and again, or lost"
+            ),
         );
         note(
             *unplaced > 0,
@@ -147,7 +150,10 @@ impl Shown<'_> {
         );
         note(
             *others > 0,
-            format!("{others} of accounts that this policy does not have: {}", other_accounts.join(", ")),
+            format!(
+                "{others} of accounts that this policy does not have: {}",
+                Clean(&other_accounts.join(", "))
+            ),
         );
         note(
             !unwatched.is_empty(),
@@ -164,13 +170,12 @@ impl Shown<'_> {
     }
 
     pub(super) fn svg(&self) -> String {
-        let times = self.trial.span.map(|(from, to)| [self.at(from), self.at(to)]).unwrap_or_default();
+        let times = self.trial.span().map(|(from, to)| [self.at(from), self.at(to)]).unwrap_or_default();
         plot::svg(&self.curves(), &times)
     }
 
     pub(super) fn json(&self) -> Value {
-        let Trial { accounts, bursts, differences, compared, different, unknown, span, acts, .. } =
-            self.trial;
+        let Trial { accounts, bursts, differences, compared, different, unknown, .. } = self.trial;
         let counts = |counts: &Counts| -> Value {
             Fate::ALL
                 .iter()
@@ -188,9 +193,9 @@ impl Shown<'_> {
             json!({ "at": at, "account": account, "budget": budget, "first": fate.word(), "more": acts, "path": path })
         });
         let replay = json!({
-            "from": span.map(|span| span.0),
-            "to": span.map(|span| span.1),
-            "operations": acts,
+            "from": self.trial.span().map(|span| span.0),
+            "to": self.trial.span().map(|span| span.1),
+            "operations": self.trial.acts(),
             "took_ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
             "compared": compared,
             "different": different,

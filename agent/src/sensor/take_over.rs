@@ -106,6 +106,8 @@ impl Heirs {
         let what = match record.what {
             What::Operation(done) => What::Operation(act(done)),
             What::Burst(done) => What::Burst(act(done)),
+            What::Held(done) => What::Held(act(done)),
+            What::Denied(done) => What::Denied(act(done)),
             other => other,
         };
         Some(Record { account: self.account(record.account)?, what, ..record })
