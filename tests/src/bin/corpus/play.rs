@@ -164,25 +164,23 @@ impl Stage {
             if !left.is_empty() {
                 return Ok(None);
             }
-            if processes_of(person)? == 0 {
-                return Ok(Some(()));
-            }
-            kill_all(person).map(|()| None)
+            let is_over = processes_of(person)? == 0 || !kill_all(person)?;
+            Ok(is_over.then_some(()))
         })
     }
 }
 
-/// Ends all of the account's processes, whoever has started them; some may have ended meanwhile, and then nobody is frozen. What an
-/// earlier try has frozen may have been confirmed too late for its answer, and is no news to the next one.
-fn kill_all(person: &Person) -> Result<()> {
-    tests::ask(&["freeze", "--account", &person.account, "--reason", "the case is over"])?;
+/// Ends all of the account's processes, whoever has started them; false if the agent finds none. What an earlier try has frozen may have
+/// been confirmed too late for its answer, and is no news to the next one.
+fn kill_all(person: &Person) -> Result<bool> {
+    const NOT_FOUND: i32 = 5;
+    let said = tests::ask(&["freeze", "--account", &person.account, "--reason", "the case is over"])?;
     let open = tests::ask_json(&["incidents", "--open", "--account", &person.account])?;
-    for incident in open.as_array().into_iter().flatten() {
-        if let Some(id) = incident["id"].as_u64() {
-            Incident(id).try_to("kill")?;
-        }
+    let ids: Vec<u64> = open.as_array().into_iter().flatten().filter_map(|one| one["id"].as_u64()).collect();
+    for id in &ids {
+        Incident(*id).try_to("kill")?;
     }
-    Ok(())
+    Ok(said.exit != Some(NOT_FOUND) || !ids.is_empty())
 }
 
 /// How many processes act for the account.
