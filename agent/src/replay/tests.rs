@@ -47,6 +47,23 @@ pub(super) fn deed(kind: Kind) -> Deed<Vec<u8>> {
     }
 }
 
+/// What a generation begins with; one that `carries` comes by a reload or a restart.
+fn frame(at: BootNs, policy: &str, carries: bool) -> [Entry<Vec<u8>>; 3] {
+    let begin = Begin {
+        wall: Timestamp::UNIX_EPOCH,
+        boot: "boot".to_owned(),
+        version: String::new(),
+        tier: "lsm".to_owned(),
+        policy: policy.to_owned(),
+        carries,
+    };
+    [
+        Entry::Begin { at, goes_on: false, begin },
+        Entry::Account { index: 1, name: b"a".to_vec() },
+        Entry::Tree { index: 1, path: b"/etc".to_vec() },
+    ]
+}
+
 /// What the kernel programs would have sent.
 struct Script {
     entries: Vec<Entry<Vec<u8>>>,
@@ -55,19 +72,7 @@ struct Script {
 
 impl Script {
     fn new(policy: &str) -> Self {
-        let begin = Begin {
-            wall: Timestamp::UNIX_EPOCH,
-            boot: "boot".to_owned(),
-            version: String::new(),
-            tier: "lsm".to_owned(),
-            policy: policy.to_owned(),
-            carries: false,
-        };
-        let entries = vec![
-            Entry::Begin { at: 0, goes_on: false, begin },
-            Entry::Account { index: 1, name: b"a".to_vec() },
-            Entry::Tree { index: 1, path: b"/etc".to_vec() },
-        ];
+        let entries = frame(0, policy, false).into();
         Self { entries, sequence: 0 }
     }
 
@@ -277,27 +282,12 @@ fn what_is_let_pass_is_observed_and_forgotten() {
     assert_eq!((trial.compared, trial.different), (4, 0), "{:?}", trial.differences);
 }
 
-/// Begins another frame, as a reload or a restart does.
-fn begin(script: &mut Script, at: BootNs, policy: &str) {
-    let begin = Begin {
-        wall: Timestamp::UNIX_EPOCH,
-        boot: "boot".to_owned(),
-        version: String::new(),
-        tier: "lsm".to_owned(),
-        policy: policy.to_owned(),
-        carries: true,
-    };
-    script.push(Entry::Begin { at, goes_on: false, begin });
-    script.push(Entry::Account { index: 1, name: b"a".to_vec() });
-    script.push(Entry::Tree { index: 1, path: b"/etc".to_vec() });
-}
-
 #[test]
 fn a_policy_that_was_tried_and_then_came_into_force_is_compared_from_then_on() {
     let mut script = Script::new("other");
     // Five would be a burst by this policy, and were none by the one of then.
     script.pass(SECOND, 5);
-    begin(&mut script, 2 * SECOND, &hash());
+    script.entries.extend(frame(2 * SECOND, &hash(), true));
     // Nobody knows what was claimed; the account is armed.
     script.pass(3 * SECOND, 1).pass(13 * SECOND, 3).held(14 * SECOND, Phase::Armed);
     let trial = script.on(POLICY);
