@@ -116,15 +116,15 @@ pub(crate) struct Standing {
     pub(crate) unrecorded: u64,
 }
 
-/// What both sides know.
+/// What both sides of a thread that writes know: how what it writes stands.
 #[derive(Default)]
-struct Shared {
-    standing: Mutex<Standing>,
+pub(crate) struct Shared<S = Standing> {
+    standing: Mutex<S>,
 }
 
-impl Shared {
+impl<S> Shared<S> {
     /// What a panic elsewhere left is still whole: fields are only ever replaced.
-    fn standing(&self) -> MutexGuard<'_, Standing> {
+    pub(crate) fn standing(&self) -> MutexGuard<'_, S> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     time::{Duration, Instant, SystemTime},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::boot_now,
-    store::{Bounds, Clock, make_directory},
+    store::{Bounds, Clock, Shared, make_directory},
 };
 
 /// How many batches may wait for the disk.
@@ -56,22 +56,10 @@ pub(crate) struct Standing {
     pub(crate) degraded: Option<String>,
 }
 
-#[derive(Default)]
-struct Shared {
-    standing: Mutex<Standing>,
-}
-
-impl Shared {
-    /// What a panic elsewhere left is still whole: fields are only ever replaced.
-    fn standing(&self) -> MutexGuard<'_, Standing> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The recording, as the loop has it.
 pub(crate) struct Recording {
     jobs: SyncSender<Job>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Standing>>,
     /// What the numbers mean now, as long as the thread has not been told.
     begin: Option<Vec<Owned>>,
     /// How many entries are lost that the recording does not say of yet.
@@ -82,7 +70,7 @@ impl Recording {
     /// Writes to files in this directory from now on.
     pub(crate) fn open(directory: PathBuf, bounds: Bounds) -> Self {
         let (jobs, waiting) = sync_channel(WAITING);
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<Shared<Standing>>::default();
         let writer = Writer::new(directory, bounds, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("recording".to_owned());
         if let Err(error) = thread.spawn(move || writer.run(&waiting)) {
@@ -156,7 +144,7 @@ impl Recording {
 struct Writer {
     directory: PathBuf,
     bounds: Bounds,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Standing>>,
     /// What every file begins with, and whether one has it.
     first: Vec<Owned>,
     announced: bool,
@@ -182,7 +170,7 @@ struct Open {
 }
 
 impl Writer {
-    fn new(directory: PathBuf, bounds: Bounds, shared: Arc<Shared>) -> Self {
+    fn new(directory: PathBuf, bounds: Bounds, shared: Arc<Shared<Standing>>) -> Self {
         let now = Instant::now();
         Self {
             directory,
