@@ -274,7 +274,8 @@ impl Daemon {
         })
     }
 
-    fn has_thread(&self, name: &str) -> Result<bool> {
+    /// Whether it has a thread of this name now.
+    pub fn has_thread(&self, name: &str) -> Result<bool> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).context("the agent has ended")?;
         let names =
             threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());

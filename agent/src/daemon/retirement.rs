@@ -59,10 +59,10 @@ impl Retirement {
     /// Ends the generations before. It takes the kernel some seconds to detach one, for which there is a thread; until then
     /// both judge, and this one acts. `predecessor` is the one in force until now, if it was this agent's: its descriptors would keep it.
     pub(crate) fn carry_out(self, predecessor: Option<Generation>) {
-        let Self { old, others, mut new, first: _ } = self;
+        let Self { mut old, others, mut new, first: _ } = self;
         let failed = |error| say("a generation before cannot be ended", error);
         others.iter().for_each(|other| other.remove().unwrap_or_else(failed));
-        if let Some((old, taken)) = &old {
+        if let Some((old, taken)) = &mut old {
             // From here on the new one alone acts: what is decided while the old one is being detached, which does not hear of
             // it, must not be undone by it.
             let caught_up = taken.catch_up(&old.state, &mut new);
@@ -75,7 +75,7 @@ impl Retirement {
         let ends = ends.map(|ends| ends.map_err(failed).unwrap_or_default()).next();
         let retire = move || {
             drop((predecessor, ends));
-            if let Some((old, taken)) = old
+            if let Some((old, mut taken)) = old
                 && let Err(error) = taken.catch_up(&old.state, &mut new)
             {
                 say("what the generation before has stopped in the end is not known to this one", error);

@@ -186,20 +186,25 @@ impl HeldCalls {
         self.0.get(&tid, 0).is_ok()
     }
 
-    /// Carries over the calls that another generation holds, and what was decided about them. `heir` says who they are here.
+    /// Carries over the calls that another generation holds, if they are new from there, and what was decided about them. `heir` says who
+    /// they are here.
     pub(super) fn carry_from(
         &mut self,
         old: &Self,
         heir: impl Fn(row::Held) -> Option<row::Held>,
+        mut is_new: impl FnMut(u32, &row::Held) -> bool,
     ) -> Result<(), MapError> {
         for (tid, row) in old.0.iter().filter_map(Result::ok) {
-            let Some(heir) = heir(row) else { continue };
+            let (is_new, Some(heir)) = (is_new(tid, &row), heir(row)) else { continue };
             let known = self.0.get(&tid, 0).ok().filter(|mine| mine.start == row.start);
             if let Some(mine) = known {
                 if let Some(both) = both(&mine, &heir) {
                     absent_is_fine(HELD, self.0.insert(tid, both, BPF_EXIST))?;
                 }
                 continue;
+            }
+            if !is_new {
+                continue; // it went on here
             }
             self.0.insert(tid, heir, 0).map_err(refused(HELD))?;
             // It may have gone on or ended between the two steps. Then the old entry is gone, and nothing removes the new one.

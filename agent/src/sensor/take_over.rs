@@ -6,6 +6,8 @@
 //! a burst that the new one cannot know of yet, the old one stops. What calls that were under way then did to the old
 //! one's standings and stops is carried over when it has been detached.
 
+use std::collections::HashSet;
+
 use agent_common::{
     rules::{
         BootNs, Kind,
@@ -127,6 +129,10 @@ pub(crate) struct TakenOver {
     since: BootNs,
     /// Where each account of the old one stood when that was carried over.
     standings: Vec<(u32, Standing)>,
+    /// Which threads the old one held, and which processes it had stopped, each since when: they are carried over once. Who has gone on
+    /// since then in the new one does so for good, though the old one, which is being detached, does not hear of it.
+    held: HashSet<(u32, BootNs)>,
+    stopped: HashSet<(u32, BootNs)>,
 }
 
 impl TakenOver {
@@ -163,26 +169,29 @@ impl TakenOver {
             carry_budgets(&old.account(from)?, &new.account(to)?, old, new, since);
         }
         carry_names(old, new, &heirs, begun.saturating_sub(LONG_CALL))?;
-        let taken = Self { heirs, since, standings };
+        let mut taken = Self { heirs, since, standings, held: HashSet::new(), stopped: HashSet::new() };
         taken.catch_up(old, new)?;
         Ok(taken)
     }
 
-    /// Carries over what the old generation has stopped or holds. May be called again.
-    pub(crate) fn catch_up(&self, old: &State, new: &mut State) -> Result<(), MapError> {
+    /// Carries over what the old generation has stopped or holds. May be called again: then only what has changed in it is carried over,
+    /// and what was decided since is not undone.
+    pub(crate) fn catch_up(&mut self, old: &State, new: &mut State) -> Result<(), MapError> {
         for (from, was) in &self.standings {
             let Some(to) = self.heirs.account(*from) else { continue };
             let is = old.standing(*from);
-            // Only what has changed: what was decided about the account since is not undone.
             if is != *was && is.phase != Phase::Armed && both_act(old, *from, new, to)? {
                 new.move_standing(to, Standing::ARMED, is);
             }
         }
         new.grants.lower_to(&old.grants)?;
-        new.held.carry_from(&old.held, |row| self.heirs.held(row))?;
+        let (heirs, held) = (&self.heirs, &mut self.held);
+        new.held.carry_from(&old.held, |row| heirs.held(row), |tid, row| held.insert((tid, row.at)))?;
         new.launches.carry_from(&old.launches, |claim| self.heirs.claim(claim))?;
-        let rows: Vec<_> = old.rows().filter(|(_, row)| row.stopped_at >= self.since).collect();
-        for (pid, row) in rows {
+        for (pid, row) in old.rows().filter(|(_, row)| row.stopped_at >= self.since) {
+            if !self.stopped.insert((pid, row.stopped_at)) {
+                continue;
+            }
             if let Some(mine) = new.row(pid).filter(|mine| mine.start == row.start && mine.stopped_at == 0) {
                 let stopped_ancestors = row.stopped_ancestors;
                 new.rewrite(pid, row::Member { stopped_at: row.stopped_at, stopped_ancestors, ..mine })?;

@@ -169,3 +169,24 @@ fn a_decision_is_carried_out_across_a_reload() -> Result<()> {
         thaw.join().map_err(|_| anyhow::anyhow!("it panicked"))?.map(drop)
     })
 }
+
+/// The generation before does not hear of it while it is being detached, which takes the kernel a while.
+#[test]
+fn a_call_that_went_on_after_a_reload_does_not_wait_again() -> Result<()> {
+    let stage = Stage::new()?;
+    let mut daemon = stage.start()?;
+    let waits = stage.shell("read go")?;
+    daemon.joined(waits.pid())?;
+    let before = generations()?;
+    Held::of(&before[0])?.add(&waits)?;
+    decide(&["reload"])?;
+    let after = generations()?.into_iter().find(|one| !before.contains(one)).context("a generation")?;
+    let mut held = Held::of(&after)?;
+    assert!(held.has(&waits), "it was not carried over");
+    held.remove(&waits)?;
+    let detaches = || daemon.has_thread("retire");
+    assert!(detaches()?, "it has been detached already: this shows nothing");
+    wait::until("the generation before is detached", || Ok((!detaches()?).then_some(())))?;
+    assert!(!held.has(&waits), "it waits again");
+    Ok(())
+}
