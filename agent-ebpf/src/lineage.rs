@@ -108,9 +108,21 @@ pub fn identify_other(task: Kernel, claim: Claim) {
     }
     if let (Ok(tgid), Ok(start)) = (task.field(OFFSETS.task_tgid()), start(task)) {
         let _ = take_on(tgid, start, claim.to_word());
+        // One that is ending is moved as well. If its end was seen before the row was written, nothing else takes that off.
+        if has_ended(task) {
+            members::remove(tgid);
+        }
     } else {
         count(Counter::KernelRead);
     }
+}
+
+/// Whether the last thread of a task's process is exiting, or has: what `leave` sees of the current one.
+#[inline(always)]
+fn has_ended(task: Kernel) -> bool {
+    let live =
+        task.follow(OFFSETS.task_signal()).and_then(|signal| signal.field::<i32>(OFFSETS.signal_live()));
+    matches!(live, Ok(0))
 }
 
 /// Global: whether the process acts for another account than before from now on.

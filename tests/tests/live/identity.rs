@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use tests::{Cgroup, Job, ask_json, hand};
+use tests::{Cgroup, Job, ask_json, hand, wait};
 
 use crate::check::FILES;
 use crate::holding::each_row;
@@ -233,6 +233,14 @@ const CHANGES: &[(&str, Change)] = &[
         host.unit.take(running.pid)?;
         running.expect(Some((PROGRAM, "program")))
     }),
+    ("one that has ended, moved before its parent has asked for it", |host| {
+        let job = Job::start(in_group(host, &host.unit, "true")?)?;
+        job.until_done()?;
+        wait::until("nobody acts for the unit", || Ok((members_of(UNIT)? == 0).then_some(())))?;
+        host.elsewhere.take(job.pid())?;
+        ensure!(members_of(UNIT)? == 0, "it acts for the unit again");
+        Ok(())
+    }),
     ("a unit's children know of whom they have it", |host| {
         let running = Running::start(host.shell("./prog -c 'sh -c \"$READY\"; :'; :"))?;
         let whois = ask_json(&["whois", &running.pid.to_string()])?;
@@ -262,6 +270,14 @@ const CHANGES: &[(&str, Change)] = &[
         Ok(())
     }),
 ];
+
+/// How many processes act for an account.
+fn members_of(account: &str) -> Result<u64> {
+    let accounts = ask_json(&["accounts"])?;
+    let mut accounts = accounts.as_array().into_iter().flatten();
+    let account = accounts.find(|one| one["name"] == account).context("the account is watched")?;
+    account["processes"].as_u64().context("its processes")
+}
 
 /// Those that nothing tells any more once they run: an agent that comes later cannot know.
 const FORGOTTEN: &[&str] = &[
