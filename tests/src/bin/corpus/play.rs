@@ -164,23 +164,22 @@ impl Stage {
             if !left.is_empty() {
                 return Ok(None);
             }
-            let is_over = processes_of(person)? == 0 || !kill_all(person)?;
-            Ok(is_over.then_some(()))
+            if processes_of(person)? == 0 {
+                return Ok(Some(()));
+            }
+            kill_all(person)?;
+            Ok(None)
         })
     }
 }
 
-/// Ends all of the account's processes, whoever has started them; false if the agent finds none. What an earlier try has frozen may have
-/// been confirmed too late for its answer, and is no news to the next one.
-fn kill_all(person: &Person) -> Result<bool> {
-    const NOT_FOUND: i32 = 5;
-    let said = tests::ask(&["freeze", "--account", &person.account, "--reason", "the case is over"])?;
+/// Ends all of the account's processes, whoever has started them. What an earlier try has frozen may have been confirmed too late for its
+/// answer, and is no news to the next one.
+fn kill_all(person: &Person) -> Result<()> {
+    let _ = tests::ask(&["freeze", "--account", &person.account, "--reason", "the case is over"])?; // of whoever is left
     let open = tests::ask_json(&["incidents", "--open", "--account", &person.account])?;
-    let ids: Vec<u64> = open.as_array().into_iter().flatten().filter_map(|one| one["id"].as_u64()).collect();
-    for id in &ids {
-        Incident(*id).try_to("kill")?;
-    }
-    Ok(said.exit != Some(NOT_FOUND) || !ids.is_empty())
+    let ids = open.as_array().into_iter().flatten().filter_map(|one| one["id"].as_u64());
+    ids.map(Incident).try_for_each(|incident| incident.try_to("kill").map(drop))
 }
 
 /// How many processes act for the account.
