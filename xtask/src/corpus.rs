@@ -57,9 +57,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     })
 }
 
-/// A stage of `cargo xtask test`: a case is a test.
-pub(crate) fn stage(workspace: &Workspace, series: Series, tally: &mut Tally) -> Result<()> {
-    let table = play(workspace, series, false, &[])?;
+/// A stage of `cargo xtask test`: a case is a test. Of all cases, or those with these names.
+pub(crate) fn stage(
+    workspace: &Workspace,
+    series: Series,
+    cases: &[String],
+    tally: &mut Tally,
+) -> Result<()> {
+    let table = play(workspace, series, false, cases)?;
     *tally += table.tally();
     table.verdict()
 }

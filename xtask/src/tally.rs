@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
     pub(crate) failures: Vec<String>,
+    /// Tests that passed when they were run once more; they count as passed.
+    pub(crate) flaky: Vec<String>,
     /// Lines that look like a harness's list of failed tests, whose summary has not come yet.
     listed: Vec<String>,
     /// What these have said, by name, and whose words come now.
@@ -42,6 +44,31 @@ impl Tally {
                 self.failures.push(format!("{name}: {error:#}"));
             }
         }
+    }
+
+    /// The names of what failed, if each failure has one.
+    pub(crate) fn failed_names(&self) -> Option<Vec<String>> {
+        let name = |text: &String| {
+            let line = text.lines().next().unwrap_or_default();
+            line.split_once(": ").map_or(line, |(name, _)| name).to_owned()
+        };
+        (self.failures.len() as u64 == self.failed).then(|| self.failures.iter().map(name).collect())
+    }
+
+    /// What failed was run once more, with this outcome: what passed then is flaky.
+    pub(crate) fn second_try(&mut self, second: &Self) {
+        let still = second.failed_names().unwrap_or_default();
+        let names = self.failed_names().unwrap_or_default();
+        if second.passed + second.failed < names.len() as u64 {
+            return; // it did not come to each
+        }
+        let failures = names.iter().zip(std::mem::take(&mut self.failures));
+        let (failed, flaky): (Vec<_>, Vec<_>) = failures.partition(|(name, _)| still.contains(name));
+        let texts =
+            |found: Vec<(&String, String)>| found.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        (self.failures, self.flaky) = (texts(failed), texts(flaky));
+        self.failed = self.failures.len() as u64;
+        self.passed += self.flaky.len() as u64;
     }
 
     /// Takes in a line; those that a harness ends with change the tally.
@@ -107,6 +134,7 @@ impl AddAssign for Tally {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.failures.extend(other.failures);
+        self.flaky.extend(other.flaky);
     }
 }
 
@@ -140,6 +168,26 @@ mod tests {
         );
         let both = read(&format!("    indented\n{ok}\n{failed}"));
         assert_eq!((both.passed, both.failed, both.failures.len()), (13, 2, 2));
+    }
+
+    #[test]
+    fn what_passes_at_the_second_try_is_flaky_and_what_was_not_tried_again_has_failed() {
+        let first = Tally::of(5, ["a::b\n  why", "c: 2 lost"].map(str::to_owned).to_vec());
+        assert_eq!(first.failed_names(), Some(vec!["a::b".to_owned(), "c".to_owned()]));
+        let after = |second: &Tally| {
+            let mut tally = first.clone();
+            tally.second_try(second);
+            (tally.passed, tally.failed, tally.flaky)
+        };
+        assert_eq!(
+            after(&Tally::of(1, vec!["c: 3 lost".to_owned()])),
+            (6, 1, vec!["a::b\n  why".to_owned()])
+        );
+        assert_eq!(after(&Tally::of(2, Vec::new())).0, 7);
+        assert_eq!(after(&Tally::default()), (5, 2, Vec::new()));
+        assert_eq!(after(&Tally::of(1, Vec::new())), (5, 2, Vec::new()));
+        // Something else has failed too.
+        assert_eq!(Tally { failed: 3, ..first }.failed_names(), None);
     }
 
     #[test]

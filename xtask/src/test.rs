@@ -51,12 +51,41 @@ struct Stage {
     long: bool,
     /// It waits for a virtual machine, and goes side by side with others that do.
     guest: bool,
-    run: fn(&Workspace, &mut Tally) -> Result<()>,
+    run: Run,
+    /// Runs those of its tests with these names once more: on a machine that is busy with others, or emulated, one may come too late for
+    /// what it waits for. What passes then is told as flaky.
+    again: Option<RunAgain>,
 }
 
+type Run = fn(&Workspace, &mut Tally) -> Result<()>;
+type RunAgain = fn(&Workspace, &[String], &mut Tally) -> Result<()>;
+
+/// More than this many do not fail because of the machine.
+const MOST_AGAIN: usize = 3;
+
 impl Stage {
-    const fn new(name: &'static str, run: fn(&Workspace, &mut Tally) -> Result<()>) -> Self {
-        Self { name, gate: false, long: false, guest: false, run }
+    const fn new(name: &'static str, run: Run) -> Self {
+        Self { name, gate: false, long: false, guest: false, run, again: None }
+    }
+
+    const fn again(self, again: RunAgain) -> Self {
+        Self { again: Some(again), ..self }
+    }
+
+    /// Runs it; whether it went well, by its first try or the second one of what failed.
+    fn run(&self, workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+        let first = (self.run)(workspace, tally);
+        let (Err(_), Some(again), Some(names)) = (&first, self.again, tally.failed_names()) else {
+            return first;
+        };
+        if names.is_empty() || names.len() > MOST_AGAIN {
+            return first;
+        }
+        println!("== {}: once more: {}", self.name, names.join(" "));
+        let mut second = Tally::default();
+        let outcome = again(workspace, &names, &mut second);
+        tally.second_try(&second);
+        if tally.failed == 0 { outcome } else { first }
     }
 
     const fn gate(self) -> Self {
@@ -83,7 +112,7 @@ const STAGES: &[Stage] = &[
     Stage::new("tests of the agent's parts that need root", as_root),
     Stage::new("release build", |workspace, _| product::build(workspace)).gate(),
     Stage::new("package", package::stage),
-    Stage::new("tests on this kernel", kernel),
+    Stage::new("tests on this kernel", kernel).again(kernel_again),
     Stage::new("alert rules and dashboard", monitoring::stage),
     Stage::new("every test on Linux 6.12", |workspace, tally| {
         vm::everything(workspace, Series::Linux612, tally)
@@ -99,18 +128,28 @@ const STAGES: &[Stage] = &[
         vm::system_on(workspace, Series::Linux612, tally)
     })
     .in_guest(),
-    Stage::new("real work, Linux 6.12", |workspace, tally| corpus::stage(workspace, Series::Linux612, tally))
-        .in_guest(),
-    Stage::new("tests of the tier lsm, Linux 6.12", vm::each_change).in_guest(),
-    Stage::new("tests that differ on Linux 6.1", vm::oldest).in_guest(),
+    Stage::new("real work, Linux 6.12", |workspace, tally| {
+        corpus::stage(workspace, Series::Linux612, &[], tally)
+    })
+    .in_guest()
+    .again(|workspace, names, tally| corpus::stage(workspace, Series::Linux612, names, tally)),
+    Stage::new("tests of the tier lsm, Linux 6.12", vm::each_change)
+        .in_guest()
+        .again(|workspace, names, tally| vm::again(workspace, Series::Linux612, names, tally)),
+    Stage::new("tests that differ on Linux 6.1", vm::oldest)
+        .in_guest()
+        .again(|workspace, names, tally| vm::again(workspace, Series::Linux61, names, tally)),
     Stage::new("a Debian with the package, Linux 6.1", |workspace, tally| {
         vm::system_on(workspace, Series::Linux61, tally)
     })
     .in_guest()
     .long(),
-    Stage::new("real work, Linux 6.1", |workspace, tally| corpus::stage(workspace, Series::Linux61, tally))
-        .in_guest()
-        .long(),
+    Stage::new("real work, Linux 6.1", |workspace, tally| {
+        corpus::stage(workspace, Series::Linux61, &[], tally)
+    })
+    .in_guest()
+    .long()
+    .again(|workspace, names, tally| corpus::stage(workspace, Series::Linux61, names, tally)),
 ];
 
 /// Runs the stages and prints the closing line; succeeds if all of them did and there were tests at all.
@@ -137,7 +176,7 @@ fn alone(workspace: &Workspace, stage: &Stage, summary: &mut Summary) -> bool {
     println!("\n== {}", stage.name);
     let begun = Instant::now();
     let mut tally = Tally::default();
-    let outcome = (stage.run)(workspace, &mut tally);
+    let outcome = stage.run(workspace, &mut tally);
     let seconds = begun.elapsed().as_secs_f64();
     let word = if outcome.is_ok() { "done" } else { "FAILED" };
     if let Err(error) = &outcome {
@@ -145,7 +184,7 @@ fn alone(workspace: &Workspace, stage: &Stage, summary: &mut Summary) -> bool {
         summary.fail(stage.name, &mut tally, &format!("{error:#}"));
     }
     println!("== {}: {word} in {seconds:.1} s, {tally}", stage.name);
-    summary.total += tally;
+    summary.count(stage.name, tally);
     outcome.is_ok()
 }
 
@@ -181,11 +220,20 @@ fn kernel(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let listed = run::for_output(list.args(elsewhere))?;
     let count_elsewhere = listed.lines().filter(|line| line.ends_with(": test")).count();
     println!("{count_elsewhere} tests run in virtual machines only: {}", elsewhere.join(" "));
+    let mut tests = on_this_kernel(workspace);
+    count(tests.args(elsewhere.iter().flat_map(|family| ["--skip", family])), tally)
+}
+
+fn kernel_again(workspace: &Workspace, names: &[String], tally: &mut Tally) -> Result<()> {
+    count(on_this_kernel(workspace).arg("--exact").args(names), tally)
+}
+
+fn on_this_kernel(workspace: &Workspace) -> Command {
     let mut tests = workspace.cargo(["test", "--no-fail-fast", "-p", "tests"]);
     tests.env(BINARY_VARIABLE, workspace.release("burstguard"));
     // One at a time: each loads its own kernel programs and judges the whole host.
     tests.args(["--", "--test-threads=1"]);
-    count(tests.args(elsewhere.iter().flat_map(|family| ["--skip", family])), tally)
+    tests
 }
 
 /// Runs a test command and adds up the summaries it prints.

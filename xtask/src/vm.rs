@@ -83,6 +83,17 @@ pub(crate) fn everything(workspace: &Workspace, series: Series, tally: &mut Tall
     test_on(workspace, series, &[], tally)
 }
 
+/// The tests with exactly these names, once more.
+pub(crate) fn again(
+    workspace: &Workspace,
+    series: Series,
+    names: &[String],
+    tally: &mut Tally,
+) -> Result<()> {
+    let names: Vec<_> = std::iter::once("--exact".to_owned()).chain(names.iter().cloned()).collect();
+    test_on(workspace, series, &names, tally)
+}
+
 /// Whether Debian's judge of packages finds nothing in this one.
 pub(crate) fn lintian(workspace: &Workspace, package: &Path) -> Result<()> {
     setup::virtual_machine(workspace)?;

@@ -6,6 +6,8 @@ use crate::tally::Tally;
 
 /// What a stage that failed begins with.
 const FAILED: &str = "FAILED: ";
+/// What passed at the second try only begins with.
+const FLAKY: &str = "FLAKY: ";
 /// What the last line begins with.
 const TOTAL: &str = "total: ";
 
@@ -13,27 +15,38 @@ const TOTAL: &str = "total: ";
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) total: Tally,
-    /// A text for each that failed, of as many lines as it takes.
-    failures: Vec<String>,
+    /// A text for each that failed, and for each whose tests are flaky, of as many lines as it takes.
+    notes: Vec<String>,
 }
 
 impl Summary {
     /// Notes a stage that failed: its tests, and the error, which may have a kernel's last words in it.
     pub(super) fn fail(&mut self, stage: &str, tally: &mut Tally, error: &str) {
-        let lines = tally.failures.iter().map(String::as_str).chain([error]);
-        let lines: Vec<_> = lines.map(|text| text.replace('\n', "\n  ")).collect();
-        self.failures.push(format!("{FAILED}{stage}\n  {}", lines.join("\n  ")));
+        self.note(FAILED, stage, tally.failures.iter().map(String::as_str).chain([error]));
         // So that the closing line never looks green when something else than a test failed.
         tally.failed = tally.failed.max(1);
+    }
+
+    /// Adds up what a stage has counted.
+    pub(super) fn count(&mut self, stage: &str, tally: Tally) {
+        if !tally.flaky.is_empty() {
+            self.note(FLAKY, stage, tally.flaky.iter().map(String::as_str));
+        }
+        self.total += tally;
+    }
+
+    fn note<'t>(&mut self, word: &str, stage: &str, texts: impl Iterator<Item = &'t str>) {
+        let lines: Vec<_> = texts.map(|text| text.replace('\n', "\n  ")).collect();
+        self.notes.push(format!("{word}{stage}\n  {}", lines.join("\n  ")));
     }
 
     /// Takes in a line of another process; those that its own summary is made of count.
     pub(super) fn read(&mut self, line: &str) {
         if let Some(total) = line.strip_prefix(TOTAL).and_then(Tally::counted) {
             self.total += total;
-        } else if line.starts_with(FAILED) {
-            self.failures.push(line.to_owned());
-        } else if let (Some(last), true) = (self.failures.last_mut(), line.starts_with("  ")) {
+        } else if line.starts_with(FAILED) || line.starts_with(FLAKY) {
+            self.notes.push(line.to_owned());
+        } else if let (Some(last), true) = (self.notes.last_mut(), line.starts_with("  ")) {
             *last = format!("{last}\n{line}");
         }
     }
@@ -41,7 +54,7 @@ impl Summary {
     /// What another process has summed up.
     pub(super) fn add(&mut self, other: Self) {
         self.total += other.total;
-        self.failures.extend(other.failures);
+        self.notes.extend(other.notes);
     }
 
     pub(super) fn is_good(&self) -> bool {
@@ -52,7 +65,7 @@ impl Summary {
 /// A log of this length is read from its end, and often no more of it is kept.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failures.iter().try_for_each(|failure| writeln!(f, "{failure}\n"))?;
+        self.notes.iter().try_for_each(|note| writeln!(f, "{note}\n"))?;
         write!(f, "{TOTAL}{}", self.total)
     }
 }
@@ -76,6 +89,18 @@ mod tests {
         text.lines().for_each(|line| read.read(line));
         assert_eq!(read.to_string(), text);
         assert!(!read.is_good());
+    }
+
+    #[test]
+    fn what_is_flaky_is_told_and_no_failure() {
+        let (mut summary, mut tally) = (Summary::default(), Tally::of(1, vec!["hold::a\n  why".to_owned()]));
+        tally.second_try(&Tally::of(1, Vec::new()));
+        summary.count("lsm", tally);
+        let text = summary.to_string();
+        assert_eq!(text, "FLAKY: lsm\n  hold::a\n    why\n\ntotal: 2 passed, 0 failed, 0 skipped");
+        let mut read = Summary::default();
+        text.lines().for_each(|line| read.read(line));
+        assert!(read.is_good() && read.to_string() == text);
     }
 
     #[test]
