@@ -21,8 +21,10 @@ mod manual;
 mod metrics;
 mod notify;
 mod output;
+mod page;
 mod policy;
 mod processes;
+mod progress;
 mod recording;
 mod replay;
 mod report;
@@ -42,6 +44,7 @@ use policy::{
     PolicyError, ThisHost,
     check::{INVALID, Wish},
 };
+use progress::Progress;
 
 fn main() -> ExitCode {
     client::complete::answer_shell();
@@ -65,7 +68,9 @@ fn main() -> ExitCode {
         Command::Release(verb) if verb.dry_run => daemon::say_unattended(),
         Command::Release(verb) => {
             let log = logging::start(&logging::Arguments::default());
+            let progress = Progress::waiting("letting go");
             let done = daemon::release();
+            drop(progress);
             log.finish();
             match done {
                 Err(error) if error.is::<daemon::AnotherAgent>() => return client::release(verb, common),

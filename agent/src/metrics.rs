@@ -24,6 +24,7 @@ pub(crate) use reference::reference;
 
 use crate::{
     api::{Responder, Verb},
+    page::{Lately, Timeline},
     report::Event,
 };
 
@@ -44,6 +45,7 @@ struct Now {
     facts: Option<Facts>,
     /// When the loop's last turn ended.
     turned: Option<Instant>,
+    lately: Lately,
 }
 
 impl Metrics {
@@ -59,7 +61,9 @@ impl Metrics {
 
     /// Something happened. Of an account that has left the policy, nothing counts any more.
     pub(crate) fn event(&self, event: &Event) {
-        match &self.now().facts {
+        let mut now = self.now();
+        now.lately.note(event, Instant::now());
+        match &now.facts {
             Some(facts) => self.counters.event(event, |account| facts.response(account)),
             // Before the first facts nobody knows who the accounts are.
             None => self.counters.event(event, |_| Some(catalog::UNKNOWN)),
@@ -109,12 +113,22 @@ impl Metrics {
     /// If a metric cannot be written in it.
     pub(crate) fn render(&self) -> prometheus::Result<String> {
         // Copied, so that the loop does not wait while it is written.
-        let facts = self.now().facts.clone();
+        let facts = self.last_facts();
         let mut families = self.registry.gather();
         if let Some(facts) = facts {
             families.extend(facts.gather());
         }
         TextEncoder::new().encode_to_string(&families)
+    }
+
+    /// How things stood last; none until the daemon is armed.
+    pub(crate) fn last_facts(&self) -> Option<Facts> {
+        self.now().facts.clone()
+    }
+
+    /// What happened in the last minutes.
+    pub(crate) fn timeline(&self, now: Instant) -> Timeline {
+        self.now().lately.timeline(now)
     }
 
     /// Whether the loop turns; else why it seems not to.

@@ -1,4 +1,4 @@
-//! Where Prometheus asks: `/metrics`, `/healthz` and `/readyz` over HTTP, on a thread of its own, so that neither the loop waits
+//! Where Prometheus asks, and a person with a browser: `/metrics`, `/healthz`, `/readyz` and the page over HTTP, on a thread of its own, so that neither the loop waits
 //! for who asks nor who asks for the loop.
 
 use std::{collections::VecDeque, io, net::SocketAddr, str::FromStr, sync::Arc, thread, time::Duration};
@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use super::Metrics;
+use crate::page;
 
 /// Connections at once: any user of the host can make some, and each takes a descriptor that the daemon may need.
 const CONNECTIONS: usize = 16;
@@ -36,10 +37,11 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, clap::Args)]
 #[group(id = "metrics-arguments")]
 pub(crate) struct Arguments {
-    /// Serve metrics and health for Prometheus on this address and port, or `off`.
+    /// Serve metrics and health for Prometheus, and a page to look at, on this address and port, or `off`.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9479")]
     metrics: Listen,
-    /// Serve them on an address that other hosts reach, too: they see the names of accounts, and nobody is asked who they are.
+    /// Serve metrics on an address that other hosts reach, too: they see the names of accounts, and nobody is asked who they are. The page
+    /// is not served there.
     #[arg(long)]
     metrics_public: bool,
 }
@@ -77,8 +79,9 @@ impl Endpoint {
     /// An address that other hosts reach, unless that is allowed; a thread that cannot be started.
     pub(crate) fn open(arguments: &Arguments, metrics: Arc<Metrics>) -> Result<Option<Self>> {
         let Listen::At(address) = arguments.metrics else { return Ok(None) };
+        let is_local = address.ip().to_canonical().is_loopback();
         ensure!(
-            arguments.metrics_public || address.ip().to_canonical().is_loopback(),
+            arguments.metrics_public || is_local,
             "metrics would be served on {address}, which other hosts reach: use an address such as \
              127.0.0.1:{}, or allow it with --metrics-public",
             address.port()
@@ -91,7 +94,7 @@ impl Endpoint {
                 runtime.block_on(async {
                     tokio::select! {
                         _ = &mut stopped => {}
-                        () = serve(address, router(metrics)) => {}
+                        () = serve(address, router(metrics, is_local)) => {}
                     }
                 });
             })
@@ -100,12 +103,15 @@ impl Endpoint {
     }
 }
 
-fn router(metrics: Arc<Metrics>) -> Router {
+/// The page is for the host itself.
+fn router(metrics: Arc<Metrics>, is_local: bool) -> Router {
+    let page = is_local.then(|| page::router(Arc::clone(&metrics)));
     Router::new()
         .route("/metrics", get(async |State(metrics): State<Arc<Metrics>>| scrape(&metrics)))
         .route("/healthz", get(async |State(metrics): State<Arc<Metrics>>| verdict(metrics.healthy())))
         .route("/readyz", get(async |State(metrics): State<Arc<Metrics>>| verdict(metrics.ready())))
         .with_state(metrics)
+        .merge(page.unwrap_or_default())
 }
 
 fn scrape(metrics: &Metrics) -> Response {

@@ -71,6 +71,44 @@ fn prometheus_is_answered() {
 }
 
 #[test]
+fn the_page_says_what_there_is_and_nothing_that_was_said_about_it() {
+    let (address, metrics) = (free(), fed());
+    let _endpoint = open(metrics, address);
+    let (head, body) = get(address, "/page.json");
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("application/json"), "{head}");
+    let page: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(page["trouble"], serde_json::Value::Null);
+    let account = &page["accounts"][0];
+    assert_eq!((&account["standing"], &account["held"]), (&"tripped".into(), &3.into()), "{body}");
+    assert_eq!(
+        account["budgets"][0],
+        serde_json::json!({ "kind": "deletes", "used": 3, "limit": 10, "window_ms": 10_000 })
+    );
+    assert_eq!(page["timeline"]["seconds"], 300);
+    for secret in ["note", "reason", "granted", "path"] {
+        assert!(!body.contains(&format!("\"{secret}\"")), "{secret}: {body}");
+    }
+    let (head, body) = get(address, "/");
+    assert!(head.contains("default-src 'none'") && body.contains("burstguard"), "{head}");
+}
+
+#[test]
+fn other_hosts_have_no_page_and_neither_has_a_name_that_leads_here() {
+    let address = free();
+    let arguments =
+        arguments(&["--metrics", &format!("0.0.0.0:{}", address.port()), "--metrics-public"]).unwrap();
+    let _endpoint = Endpoint::open(&arguments, Arc::new(fed())).unwrap().unwrap();
+    assert!(get(address, "/page.json").0.starts_with("HTTP/1.1 404"));
+    let address = free();
+    let _endpoint = open(fed(), address);
+    let mut stream = connect(address);
+    write!(stream, "GET /page.json HTTP/1.1\r\nHost: evil.example\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[test]
 fn what_is_not_ready_says_why() {
     let address = free();
     let _endpoint = open(Metrics::new().unwrap(), address);
