@@ -15,6 +15,7 @@ mod incident;
 mod incidents;
 mod kill;
 mod lease;
+mod listing;
 mod moved;
 mod off;
 mod reload;
@@ -74,7 +75,7 @@ pub(crate) enum Verb {
     /// Show the host at a glance: what is enforced, for whom, and who is over a budget.
     Status,
     /// Show the accounts that are watched, with their standing and what is used of their budgets.
-    Accounts,
+    Accounts(accounts::Accounts),
     /// List incidents, newest first.
     Incidents(incidents::Incidents),
     /// Show one incident: what happened, what happens if nobody decides, what to type.
@@ -153,7 +154,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
     let session = Session::new(common);
     let done = match verb {
         Verb::Status => status::run(&session),
-        Verb::Accounts => accounts::run(&session),
+        Verb::Accounts(verb) => verb.run(&session),
         Verb::Incidents(verb) => verb.run(&session),
         Verb::Incident(verb) => verb.run(&session),
         Verb::Whois(verb) => verb.run(&session),

@@ -25,7 +25,9 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
+    client::complete,
     policy::{Policy, ThisHost},
+    progress::Progress,
     recording::{DIRECTORY, Source, read},
     store,
 };
@@ -40,8 +42,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     of: Of,
     /// Only this account.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: Option<String>,
+    /// At most so many accounts and bursts, the first ones.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    limit: usize,
     /// Also draw operations against the budgets into this file.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -53,7 +58,7 @@ pub(crate) struct Of {
     /// A file of a recording, or a directory of them [default: that of this host].
     recording: Option<PathBuf>,
     /// Only what was done in so long a time up to now, such as 7d or 12h.
-    #[arg(long, value_name = "DURATION", value_parser = last)]
+    #[arg(long, visible_alias = "since", value_name = "DURATION", value_parser = last, add = complete::durations())]
     last: Option<Duration>,
     /// The directory of the record [default: STATE_DIRECTORY as systemd sets it, else /var/lib/burstguard].
     #[arg(long, value_name = "DIR", conflicts_with = "recording")]
@@ -73,7 +78,11 @@ impl Of {
     fn run(self, trial: &mut Trial) -> Result<Vec<PathBuf>> {
         let Self { recording, state, .. } = self;
         let path = recording.unwrap_or_else(|| store::directory(state).join(DIRECTORY));
-        let torn = read(&Source::of(&path), |entries| trial.take(entries))?;
+        let mut progress = None;
+        let torn = read(&Source::of(&path), |entries, files| {
+            trial.take(entries);
+            progress.get_or_insert_with(|| Progress::of("reading the recording", files as u64)).step(1);
+        })?;
         trial.end();
         Ok(torn)
     }
@@ -87,7 +96,7 @@ impl Of {
 
 /// Tries it, and says what came of it.
 pub(crate) fn run(arguments: Arguments, json: bool, utc: bool) -> Result<()> {
-    let Arguments { policy, of, account, svg } = arguments;
+    let Arguments { policy, of, account, limit, svg } = arguments;
     let begun = Instant::now();
     let now = Timestamp::now();
     let loaded = Policy::load(&policy, &ThisHost)?;
@@ -97,7 +106,7 @@ pub(crate) fn run(arguments: Arguments, json: bool, utc: bool) -> Result<()> {
         trial.only(&account).with_context(|| format!("the policy has no account {account:?}"))?;
     }
     let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
-    let shown = Shown { trial: &trial, torn: &torn, policy: &policy, took: begun.elapsed(), zone };
+    let shown = Shown { trial: &trial, torn: &torn, policy: &policy, took: begun.elapsed(), zone, limit };
     if let Some(file) = svg {
         fs::write(&file, shown.svg()).with_context(|| format!("cannot write {}", file.display()))?;
     }

@@ -1,15 +1,38 @@
 //! `burstguard accounts`: who is watched and why, and how much of the budgets is used.
 
+use std::collections::BTreeSet;
+
+use clap::Args;
+
 use super::{
     Failure,
+    listing::Listing,
     session::Session,
     term::{Screen, bad, clean, good, table},
 };
-use crate::api::{AccountView, GrantedBy, GrantedView, Standing, Verb};
+use crate::api::{AccountView, Filter, GrantedBy, GrantedView, IncidentSummary, Standing, Verb};
 
-pub(super) fn run(session: &Session) -> Result<(), Failure> {
-    let accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
-    session.show("accounts", &accounts, |screen| text(screen, &accounts) + &notes(&accounts))
+/// In the order of their names; of a time are those that an incident of it is about.
+#[derive(Debug, Args)]
+pub(crate) struct Accounts {
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl Accounts {
+    pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
+        let mut accounts: Vec<AccountView> = session.daemon.get("/v1/accounts")?;
+        if let Some(since_s) = self.listing.since {
+            let filter = Filter { since_s: Some(since_s), ..Filter::default() };
+            let incidents: Vec<IncidentSummary> = session.daemon.get(&filter.path()?)?;
+            let named: BTreeSet<_> = incidents.into_iter().filter_map(|incident| incident.account).collect();
+            accounts.retain(|account| named.contains(&account.name));
+        }
+        let listed = self.listing.first(accounts);
+        let accounts = &listed.rows;
+        session
+            .show("accounts", accounts, |screen| text(screen, accounts) + &listed.rest() + &notes(accounts))
+    }
 }
 
 /// Why they are watched, where the policy says so.

@@ -22,7 +22,7 @@ pub(crate) struct Approve {
     #[arg(long, conflicts_with_all = ["for_s", "trees", "budget"])]
     once: bool,
     /// For so long at most, such as 15m; by default an hour.
-    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds, add = complete::durations())]
     for_s: Option<u64>,
     /// A protected tree, or a directory in one, besides the directories that the incident shows; may be given several times.
     #[arg(long = "tree", value_name = "PATH", add = complete::trees())]

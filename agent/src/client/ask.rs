@@ -37,6 +37,7 @@ impl Because {
     ) -> Result<T, Failure> {
         let wait = self.wait;
         let body = body(self.reason(session)?);
+        let _progress = session.waiting("waiting for the daemon");
         match wait {
             true => session.daemon.patiently(LONGEST_WAIT).post(path, &body),
             false => session.daemon.post(path, &body),

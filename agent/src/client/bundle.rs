@@ -19,7 +19,7 @@ use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
-use crate::api::SOCKET;
+use crate::{api::SOCKET, progress::Progress};
 
 /// What to collect, and where to.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,7 +57,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let now = Timestamp::now();
     let name = format!("burstguard-{}", now.strftime("%Y%m%dT%H%M%SZ"));
     let output = arguments.output.clone().unwrap_or_else(|| format!("{name}.tar.gz").into());
+    let progress = Progress::waiting("collecting");
     let parts = collect(arguments);
+    drop(progress);
     write(&output, &name, now, &parts).with_context(|| format!("cannot write {}", output.display()))?;
     let mut out = io::stdout().lock();
     let missing = parts.iter().filter(|part| part.content.is_err()).count();

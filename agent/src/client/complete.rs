@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsStr,
-    io,
+    fs, io,
     path::Path,
     sync::mpsc::{Receiver, channel},
     thread,
@@ -17,8 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::{http::Daemon, term::clean};
 use crate::{
-    api::{self, IncidentSummary, LeaseView, Status},
+    api::{self, IncidentDetail, IncidentSummary, LeaseView, ProcessView, Status},
     cli::Cli,
+    processes::cgroup,
 };
 
 /// What the script sets to ask for completions instead of running a command.
@@ -26,6 +27,8 @@ const ASKS: &str = "COMPLETE";
 const PROGRAM: &str = "burstguard";
 /// How long a person is kept waiting for what the daemon knows.
 const MOMENT: Duration = Duration::from_millis(300);
+/// Of so many incidents at most the processes are asked for.
+const MOST: usize = 4;
 
 /// A shell that can be told what to complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -74,7 +77,7 @@ pub(super) fn leases() -> ArgValueCompleter {
 }
 
 /// Names of accounts that are watched.
-pub(super) fn accounts() -> ArgValueCompleter {
+pub(crate) fn accounts() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let accounts = ask::<Status>("/v1/status").map(|status| status.accounts).unwrap_or_default();
         candidates(typed, accounts.iter().map(|account| (account.name.clone(), String::new())))
@@ -88,6 +91,79 @@ pub(super) fn trees() -> ArgValueCompleter {
         let protected =
             candidates(typed, trees.iter().map(|tree| (tree.to_string(), "protected".to_owned())));
         if protected.is_empty() { directories(typed) } else { protected }
+    })
+}
+
+/// Control groups, as paths below their root; a level at a time, as a shell does it with directories.
+pub(super) fn cgroups() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let below = typed.to_string_lossy().rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+        let paths = groups(&below).into_iter().map(|name| (format!("{below}/{name}"), String::new()));
+        candidates(typed, paths)
+    })
+}
+
+/// Units that have processes.
+pub(super) fn units() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let slices = groups("").into_iter().filter(|name| name.ends_with(".slice"));
+        let inside = slices.flat_map(|slice| groups(&slice));
+        let units = inside.filter(|name| name.ends_with(".service") || name.ends_with(".scope"));
+        candidates(typed, units.map(|name| (name, String::new())))
+    })
+}
+
+/// The names of the groups in this one, in their order.
+fn groups(below: &str) -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let Some(root) = cgroup::mount_point(&mounts) else { return Vec::new() };
+    let entries = fs::read_dir(root.join(below.trim_start_matches('/'))).into_iter().flatten().flatten();
+    let groups = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut names: Vec<_> = groups.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Users of the host, as far as it lists them in a file.
+pub(super) fn users() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let user = |line: &str| {
+            let mut fields = line.split(':');
+            let (name, uid) = (fields.next()?.to_owned(), fields.nth(1)?.to_owned());
+            Some((name, format!("uid {}", clean(&uid))))
+        };
+        candidates(typed, known.lines().filter_map(user))
+    })
+}
+
+/// Processes that wait for a decision, then those of other open incidents.
+pub(super) fn processes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let open: Vec<IncidentSummary> = ask("/v1/incidents?open=true").unwrap_or_default();
+        let details = open
+            .iter()
+            .take(MOST)
+            .filter_map(|one| ask::<IncidentDetail>(format!("/v1/incidents/{}", one.id)));
+        let told = details.flat_map(|detail| {
+            let incident = detail.summary.id;
+            let told = move |process: ProcessView| {
+                (
+                    process.pid.to_string(),
+                    format!("{}, incident {incident}", clean(&process.comm.to_string())),
+                )
+            };
+            detail.processes.into_iter().map(told)
+        });
+        candidates(typed, told)
+    })
+}
+
+/// Lengths of time as they are often wanted; any other can be typed.
+pub(crate) fn durations() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let usual = ["5m", "15m", "30m", "1h", "4h", "24h"];
+        candidates(typed, usual.into_iter().map(|time| (time.to_owned(), String::new())))
     })
 }
 
@@ -109,9 +185,9 @@ fn candidates(typed: &OsStr, all: impl Iterator<Item = (String, String)>) -> Vec
 }
 
 /// Asks the daemon at its usual place. On a thread, since to connect may wait; it ends with the program.
-fn ask<T: DeserializeOwned + Send + 'static>(path: &'static str) -> Option<T> {
-    let (answer, answered) = channel();
-    thread::spawn(move || answer.send(Daemon::at(Path::new(api::SOCKET)).get(path).ok()));
+fn ask<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> Option<T> {
+    let (path, (answer, answered)) = (path.into(), channel());
+    thread::spawn(move || answer.send(Daemon::at(Path::new(api::SOCKET)).get(&path).ok()));
     heard(&answered)
 }
 
@@ -136,6 +212,17 @@ mod tests {
     fn a_daemon_that_does_not_answer_keeps_nobody_waiting() {
         let (_answer, answered) = channel::<Option<u8>>();
         assert_eq!(heard(&answered), None);
+    }
+
+    #[test]
+    fn what_the_host_knows_is_told_by_its_beginning() {
+        let found = |completer: ArgValueCompleter, typed: &str| -> Vec<String> {
+            let found = completer.complete(OsStr::new(typed));
+            found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(found(durations(), "1"), ["15m", "1h"]);
+        assert_eq!(found(users(), "roo"), ["root"]);
+        assert!(found(cgroups(), "/").iter().all(|path| path.starts_with('/')));
     }
 
     #[test]

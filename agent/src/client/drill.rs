@@ -41,7 +41,7 @@ pub(crate) struct Drill {
     #[arg(long)]
     leave_open: bool,
     /// Follow it for so long at most.
-    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds, default_value = "5m")]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds, default_value = "5m", add = complete::durations())]
     for_s: u64,
     /// End a drill whose command was interrupted, and nothing else.
     #[arg(long, conflicts_with_all = ["account", "prometheus", "leave_open"])]

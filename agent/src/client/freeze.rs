@@ -16,7 +16,7 @@ pub(crate) struct Freeze {
     #[command(flatten)]
     whose: Whose,
     /// Thaw by itself after so long, such as 15m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds, add = complete::durations())]
     for_s: Option<u64>,
     #[command(flatten)]
     because: Because,
@@ -30,16 +30,16 @@ struct Whose {
     #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: Option<String>,
     /// Those of a systemd unit.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::units())]
     unit: Option<String>,
     /// Those of a user, by name or number.
-    #[arg(long, value_name = "USER", value_parser = user)]
+    #[arg(long, value_name = "USER", value_parser = user, add = complete::users())]
     user: Option<u32>,
     /// Those of a cgroup and of those below it, as a path below the cgroup v2 root.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", add = complete::cgroups())]
     cgroup: Option<String>,
     /// One and its descendants.
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", add = complete::processes())]
     pid: Option<u32>,
 }
 

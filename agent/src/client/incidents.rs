@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::{
-    Failure, accounts, ask, complete,
+    Failure, accounts, complete,
+    listing::Listing,
     session::Session,
     term::{Screen, bad, clean, count, table},
 };
@@ -17,20 +18,24 @@ pub(crate) struct Incidents {
     /// Only those of an account.
     #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: Option<String>,
-    /// Only those of the last so long, such as 24h.
-    #[arg(long, value_name = "DURATION", value_parser = ask::seconds)]
-    since: Option<u64>,
-    /// At most so many.
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl Filter {
+    /// Where those that it means are asked for.
+    pub(super) fn path(&self) -> Result<String, Failure> {
+        let query = serde_urlencoded::to_string(self).map_err(|error| Failure::Answer(error.to_string()))?;
+        Ok(format!("/v1/incidents?{query}"))
+    }
 }
 
 impl Incidents {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
-        let Self { open, account, since, limit } = self;
-        let query = serde_urlencoded::to_string(Filter { open, account, since_s: since, limit })
-            .map_err(|error| Failure::Answer(error.to_string()))?;
-        let incidents: Vec<IncidentSummary> = session.daemon.get(&format!("/v1/incidents?{query}"))?;
+        let Self { open, account, listing } = self;
+        let Listing { since, limit } = listing;
+        let filter = Filter { open, account, since_s: since, limit };
+        let incidents: Vec<IncidentSummary> = session.daemon.get(&filter.path()?)?;
         session.show("incidents", &incidents, |screen| text(screen, &incidents))
     }
 }

@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use super::{
     Failure,
     ask::{self, Because},
-    complete, moved,
+    complete,
+    listing::Listing,
+    moved,
     session::Session,
     term::{Screen, clean, count, paths, table},
 };
@@ -17,8 +19,8 @@ use crate::api::{Allowance, Approvals, LeaseBody, LeaseView, Moved, ReasonBody};
 pub(crate) enum Lease {
     /// Let an account destroy in these directories for a while. What exceeds the lease is judged as ever.
     Grant(Grant),
-    /// Show the leases that are in force.
-    List,
+    /// Show the leases that are in force, by their numbers; a lease is of the time when it was granted.
+    List(Listing),
     /// End a lease before its time.
     Revoke(Revoke),
 }
@@ -35,7 +37,7 @@ pub(crate) struct Grant {
     #[arg(long, value_name = "BUDGET")]
     budget: Option<Allowance>,
     /// For so long, such as 30m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds, add = complete::durations())]
     for_s: u64,
     #[command(flatten)]
     because: Because,
@@ -54,9 +56,10 @@ impl Lease {
     pub(super) fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Grant(grant) => grant.run(session),
-            Self::List => {
+            Self::List(listing) => {
                 let leases: Vec<LeaseView> = session.daemon.get("/v1/leases")?;
-                session.show("lease", &leases, |screen| list(screen, &leases))
+                let listed = listing.of(leases, session.now(), |lease| lease.granted_at);
+                session.show("lease", &listed.rows, |screen| list(screen, &listed.rows) + &listed.rest())
             }
             Self::Revoke(revoke) => revoke.run(session),
         }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{
     Failure,
     ask::{self, Because},
-    moved,
+    complete, moved,
     session::Session,
 };
 use crate::api::{Moved, OffBody, ReasonBody};
@@ -13,7 +13,7 @@ use crate::api::{Moved, OffBody, ReasonBody};
 #[derive(Debug, Args)]
 pub(crate) struct Off {
     /// On again by itself after so long, such as 10m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ask::seconds, add = complete::durations())]
     for_s: Option<u64>,
     #[command(flatten)]
     because: Because,

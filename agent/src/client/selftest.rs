@@ -8,6 +8,7 @@ use super::{
 use crate::api::Tested;
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
+    let _progress = session.waiting("testing");
     let done: Tested = session.daemon.post("/v1/selftest", &())?;
     session.done("selftest", &done, |_| text(&done))
 }

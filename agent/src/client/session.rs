@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Common, Failure, When, http::Daemon, term::Screen};
-use crate::api::VERSION;
+use crate::{api::VERSION, progress::Progress};
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -41,6 +41,16 @@ impl Session {
             color,
             screen: Screen { now: Timestamp::now(), zone },
         }
+    }
+
+    /// When it was begun.
+    pub(super) fn now(&self) -> Timestamp {
+        self.screen.now
+    }
+
+    /// That it waits for something, to a person.
+    pub(super) fn waiting(&self, what: &str) -> Progress {
+        if self.quiet || self.json { Progress::none() } else { Progress::waiting(what) }
     }
 
     /// Where the daemon listens.

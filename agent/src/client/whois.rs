@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    Failure, incident,
+    Failure, complete, incident,
     session::Session,
     term::{Screen, clean, head},
 };
@@ -14,6 +14,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Whois {
+    #[arg(add = complete::processes())]
     pid: u32,
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    Failure, accounts, incidents,
+    Failure, accounts, complete, incidents,
     session::Session,
     term::{Screen, clean},
 };
@@ -12,7 +12,7 @@ use crate::api;
 #[derive(Debug, Args)]
 pub(crate) struct Why {
     /// The process; by default the one that asks, which anybody may.
-    #[arg(long, value_name = "PID", default_value = "self", value_parser = pid)]
+    #[arg(long, value_name = "PID", default_value = "self", value_parser = pid, add = complete::processes())]
     pid: u32,
 }
 

@@ -39,11 +39,16 @@ pub(crate) enum Problem {
     Foreign(PathBuf),
 }
 
-/// Shows `see` every entry, those of one file together; the files that end in the midst of one, as those do that were written to when
+/// Shows `see` every entry, those of one file together, and how many files there are; the files that end in the midst of one, as those do that were written to when
 /// the power went.
-pub(crate) fn read(source: &Source, mut see: impl FnMut(Vec<Entry<&[u8]>>)) -> Result<Vec<PathBuf>, Problem> {
+pub(crate) fn read(
+    source: &Source,
+    mut see: impl FnMut(Vec<Entry<&[u8]>>, usize),
+) -> Result<Vec<PathBuf>, Problem> {
     let mut torn = Vec::new();
-    for path in files(source)? {
+    let files = files(source)?;
+    let count = files.len();
+    for path in files {
         let bytes = match read_file(&path) {
             // The daemon has thrown the oldest away meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_one_of_many(source) => continue,
@@ -61,7 +66,7 @@ pub(crate) fn read(source: &Source, mut see: impl FnMut(Vec<Entry<&[u8]>>)) -> R
             entries.push(entry);
             rest = &rest[length..];
         }
-        see(entries);
+        see(entries, count);
         if !rest.is_empty() {
             torn.push(path);
         }
@@ -110,7 +115,7 @@ mod tests {
 
     fn numbers(source: &Path) -> Result<(Vec<u64>, usize), Problem> {
         let mut numbers = Vec::new();
-        let torn = read(&Source::of(source), |entries| {
+        let torn = read(&Source::of(source), |entries, _| {
             numbers.extend(entries.iter().filter_map(|entry| match entry {
                 Entry::Deed(deed) => deed.judged.sequence,
                 _ => None,

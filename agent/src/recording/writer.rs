@@ -363,7 +363,7 @@ mod tests {
             _ => {}
         };
         let torn =
-            read(&Source::Directory(directory.to_owned()), |entries| entries.iter().for_each(&mut count));
+            read(&Source::Directory(directory.to_owned()), |entries, _| entries.iter().for_each(&mut count));
         assert_eq!(torn.expect("a recording"), Vec::<PathBuf>::new());
         (anew, on, deeds, lost)
     }

@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{
     api::VERSION,
-    client::term::count,
+    client::{complete, term::count},
     policy::{Budget, Policy, ThisHost},
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The account.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::accounts())]
     account: String,
     /// The policy in which it is; the windows of its budgets stay as they are.
     #[arg(long, value_name = "FILE", default_value = "/etc/burstguard/policy.toml")]

@@ -21,8 +21,7 @@ use crate::{
     client::term::{count, table},
 };
 
-/// How many bursts and curves are shown on a terminal.
-const BURSTS: usize = 20;
+/// How many curves are shown on a terminal.
 const CURVES: usize = 3;
 
 pub(super) struct Shown<'a> {
@@ -31,6 +30,8 @@ pub(super) struct Shown<'a> {
     pub(super) policy: &'a Path,
     pub(super) took: Duration,
     pub(super) zone: TimeZone,
+    /// How many rows a table has at most.
+    pub(super) limit: usize,
 }
 
 impl Shown<'_> {
@@ -53,7 +54,7 @@ impl Shown<'_> {
             .filter(|(_, tried)| !tried.was.is_empty())
             .map(|(name, tried)| vec![name.clone(), words(&tried.was), words(&tried.would)])
             .collect();
-        let _ = write!(text, "\n{}", table(&["ACCOUNT", "WAS", "WOULD BE"], &rows));
+        let _ = write!(text, "\n{}", self.table(&["ACCOUNT", "WAS", "WOULD BE"], rows));
         text += &self.bursts(bursts);
         for curve in self.curves().into_iter().take(CURVES) {
             let _ = write!(text, "\n{}\n{}", curve.title(), curve.text());
@@ -103,12 +104,17 @@ impl Shown<'_> {
                 Clean(&burst.path).to_string(),
             ]
         };
-        let rows: Vec<_> = bursts.iter().take(BURSTS).map(row).collect();
-        let heading = ["BURST", "ACCOUNT", "BUDGET", "FIRST", "MORE", "PATH"];
-        let rest = bursts.len().saturating_sub(BURSTS);
+        let rows = bursts.iter().map(row).collect();
+        format!("\n{}", self.table(&["BURST", "ACCOUNT", "BUDGET", "FIRST", "MORE", "PATH"], rows))
+    }
+
+    /// The first rows, and how many more there are.
+    fn table(&self, heading: &[&str], mut rows: Vec<Vec<String>>) -> String {
+        let rest = rows.len().saturating_sub(self.limit);
+        rows.truncate(self.limit);
         let rest =
             if rest > 0 { format!("and {}\n", count(rest as u64, "more", "more")) } else { String::new() };
-        format!("\n{}{rest}", table(&heading, &rows))
+        table(heading, &rows) + &rest
     }
 
     /// Of every budget that anything counted against, the fullest first.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     api::{Code, Problem, VERSION},
     clean::Clean,
+    progress::Progress,
 };
 
 #[derive(Debug, Args)]
@@ -44,7 +45,10 @@ struct Verified {
 
 /// Verifies and says what came of it.
 pub(crate) fn run(arguments: Arguments, json: bool) -> ExitCode {
-    match verify(arguments) {
+    let progress = if json { Progress::none() } else { Progress::waiting("proving the record") };
+    let verified = verify(arguments);
+    drop(progress);
+    match verified {
         Ok(verified) => {
             if json {
                 println!("{}", json!({ "version": VERSION, "verify": verified.view() }));
