@@ -28,7 +28,7 @@ use view::View;
 use crate::metrics::Metrics;
 
 /// What the browser may load, and for whom: itself, from here, into no other page.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page and what it asks for.

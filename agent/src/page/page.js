@@ -63,7 +63,7 @@ function budget(one) {
   const figures = `${one.used}/${one.limit} in ${span(one.window_ms / 1000)}`;
   const meter = element("meter", {
     min: 0, max: Math.max(1, one.limit), value: Math.min(one.used, Math.max(1, one.limit)),
-    high: one.limit * 0.8, optimum: 0, "aria-label": `${one.kind} ${figures}`,
+    low: one.limit / 2, high: one.limit * 0.9, optimum: 0, "aria-label": `${one.kind} ${figures}`,
   });
   return element("div", { class: isFull ? "budget full" : "budget" },
     element("span", {}, one.kind), meter, element("span", { class: "figures", title: figures }, `${one.used}/${one.limit}`));
@@ -141,7 +141,10 @@ function show(view) {
   at("trouble").hidden = view.trouble === null;
   at("trouble").textContent = view.trouble ?? "";
   cards("incidents", "nothing waits", view.incidents.map((one) => incident(view, one)));
-  cards("accounts", "no account is watched", view.accounts.map((one) => account(view, one)));
+  const fullness = (one) => Math.max(0, ...one.budgets.map((each) => each.used / Math.max(1, each.limit)));
+  const urgency = (one) => (one.incident === null ? 0 : 2) + Math.min(1, fullness(one));
+  const accounts = [...view.accounts].sort((a, b) => urgency(b) - urgency(a)); // else by name, as they come
+  cards("accounts", "no account is watched", accounts.map((one) => account(view, one)));
   timeline(view.timeline);
 }
 

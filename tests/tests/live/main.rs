@@ -46,6 +46,7 @@ mod starting;
 mod stop;
 mod store;
 mod survival;
+mod tables;
 mod tampering;
 mod terminal;
 mod throng;
