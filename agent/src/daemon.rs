@@ -139,7 +139,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     notify::tell("STATUS=loading the kernel programs and proving them\n");
     let come = in_force::bring(
         policy,
-        Wish { read: loaded, drill: None },
+        Wish::of(loaded),
         &host.kernel,
         host.self_test.path(),
         tier,

@@ -168,10 +168,9 @@ impl Agent {
         let before = Before { watched: self.in_force.watched.clone(), off_until: self.incidents.off_until() };
         let reload = move || {
             let come = in_force::wish(which, &file, now)
-                .and_then(|wish| Ok((wish.whole()?, wish)))
                 .map_err(&failed)
-                .and_then(|(whole, wish)| {
-                    let loosens = loosened(&policy, &whole.policy, open.iter().map(String::as_str));
+                .and_then(|wish| {
+                    let loosens = loosened(&policy, wish.policy(), open.iter().map(String::as_str));
                     if loosens.is_empty() || loosen {
                         Ok(wish)
                     } else {

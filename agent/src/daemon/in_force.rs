@@ -69,18 +69,30 @@ pub(crate) struct Come {
 
 /// A policy that is to come into force: as it was read, and with which drill.
 pub(super) struct Wish {
-    pub(super) read: Loaded,
-    pub(super) drill: Option<Drill>,
+    read: Loaded,
+    drill: Option<Drill>,
+    /// The one with the other.
+    whole: Loaded,
 }
 
 impl Wish {
-    /// The policy with the drill.
-    pub(super) fn whole(&self) -> Result<Loaded, Problem> {
-        let Self { read, drill } = self;
+    /// Of a policy as it was read, without a drill.
+    pub(super) fn of(read: Loaded) -> Self {
+        Self { whole: read.clone(), drill: None, read }
+    }
+
+    fn with(read: Loaded, drill: Option<Drill>) -> Result<Self, Problem> {
         let no_good = |why| {
             Problem::new(Code::Invalid, format!("the policy in force stays, and there is no drill: {why}"))
         };
-        drill.as_ref().map_or_else(|| Ok(read.clone()), |drill| drill.over(read.clone()).map_err(no_good))
+        let Some(drill) = drill else { return Ok(Self::of(read)) };
+        let whole = drill.over(read.clone()).map_err(no_good)?;
+        Ok(Self { read, drill: Some(drill), whole })
+    }
+
+    /// What is to be carried out.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.whole.policy
     }
 }
 
@@ -92,11 +104,11 @@ pub(super) fn wish(
 ) -> Result<Wish, Problem> {
     let read = || (*now).clone();
     match which {
-        Which::NoDrill => Ok(Wish { read: read(), drill: None }),
+        Which::NoDrill => Ok(Wish::of(read())),
         Which::Drill(drill) => {
             let no_drill = |why| Problem::new(Code::Invalid, format!("no drill: {why}"));
             drill.look_at_tree().map_err(no_drill)?;
-            Ok(Wish { read: read(), drill: Some(drill) })
+            Wish::with(read(), Some(drill))
         }
         Which::Files => {
             let no_good = |error: PolicyError| {
@@ -109,7 +121,7 @@ pub(super) fn wish(
             if goes_on != drill {
                 log::warn!("the drill is over: its directory is gone, or it does not fit the policy");
             }
-            Ok(Wish { read, drill: goes_on })
+            Wish::with(read, goes_on)
         }
     }
 }
@@ -140,8 +152,7 @@ pub(super) fn bring(
     before: Before,
     state: PathBuf,
 ) -> Result<Come> {
-    let whole = wish.whole()?;
-    let Wish { read, drill } = wish;
+    let Wish { read, drill, whole } = wish;
     let Before { mut watched, off_until } = before;
     let Loaded { policy, warnings, sources, hash, .. } = whole;
     let begun = Timestamp::now();
