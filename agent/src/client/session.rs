@@ -43,6 +43,11 @@ impl Session {
         }
     }
 
+    /// What a person's answer is relative to.
+    pub(super) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
     /// Where the daemon listens.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
