@@ -19,6 +19,7 @@ mod listing;
 mod moved;
 mod off;
 mod reload;
+mod report;
 mod selftest;
 mod session;
 mod status;
@@ -28,6 +29,7 @@ mod tests;
 mod thaw;
 mod watch;
 mod whois;
+mod whole_file;
 mod why;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -80,6 +82,11 @@ pub(crate) enum Verb {
     Incidents(incidents::Incidents),
     /// Show one incident: what happened, what happens if nobody decides, what to type.
     Incident(incident::Incident),
+    /// Write a page about an incident, to hand on: one HTML file that needs nothing else, for a screen and for paper.
+    ///
+    /// What happened, over the time and against the budget; the processes, the paths, the decisions. It holds command lines: the file
+    /// is yours alone. What is there is replaced when the page is whole.
+    Report(report::Report),
     /// Show who a process acts for, and by which evidence.
     Whois(whois::Whois),
     /// Show why a process does not go on. Anybody may ask about themselves.
@@ -157,6 +164,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Accounts(verb) => verb.run(&session),
         Verb::Incidents(verb) => verb.run(&session),
         Verb::Incident(verb) => verb.run(&session),
+        Verb::Report(verb) => verb.run(&session),
         Verb::Whois(verb) => verb.run(&session),
         Verb::Why(verb) => verb.run(&session),
         Verb::Watch => watch::run(&session),

@@ -6,6 +6,7 @@ compile_error!(
 );
 
 mod api;
+mod chart;
 mod clean;
 mod cli;
 mod client;

@@ -6,6 +6,7 @@
 //! - [`Crowd`]: several accounts with an agent that watches them all
 //! - [`Job`]: a command that the account runs
 //! - [`Daemon`]: the agent, and the events that it prints
+//! - [`chromium::Browser`]: a browser, to look at pages in
 //! - [`wait`]: the only way to wait: for a condition, with a deadline, until Ctrl-C
 //!
 //! All of it needs root.
@@ -13,6 +14,7 @@
 mod account;
 mod ask;
 pub mod cgroup;
+pub mod chromium;
 pub mod clock;
 mod daemon;
 mod ear;

@@ -81,7 +81,7 @@ pub fn next<T>(what: &str, inbox: &Receiver<T>) -> Result<Option<T>> {
 }
 
 /// Waits, when everything is being taken away, until `gone` holds: a signal does not cut it short, and it cannot fail.
-pub(crate) fn settle(gone: impl Fn() -> bool) -> bool {
+pub(crate) fn settle(mut gone: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + patience();
     while !gone() {
         if Instant::now() >= end {

@@ -40,7 +40,8 @@ enum Verb {
     /// Find or install all that building the kernel programs takes
     ///
     /// A nightly toolchain with rust-src is taken if there is one, else Debian's rustc-web packages, installed
-    /// when run as root. bpf-linker is built once, into target/tools. Running it again only looks.
+    /// when run as root. sudo and a headless Chromium, which the demonstration and the tests of pages use,
+    /// are installed too. bpf-linker is built once, into target/tools. Running it again only looks.
     Setup,
     /// Check format, clippy, licences and where dependencies come from
     Lint,

@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     write_if_changed(&note, &content)?;
     say("toolchain", &toolchain.to_string());
     say("linker", &format!("bpf-linker {}, {}", linker::VERSION, linker.display()));
-    sudo();
+    to_show();
     say("ready", &note.display().to_string());
     Ok(())
 }
@@ -75,11 +75,17 @@ fn provide(workspace: &Workspace) -> Result<(Toolchain, PathBuf)> {
     Ok((toolchain, linker))
 }
 
-/// The demonstration runs one scenario through sudo where there is one; nothing else needs it.
-fn sudo() {
-    match debian::install_missing(&["sudo"]) {
-        Ok(()) => say("sudo", "is there"),
-        Err(error) => say("sudo", &format!("left out: {error:#}")),
+/// What building does not need, and what for it is there: without sudo the demonstration leaves out one scenario; without the browser, and
+/// letters for it, the tests of pages fail.
+const TO_SHOW: [(&str, &[&str]); 2] =
+    [("sudo", &["sudo"]), ("browser", &["chromium-headless-shell", "fonts-dejavu-core"])];
+
+fn to_show() {
+    for (what, packages) in TO_SHOW {
+        match debian::install_missing(packages) {
+            Ok(()) => say(what, "is there"),
+            Err(error) => say(what, &format!("left out: {error:#}")),
+        }
     }
 }
 

@@ -17,8 +17,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
-use tempfile::NamedTempFile;
 
+use super::whole_file;
 use crate::{api::SOCKET, progress::Progress};
 
 /// What to collect, and where to.
@@ -86,9 +86,7 @@ fn collect(arguments: &Arguments) -> Vec<Part> {
 
 /// Writes beside the file and gives it its name at the end: what has the name is whole, and nothing is overwritten.
 fn write(output: &Path, directory: &str, now: Timestamp, parts: &[Part]) -> Result<()> {
-    let beside = output.parent().filter(|parent| !parent.as_os_str().is_empty());
-    // Its mode is 0600.
-    let file = NamedTempFile::new_in(beside.unwrap_or(Path::new(".")))?;
+    let file = whole_file::beside(output)?;
     pack(&file, directory, now, parts)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(output).map_err(|failed| failed.error)?;

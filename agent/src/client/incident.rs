@@ -1,21 +1,21 @@
 //! `burstguard incident ID`: what happened, what happens if nobody decides, what to type.
 
-mod acts;
+pub(crate) mod acts;
+pub(crate) mod story;
+pub(crate) mod tree;
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use clap::Args;
 
 use super::{
     Failure, complete, incidents,
     session::Session,
-    term::{Screen, bad, clean, count, head},
+    term::{Screen, clean, head},
 };
-use crate::api::{
-    Above, By, Bytes, Decision, HeldView, IncidentDetail, IncidentSummary, ProcessView, State, Told, Verb,
-    Whereabouts,
-};
+use crate::api::{Decision, IncidentDetail, ProcessView};
 use acts::{acts, shorten, waiting};
+use story::{account, also, if_nobody_decides, left, not_waited_for, told, undecided};
 
 #[derive(Debug, Args)]
 pub(crate) struct Incident {
@@ -33,14 +33,15 @@ impl Incident {
 
 pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     let summary = &incident.summary;
-    let account = summary.account.as_deref().map_or_else(|| "no account".to_owned(), clean);
+    let end = if_nobody_decides(summary, |until| screen.at(until)).map(|end| format!("   {end}"));
     let mut text = format!(
-        "{}  {account}  {}  since {} ({}){}\n",
+        "{}  {}  {}  since {} ({}){}\n",
         head(format!("Incident {}", summary.id)),
+        account(summary),
         incidents::state(screen, summary),
         screen.at(summary.opened_at),
         screen.since(summary.opened_at),
-        if_nobody_decides(screen, summary),
+        end.unwrap_or_default(),
     );
     let kinds: Vec<_> =
         incident.kinds.iter().map(|(kind, number)| format!("{number} {}", clean(kind))).collect();
@@ -56,87 +57,13 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     part(&mut text, "decided", incident.decisions.iter().map(|decision| decided(screen, decision)));
     part(&mut text, "else", undecided(summary));
     part(&mut text, "ask", incident.contact.as_deref().map(clean));
-    part(&mut text, "next", incident.next.iter().map(|next| clean(next)));
+    part(&mut text, "next", incident.next.iter().map(|next| clean(next)).chain([report(summary.id)]));
     text
 }
 
-fn if_nobody_decides(screen: &Screen, summary: &IncidentSummary) -> String {
-    match (summary.until, summary.then) {
-        (Some(until), Some(verb)) if verb != Verb::Thaw => {
-            format!("   if nobody decides: {} at {}", verb.past(), screen.at(until))
-        }
-        _ => String::new(),
-    }
-}
-
-/// What has become of calls that did not happen, and of what was approved.
-fn also(summary: &IncidentSummary) -> Option<String> {
-    let approved = (summary.approved > 0)
-        .then(|| format!("{} under the grant", count(summary.approved, "operation", "operations")));
-    let refused =
-        (summary.refused > 0).then(|| format!("{} refused", count(summary.refused, "call", "calls")));
-    let parts: Vec<_> = approved.into_iter().chain(refused).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// What a lease has left.
-fn left(incident: &IncidentDetail) -> Option<String> {
-    let left = incident.lease.as_ref()?.left.as_ref()?;
-    Some(clean(&left.to_string()))
-}
-
-/// That whoever has started a held process does not simply wait for it: once for each process.
-fn not_waited_for(incident: &IncidentDetail) -> BTreeSet<String> {
-    let one = |held: &HeldView| {
-        let Above { process: above, whereabouts, started } = held.above.as_ref()?;
-        let process = incident.processes.iter().find(|process| process.pid == held.pid);
-        let name = process.map_or_else(|| held.pid.to_string(), |process| named(&process.comm, held.pid));
-        let who = named(&above.comm, above.pid);
-        let started: Vec<_> = started.iter().map(|child| named(&child.comm, child.pid)).collect();
-        Some(match whereabouts {
-            Whereabouts::Ended => {
-                format!("process {}, which had started {name}, has ended: nobody waits for {name}", above.pid)
-            }
-            Whereabouts::GoesOn if started.is_empty() => {
-                format!("{who} has heard that {name} stopped, and did not stop with it: it may have gone on")
-            }
-            Whereabouts::GoesOn => {
-                format!("{who} has gone on without {name}: since then it has started {}", started.join(", "))
-            }
-        })
-    };
-    incident.held.iter().filter_map(one).collect()
-}
-
-/// By what a process was told as the account's.
-fn told(told: &Told) -> String {
-    let By { entry, origin, .. } = &told.by;
-    let entry = entry.as_deref().map_or_else(|| "an entry that the policy had then".to_owned(), clean);
-    let process = named(&told.process.comm, told.process.pid);
-    let from = match origin.pid == told.process.pid {
-        true => String::new(),
-        false => format!(", from {}", named(&origin.comm, origin.pid).trim()),
-    };
-    format!("{process}: {entry}{from}")
-}
-
-fn named(comm: &Bytes, pid: u32) -> String {
-    format!("{comm} {pid}")
-}
-
-/// What happens if nobody decides; an end that is set is in the first line.
-fn undecided(summary: &IncidentSummary) -> Option<String> {
-    match (summary.state, summary.until) {
-        (State::Stopped, None) => {
-            Some("they wait, and the account does no more, until somebody decides".to_owned())
-        }
-        (State::Left, _) => Some(
-            "it could not be carried on; what waits still is another incident: burstguard incidents --open"
-                .to_owned(),
-        ),
-        (State::Freezing | State::Frozen, None) => Some("they wait until somebody decides".to_owned()),
-        _ => None,
-    }
+/// How to hand all of this on.
+fn report(id: u64) -> String {
+    format!("burstguard report {id} -o incident-{id}.html   all of it as a page")
 }
 
 /// Lines under a word; nothing if there are none.
@@ -148,64 +75,9 @@ fn part(text: &mut String, word: &str, lines: impl IntoIterator<Item = String>) 
     }
 }
 
-/// Parents before their children, a step further in each.
 fn processes(processes: &[ProcessView]) -> Vec<String> {
-    let child_of = |process: &ProcessView, parent: &ProcessView| process.parent == parent.pid;
-    let mut waiting: Vec<(usize, &ProcessView)> = processes
-        .iter()
-        .rev()
-        .filter(|process| !processes.iter().any(|other| child_of(process, other)))
-        .map(|process| (0, process))
-        .collect();
-    let mut lines = Vec::new();
-    // Each is taken once: pids that the daemon gave in a circle have no outermost one, and are not reached.
-    while let Some((depth, process)) = waiting.pop() {
-        let parent = processes.iter().find(|other| child_of(process, other));
-        lines.push(format!("{:1$}{2}{3}", "", depth * 2, one(process), whereabouts(process, parent)));
-        waiting.extend(
-            processes.iter().rev().filter(|other| child_of(other, process)).map(|other| (depth + 1, other)),
-        );
-    }
+    let lines = tree::branches(processes).iter().map(tree::Branch::line).collect();
     shorten(lines, processes.len())
-}
-
-/// Where it works and who sits there, as far as that is not its parent's too.
-fn whereabouts(process: &ProcessView, parent: Option<&ProcessView>) -> String {
-    let part = |word: &str, of: &dyn Fn(&ProcessView) -> Option<String>| {
-        let own = of(process)?;
-        (parent.and_then(of).as_ref() != Some(&own)).then(|| format!(" {word} {own}"))
-    };
-    [
-        part("in", &|process| process.cwd.as_ref().map(ToString::to_string)),
-        part("on", &|process| process.terminal.as_ref().map(ToString::to_string)),
-        part("from", &|process| process.ssh_from.as_deref().map(clean)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-pub(super) fn one(process: &ProcessView) -> String {
-    let command = process.command.to_string();
-    let name = if command.is_empty() { process.comm.to_string() } else { clipped(command) };
-    let login = process.login.map(|login| format!(", login {login}")).unwrap_or_default();
-    let unit = process.cgroup.as_ref().map(|cgroup| format!(", {cgroup}")).unwrap_or_default();
-    let stop = match process {
-        ProcessView { frozen: true, .. } => format!(" {}", bad("[frozen]")),
-        ProcessView { held: true, .. } => format!(" {}", bad("[held]")),
-        ProcessView { stopped: true, .. } => format!(" {}", bad("[stopped]")),
-        _ => String::new(),
-    };
-    format!("{name} {} (uid {}{login}{unit}){stop}", process.pid, process.uid)
-}
-
-/// As much of a command line as helps; --json has all that is kept.
-fn clipped(command: String) -> String {
-    const COMMAND: usize = 100;
-    match command.char_indices().nth(COMMAND) {
-        Some((end, _)) => format!("{}…", &command[..end]),
-        None => command,
-    }
 }
 
 fn decided(screen: &Screen, decision: &Decision) -> String {

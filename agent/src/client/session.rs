@@ -53,6 +53,11 @@ impl Session {
         if self.quiet || self.json { Progress::none() } else { Progress::waiting(what) }
     }
 
+    /// What a person's answer is relative to.
+    pub(super) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
     /// Where the daemon listens.
     pub(super) fn socket(&self) -> &Path {
         &self.socket

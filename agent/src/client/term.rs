@@ -60,6 +60,11 @@ impl Screen {
         format!("{}{zone}", at.to_zoned(self.zone.clone()).strftime(form))
     }
 
+    /// A time that says enough for ever.
+    pub(super) fn exact(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     /// How long that is ago; of what was written down when the clock was ahead nobody can tell.
     pub(super) fn since(&self, at: Timestamp) -> String {
         if self.is_ahead(at) { AHEAD.to_owned() } else { span(seconds(self.now.duration_since(at))) }

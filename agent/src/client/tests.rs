@@ -1,7 +1,7 @@
 //! Screens word for word, exit statuses, and JSON.
 
 mod exits;
-mod held;
+pub(super) mod held;
 mod lease;
 mod past;
-mod screens;
+pub(super) mod screens;

@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::{
-    Failure, complete, incident,
+    Failure, complete,
+    incident::tree,
     session::Session,
     term::{Screen, clean, head},
 };
@@ -36,7 +37,7 @@ impl Whois {
         let process = proc::process(self.pid)
             .ok_or_else(|| api::Problem::new(Code::NotFound, format!("there is no process {}", self.pid)))?;
         let above: Vec<_> = proc::ancestors(self.pid).map(|one| view(&one, false)).collect();
-        let process = incident::one(&view(&process, false));
+        let process = tree::one(&view(&process, false));
         Ok(format!(
             "{process}\n  the daemon knows who it acts for; /proc says this much\n{}",
             children(&above)
@@ -49,7 +50,7 @@ pub(super) fn text(screen: &Screen, whois: &api::Whois) -> String {
         || "acts for nobody that is watched".to_owned(),
         |account| format!("acts for account {}", head(clean(account))),
     );
-    let mut text = format!("{}\n  {account}\n", incident::one(&whois.process));
+    let mut text = format!("{}\n  {account}\n", tree::one(&whois.process));
     let by = whois.by.as_ref();
     let since = by.map(|by| format!(", since {} ({})", screen.at(by.since), screen.since(by.since)));
     let since = since.unwrap_or_default();
@@ -59,5 +60,5 @@ pub(super) fn text(screen: &Screen, whois: &api::Whois) -> String {
 }
 
 fn children(ancestors: &[ProcessView]) -> String {
-    ancestors.iter().map(|process| format!("  child of {}\n", incident::one(process))).collect()
+    ancestors.iter().map(|process| format!("  child of {}\n", tree::one(process))).collect()
 }

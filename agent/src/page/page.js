@@ -4,6 +4,8 @@
 const EACH_MS = 1000;
 const PATIENCE_MS = 5000;
 const WAITS = { held: "HELD", stopped: "STOPPED", freezing: "FREEZING", frozen: "FROZEN", denied: "DENIED", proposed: "PROPOSED" };
+// Labels of the timeline: so many above each other, in pixels.
+const [LANES, LANE, LETTER] = [3, 11, 5.5];
 const SVG = "http://www.w3.org/2000/svg";
 
 const at = (id) => document.getElementById(id);
@@ -87,7 +89,7 @@ function cards(place, nothing, all) {
 }
 
 function timeline({ seconds, accounts, marks }) {
-  const [foot, head] = [16, 14];
+  const [foot, head] = [16, 4 + LANES * LANE];
   const [width, height] = [at("timeline").clientWidth || 600, at("timeline").clientHeight || 140];
   const sums = Array.from({ length: seconds }, () => ({ done: 0, stopped: 0 }));
   for (const [age, counts] of Object.values(accounts).flat()) {
@@ -107,14 +109,17 @@ function timeline({ seconds, accounts, marks }) {
       }
     }
   });
-  let free = -Infinity;
+  const named = (mark) => (mark.incident === null ? mark.what : `${mark.what} ${mark.incident}`);
+  const lanes = Array(LANES).fill(-Infinity);
   for (const mark of marks) {
     shapes.push(drawn("line", { class: "mark", x1: x(mark.age), x2: x(mark.age), y1: head, y2: base }));
-    // A label that would lie over the one before is left out; the line stays.
-    if (x(mark.age) >= free) {
-      const label = mark.incident === null ? mark.what : `${mark.what} ${mark.incident}`;
-      shapes.push(drawn("text", { x: Math.min(x(mark.age) + 2, width - label.length * 5.5), y: 10 }, label));
-      free = x(mark.age) + label.length * 5.5 + 8;
+    // One for which there is no room is left out; the line stays.
+    const wide = named(mark).length * LETTER;
+    const left = Math.min(x(mark.age) + 2, width - wide);
+    const lane = lanes.findIndex((free) => free <= left);
+    if (lane >= 0) {
+      shapes.push(drawn("text", { x: left, y: 10 + lane * LANE }, named(mark)));
+      lanes[lane] = left + wide + LETTER;
     }
   }
   for (const minute of [5, 4, 3, 2, 1]) {
@@ -124,7 +129,8 @@ function timeline({ seconds, accounts, marks }) {
   at("timeline").replaceChildren(...shapes);
   const sum = (kind) => sums.reduce((all, each) => all + each[kind], 0);
   at("timeline-words").textContent = `${many(sum("done"), "operation", "operations")} happened (blue), `
-    + `${sum("stopped")} were stopped before they did (red); at most ${most} in a second`;
+    + `${sum("stopped")} were stopped before they did (red); at most ${most} in a second`
+    + (marks.length ? `; last: ${named(marks.at(-1))}, ${span(marks.at(-1).age)} ago` : "");
 }
 
 function show(view) {

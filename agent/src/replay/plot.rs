@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 use super::rate::Rate;
+use crate::chart::{self, Bar, Scale};
 
 /// How wide and how high a plot is on a terminal, in characters.
 const COLUMNS: usize = 64;
@@ -72,59 +74,46 @@ const WIDTH: usize = 800;
 const PANEL: usize = 160;
 const LEFT: usize = 60;
 const PLOT: usize = 100;
+/// Where nothing is, from the top of a panel.
+const BASE: usize = 30 + PLOT;
 const PARTS: usize = 360;
 
 /// All of them below each other, as a page that needs nothing else.
 pub(super) fn svg(curves: &[Curve<'_>], times: &[String; 2]) -> String {
     let height = PANEL * curves.len().max(1);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-    );
-    for (index, curve) in curves.iter().enumerate() {
-        panel(&mut svg, curve, index * PANEL, times);
-    }
-    svg + "</svg>\n"
-}
-
-fn panel(svg: &mut String, curve: &Curve<'_>, top: usize, [from, to]: &[String; 2]) {
-    let width = WIDTH - LEFT - 20;
-    let (base, budget) = (top + 30 + PLOT, curve.budget());
-    let height = |count: u64| PLOT as f64 * count as f64 / curve.top() as f64;
-    let line = base as f64 - height(budget);
-    // All of it goes to a String, which cannot fail.
-    let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{}\">{}</text>", top + 20, escape(&curve.title()));
-    let step = width as f64 / PARTS as f64;
-    for (part, count) in curve.rate.bars(curve.from, curve.to, PARTS).into_iter().enumerate() {
-        if count > 0 {
-            let (high, colour) = (height(count), if count > budget { "#c62828" } else { "#4878a8" });
-            let (x, y) = (LEFT as f64 + part as f64 * step, base as f64 - high);
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{high:.1}\" fill=\"{colour}\"/>",
-                step.max(1.0)
-            );
+    let view = format!("0 0 {WIDTH} {height}");
+    let svg = html! {
+        svg xmlns="http://www.w3.org/2000/svg" width=(WIDTH) height=(height) viewBox=(view) font-family="sans-serif" font-size="12" {
+            style { (chart::STYLE) }
+            rect width="100%" height="100%" fill="#fff" {}
+            @for (index, curve) in curves.iter().enumerate() {
+                svg x=(LEFT) y=(index * PANEL) width=(WIDTH - LEFT - 20) height=(PANEL) overflow="visible" {
+                    (panel(curve, times))
+                }
+            }
         }
-    }
-    let right = LEFT + width;
-    let _ = writeln!(
-        svg,
-        "<line x1=\"{LEFT}\" y1=\"{base}\" x2=\"{right}\" y2=\"{base}\" stroke=\"#333\"/>\n\
-         <line x1=\"{LEFT}\" y1=\"{line:.1}\" x2=\"{right}\" y2=\"{line:.1}\" stroke=\"#c62828\" stroke-dasharray=\"4 3\"/>\n\
-         <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{budget}</text>\n\
-         <text x=\"{LEFT}\" y=\"{}\">{}</text><text x=\"{right}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-        LEFT - 6,
-        line + 4.0,
-        base + 16,
-        escape(from),
-        base + 16,
-        escape(to)
-    );
+    };
+    svg.into_string() + "\n"
 }
 
-/// Names of accounts are harmless, and times; what is not is none of theirs.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+fn panel(curve: &Curve<'_>, [from, to]: &[String; 2]) -> Markup {
+    let budget = curve.budget();
+    let scale = Scale { base: BASE as f64, height: PLOT as f64, top: curve.top() };
+    let bars: Vec<_> = curve
+        .rate
+        .bars(curve.from, curve.to, PARTS)
+        .into_iter()
+        .map(|count| Bar { count, over: count > budget })
+        .collect();
+    html! {
+        text y="20" { (curve.title()) }
+        (scale.bars(&bars))
+        (scale.base())
+        (scale.limit(budget))
+        text x="-6" y=(chart::px(scale.y(budget) + 4.)) text-anchor="end" { (budget) }
+        text y=(BASE + 16) { (from) }
+        text x="100%" y=(BASE + 16) text-anchor="end" { (to) }
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +158,7 @@ mod tests {
         let page = svg(&[curve(), curve()], &["from".to_owned(), "to".to_owned()]);
         assert!(page.starts_with("<svg ") && page.ends_with("</svg>\n") && page.contains("a&lt;b"));
         let count = |text: &str| page.matches(text).count();
-        assert_eq!((count("<text"), count("</text>"), count("stroke-dasharray")), (8, 8, 2));
+        assert_eq!((count("<text"), count("</text>"), count("class=\"limit\"")), (8, 8, 2));
         assert!(!page.contains("NaN") && !page.contains("inf"));
     }
 }

@@ -31,6 +31,7 @@ mod maps;
 mod metrics;
 mod names;
 mod off;
+mod pages;
 mod people;
 mod pins;
 mod recording;

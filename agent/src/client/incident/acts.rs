@@ -1,5 +1,7 @@
 //! What happened, in order: acts, what came back after it went, and what waits.
 
+use jiff::Timestamp;
+
 use super::super::term::{bad, clean};
 use crate::api::{Act, Bytes, IncidentDetail};
 
@@ -8,37 +10,35 @@ const SHOWN: usize = 10;
 
 /// The calls that wait, and have not happened.
 pub(super) fn waiting(incident: &IncidentDetail) -> Vec<String> {
-    let first = incident.acts.first().map(|act| act.at);
     let lines = incident.held.iter().map(|held| {
-        let after = held.at.duration_since(first.unwrap_or(held.at)).as_millis();
         let kinds = clean(&held.kinds.join("+"));
         let tree = held.tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
-        format!("{} {} {kinds} {}{tree} by {}", since(after), bad("HELD"), held.path, held.pid)
+        let after = since(incident, held.at);
+        format!("{after} {} {kinds} {}{tree} by {}", bad("HELD"), held.path, held.pid)
     });
     shorten(lines.collect(), incident.held.len())
 }
 
 pub(super) fn acts(incident: &IncidentDetail) -> Vec<String> {
-    let first = incident.acts.first().map(|act| act.at);
-    let after = |act: &Act| first.map_or(0, |first| act.at.duration_since(first).as_millis());
     let lines = incident.acts.iter().enumerate().map(|(at, act)| {
-        let went = went_before(&incident.acts[..at], act)
-            .map(|before| format!(", which went at {}", since(after(before))));
-        line(after(act), act, &went.unwrap_or_default())
+        let went = went_before(&incident.acts[..at], act);
+        let went =
+            went.map(|before| format!(", which went at {}", since(incident, incident.acts[before].at)));
+        line(&since(incident, act.at), act, &went.unwrap_or_default())
     });
     let all = usize::try_from(incident.summary.done).unwrap_or(usize::MAX);
     shorten(lines.collect(), all.max(incident.acts.len()))
 }
 
-/// What an act has made anew, if what made it go is one of those before.
-fn went_before<'a>(before: &'a [Act], act: &Act) -> Option<&'a Act> {
+/// Which of those before has made go what an act has made anew.
+pub(crate) fn went_before(before: &[Act], act: &Act) -> Option<usize> {
     let is = |act: &Act, kinds: &[&str]| act.kinds.iter().any(|kind| kinds.contains(&kind.as_str()));
     let same = |other: &Act| match act.tree {
         Some(_) => other.tree == act.tree && other.path == act.path,
         None => other.tree.is_none() && program(&other.path) == program(&act.path),
     };
-    let destroys = |other: &&Act| is(other, &["delete", "command"]) && same(other);
-    is(act, &["recreate"]).then(|| before.iter().rev().find(destroys)).flatten()
+    let destroys = |other: &Act| is(other, &["delete", "command"]) && same(other);
+    is(act, &["recreate"]).then(|| before.iter().rposition(destroys)).flatten()
 }
 
 /// The names of the files that a command line begins with: the program, behind its interpreter if it is a script.
@@ -49,16 +49,30 @@ fn program(command: &Bytes) -> Vec<String> {
     names.map(|(_, word)| word.rsplit('/').next().unwrap_or_default().to_owned()).collect()
 }
 
-fn line(after_ms: i128, act: &Act, went: &str) -> String {
+fn line(after: &str, act: &Act, went: &str) -> String {
     let kinds = clean(&act.kinds.join("+"));
     let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
-    let note = act.sizes.note(act.kinds.iter().map(String::as_str));
-    let note = note.map(|note| format!(", {note},")).unwrap_or_default();
-    format!("{} {kinds} {}{note} by {} {}{went}{over}", since(after_ms), act.path, act.comm, act.pid)
+    let note = note(act).map(|note| format!(", {note},")).unwrap_or_default();
+    format!("{after} {kinds} {}{note} by {} {}{went}{over}", act.path, act.comm, act.pid)
 }
 
-fn since(ms: i128) -> String {
-    format!("+{}.{:03}", ms / 1000, ms % 1000)
+/// What is left of the file, where that is worth saying.
+pub(crate) fn note(act: &Act) -> Option<String> {
+    act.sizes.note(act.kinds.iter().map(String::as_str))
+}
+
+/// When the first thing happened, or waited.
+pub(crate) fn first(incident: &IncidentDetail) -> Option<Timestamp> {
+    let acted = incident.acts.first().map(|act| act.at);
+    acted.or_else(|| incident.held.first().map(|held| held.at))
+}
+
+/// In seconds, since the first thing happened.
+fn since(incident: &IncidentDetail, at: Timestamp) -> String {
+    let ms = at.duration_since(first(incident).unwrap_or(at)).as_millis();
+    let sign = if ms < 0 { '-' } else { '+' };
+    let ms = ms.unsigned_abs();
+    format!("{sign}{}.{:03}", ms / 1000, ms % 1000)
 }
 
 /// The first ones, and how many more there are.
@@ -90,7 +104,7 @@ mod tests {
             act("command", None, "/bin/sh /opt/terraform destroy"),
             act("command", None, "kubectl delete ns x"),
         ];
-        let went = |act: &Act| went_before(&before, act).map(|act| act.path.to_string());
+        let went = |act: &Act| went_before(&before, act).map(|at| before[at].path.to_string());
         assert_eq!(went(&act("recreate", Some("/etc"), "a")).as_deref(), Some("a"));
         assert_eq!(went(&act("recreate", Some("/etc"), "b")), None);
         assert_eq!(went(&act("delete", Some("/etc"), "a")), None);

@@ -9,7 +9,7 @@ use crate::{
     client::{accounts, approve, deny, incident, incidents, moved},
 };
 
-pub(super) fn account() -> Value {
+pub(in crate::client) fn account() -> Value {
     let mut account = screens::account();
     account["stopped"] = json!(0);
     account["held"] = json!(3);
@@ -18,7 +18,7 @@ pub(super) fn account() -> Value {
     account
 }
 
-pub(super) fn detail() -> Value {
+pub(in crate::client) fn detail() -> Value {
     let mut detail = screens::detail();
     let held = json!([{
         "at": at("03:12:41.391"), "kinds": ["delete"], "path": "nginx/k.conf", "tree": "/etc", "pid": 1379, "tid": 1379,
@@ -77,6 +77,7 @@ Incident 7  deployer  HELD, 1 call, denied in 11m  since 03:12:41Z (4m)   if nob
           +0.391 delete /etc/nginx/b by rm 1379  over the budget
           … 10 more: --json has those that are kept
           +0.391 HELD delete nginx/k.conf in /etc by 1379
+  next    burstguard report 7 -o incident-7.html   all of it as a page
 ",
     );
 }

@@ -25,8 +25,9 @@ fn what_a_daemon_has_left() {
     let lines: Vec<&str> = shown.lines().collect();
     check(lines[0], "Incident 7  deployer  left by its daemon  since 03:12:41Z (4m)");
     let end = "  decided 03:15:02Z frozen by lead (uid 1007): \"INC-88\"; not known: the daemon ended before it had heard what came of it
-  else    it could not be carried on; what waits still is another incident: burstguard incidents --open";
-    check(&lines[lines.len() - 2..].join("\n"), end);
+  else    it could not be carried on; what waits still is another incident: burstguard incidents --open
+  next    burstguard report 7 -o incident-7.html   all of it as a page";
+    check(&lines[lines.len() - 3..].join("\n"), end);
     let summary: IncidentSummary = read(left());
     check(&incidents::state(&screen(), &summary), "left by its daemon");
 }

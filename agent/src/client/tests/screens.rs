@@ -17,19 +17,19 @@ use crate::{
     },
 };
 
-pub(super) fn screen() -> Screen {
+pub(in crate::client) fn screen() -> Screen {
     Screen { now: at("03:16:41"), zone: TimeZone::UTC }
 }
 
-pub(super) fn at(time: &str) -> Timestamp {
+pub(in crate::client) fn at(time: &str) -> Timestamp {
     format!("2026-11-22T{time}Z").parse().expect("a time")
 }
 
-pub(super) fn read<T: DeserializeOwned>(value: Value) -> T {
+pub(in crate::client) fn read<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("what the daemon sends")
 }
 
-pub(super) fn account() -> Value {
+pub(in crate::client) fn account() -> Value {
     json!({
         "name": "deployer", "response": "hold", "standing": "tripped", "until": at("03:27:41"),
         "budgets": [
@@ -63,7 +63,7 @@ pub(super) fn summary() -> Value {
     })
 }
 
-pub(super) fn detail() -> Value {
+pub(in crate::client) fn detail() -> Value {
     let mut detail = summary();
     let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over, "before": 14, "after": 0 });
     detail.as_object_mut().expect("an object").extend([
@@ -198,6 +198,7 @@ Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41
   decided 03:15:02Z frozen by lead (uid 1007): \"INC-88\"; 2 processes frozen
   next    burstguard thaw 7   let these processes go on
           burstguard kill 7   end them
+          burstguard report 7 -o incident-7.html   all of it as a page
 ",
     );
 }
@@ -288,22 +289,24 @@ fn poison(value: &mut Value, free: bool) {
     }
 }
 
+pub(in crate::client) fn poisoned(mut value: Value) -> Value {
+    poison(&mut value, true);
+    value
+}
+
+pub(in crate::client) fn no_text(mut value: Value) -> Value {
+    for act in value["acts"].as_array_mut().into_iter().flatten() {
+        (act["path"], act["comm"]) = (json!(NO_TEXT), json!(NO_TEXT));
+    }
+    for process in value["processes"].as_array_mut().into_iter().flatten() {
+        (process["comm"], process["command"], process["cgroup"]) =
+            (json!(NO_TEXT), json!(NO_TEXT), json!(NO_TEXT));
+    }
+    value
+}
+
 #[test]
 fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
-    let poisoned = |mut value: Value| {
-        poison(&mut value, true);
-        value
-    };
-    let no_text = |mut value: Value| {
-        for act in value["acts"].as_array_mut().into_iter().flatten() {
-            (act["path"], act["comm"]) = (json!(NO_TEXT), json!(NO_TEXT));
-        }
-        for process in value["processes"].as_array_mut().into_iter().flatten() {
-            (process["comm"], process["command"], process["cgroup"]) =
-                (json!(NO_TEXT), json!(NO_TEXT), json!(NO_TEXT));
-        }
-        value
-    };
     let budgets = |mut value: Value| {
         value["budgets"][0]["kind"] = json!("deletes\u{1b}[2J");
         value

@@ -1,11 +1,12 @@
 //! The page beside the metrics, in a browser.
 
 use anyhow::{Result, ensure};
-use tests::{Browser, View, wait};
+use tests::chromium::{Browser, View};
+use tests::wait;
 
 use crate::check::FILES;
-use crate::commands::{burst_is_known, decide};
 use crate::check::each;
+use crate::commands::{burst_is_known, decide};
 use crate::metrics::{free, measured_with};
 
 #[test]
