@@ -50,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     say("toolchain", &toolchain.to_string());
     say("linker", &format!("bpf-linker {}, {}", linker::VERSION, linker.display()));
     sudo();
+    tmux();
     say("ready", &note.display().to_string());
     Ok(())
 }
@@ -80,6 +81,14 @@ fn sudo() {
     match debian::install_missing(&["sudo"]) {
         Ok(()) => say("sudo", "is there"),
         Err(error) => say("sudo", &format!("left out: {error:#}")),
+    }
+}
+
+/// The tests look at the live screen in it, and fail without; nothing else needs it.
+fn tmux() {
+    match debian::install_missing(&["tmux"]) {
+        Ok(()) => say("tmux", "is there"),
+        Err(error) => say("tmux", &format!("left out, the tests of the live screen will fail: {error:#}")),
     }
 }
 
