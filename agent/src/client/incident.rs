@@ -186,17 +186,28 @@ fn whereabouts(process: &ProcessView, parent: Option<&ProcessView>) -> String {
 }
 
 pub(super) fn one(process: &ProcessView) -> String {
-    let command = process.command.to_string();
-    let name = if command.is_empty() { process.comm.to_string() } else { clipped(command) };
+    let name = name(process);
     let login = process.login.map(|login| format!(", login {login}")).unwrap_or_default();
     let unit = process.cgroup.as_ref().map(|cgroup| format!(", {cgroup}")).unwrap_or_default();
-    let stop = match process {
-        ProcessView { frozen: true, .. } => format!(" {}", bad("[frozen]")),
-        ProcessView { held: true, .. } => format!(" {}", bad("[held]")),
-        ProcessView { stopped: true, .. } => format!(" {}", bad("[stopped]")),
-        _ => String::new(),
-    };
+    let stop = stop(process).map(|stop| format!(" {stop}")).unwrap_or_default();
     format!("{name} {} (uid {}{login}{unit}){stop}", process.pid, process.uid)
+}
+
+/// Its command line, as far as that is known.
+pub(super) fn name(process: &ProcessView) -> String {
+    let command = process.command.to_string();
+    if command.is_empty() { process.comm.to_string() } else { clipped(command) }
+}
+
+/// Why it does not go on, if so.
+pub(super) fn stop(process: &ProcessView) -> Option<String> {
+    let word = match process {
+        ProcessView { frozen: true, .. } => "[frozen]",
+        ProcessView { held: true, .. } => "[held]",
+        ProcessView { stopped: true, .. } => "[stopped]",
+        _ => return None,
+    };
+    Some(bad(word))
 }
 
 /// As much of a command line as helps; --json has all that is kept.

@@ -4,4 +4,4 @@ mod exits;
 mod held;
 mod lease;
 mod past;
-mod screens;
+pub(super) mod screens;

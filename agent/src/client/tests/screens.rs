@@ -17,19 +17,19 @@ use crate::{
     },
 };
 
-pub(super) fn screen() -> Screen {
+pub(in crate::client) fn screen() -> Screen {
     Screen { now: at("03:16:41"), zone: TimeZone::UTC }
 }
 
-pub(super) fn at(time: &str) -> Timestamp {
+pub(in crate::client) fn at(time: &str) -> Timestamp {
     format!("2026-11-22T{time}Z").parse().expect("a time")
 }
 
-pub(super) fn read<T: DeserializeOwned>(value: Value) -> T {
+pub(in crate::client) fn read<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("what the daemon sends")
 }
 
-pub(super) fn account() -> Value {
+pub(in crate::client) fn account() -> Value {
     json!({
         "name": "deployer", "response": "hold", "standing": "tripped", "until": at("03:27:41"),
         "budgets": [
@@ -48,14 +48,14 @@ fn quiet_account() -> Value {
     })
 }
 
-pub(super) fn process(pid: u32, parent: u32, command: &str) -> Value {
+pub(in crate::client) fn process(pid: u32, parent: u32, command: &str) -> Value {
     json!({
         "pid": pid, "parent": parent, "comm": "rm", "command": command, "uid": 0, "login": 998,
         "cgroup": "system.slice/runner.service", "stopped": pid == 1379, "held": false, "frozen": false,
     })
 }
 
-pub(super) fn summary() -> Value {
+pub(in crate::client) fn summary() -> Value {
     json!({
         "id": 7, "opened_at": at("03:12:41"), "account": "deployer", "what": "12 deletes in 0.4s in /etc",
         "done": 12, "state": "stopped", "waiting": 1, "refused": 0, "approved": 0,
@@ -63,7 +63,7 @@ pub(super) fn summary() -> Value {
     })
 }
 
-pub(super) fn detail() -> Value {
+pub(in crate::client) fn detail() -> Value {
     let mut detail = summary();
     let act = |time: &str, path: &str, over| json!({ "at": at(time), "kinds": ["delete"], "path": path, "tree": "/etc", "pid": 1379, "comm": "rm", "over": over, "before": 14, "after": 0 });
     detail.as_object_mut().expect("an object").extend([
@@ -84,7 +84,7 @@ pub(super) fn detail() -> Value {
     detail
 }
 
-pub(super) fn host() -> Value {
+pub(in crate::client) fn host() -> Value {
     json!({
         "version": "0.3.0", "mode": "enforce", "off_until": null, "tier": "lsm", "tier_note": "can hold and deny",
         "kernel": "6.12.48", "pid": 9, "armed_at": "2026-11-18T23:00:00Z", "self_test_at": at("03:16:29"),
@@ -97,7 +97,7 @@ pub(super) fn host() -> Value {
     })
 }
 
-pub(super) fn confirmation() -> Value {
+pub(in crate::client) fn confirmation() -> Value {
     json!({
         "incident": 8, "verb": "freeze", "target": "deployer",
         "by": { "kind": "user", "uid": 0, "name": null, "login": null, "pid": 9 },
