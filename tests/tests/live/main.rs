@@ -49,6 +49,7 @@ mod survival;
 mod tampering;
 mod terminal;
 mod throng;
+mod top;
 mod trees;
 mod truncate;
 mod truth;
