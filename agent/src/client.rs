@@ -27,6 +27,7 @@ pub(crate) mod term;
 #[cfg(test)]
 mod tests;
 mod thaw;
+mod top;
 mod watch;
 mod whois;
 mod whole_file;
@@ -93,6 +94,11 @@ pub(crate) enum Verb {
     Why(why::Why),
     /// Print events as they come, until Ctrl-C.
     Watch,
+    /// A live screen: accounts, what waits, incidents; and the keys to decide.
+    ///
+    /// On a terminal, of 40 columns and 12 lines at least. Arrows or j and k choose, tab goes to the next list, enter opens an incident;
+    /// a approves, d denies, f freezes an account, t thaws. Each asks for the reason first, and says what will happen; ? tells all keys.
+    Top,
     /// Let the calls of an incident that wait happen, and their processes finish.
     ///
     /// The processes that wait, and whatever they start, may finish what they were about, inside the directories that the
@@ -168,6 +174,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Whois(verb) => verb.run(&session),
         Verb::Why(verb) => verb.run(&session),
         Verb::Watch => watch::run(&session),
+        Verb::Top => top::run(&session),
         Verb::Approve(verb) => verb.run(&session),
         Verb::Lease(verb) => verb.run(&session),
         Verb::Deny(verb) => verb.run(&session),

@@ -77,8 +77,11 @@ fn provide(workspace: &Workspace) -> Result<(Toolchain, PathBuf)> {
 
 /// What building does not need, and what for it is there: without sudo the demonstration leaves out one scenario; without the browser, and
 /// letters for it, the tests of pages fail.
-const TO_SHOW: [(&str, &[&str]); 2] =
-    [("sudo", &["sudo"]), ("browser", &["chromium-headless-shell", "fonts-dejavu-core"])];
+const TO_SHOW: [(&str, &[&str]); 3] = [
+    ("sudo", &["sudo"]),
+    ("browser", &["chromium-headless-shell", "fonts-dejavu-core"]),
+    ("tmux", &["tmux"]),
+];
 
 fn to_show() {
     for (what, packages) in TO_SHOW {

@@ -75,12 +75,20 @@ fn row(screen: &Screen, account: &AccountView, kinds: &[&str]) -> Vec<String> {
         None => "-".to_owned(),
     };
     let standing = [clean(&account.name), clean(&account.response), standing(account.standing)];
+    standing
+        .into_iter()
+        .chain(kinds.iter().map(used))
+        .chain([processes(account), incident(screen, account)])
+        .collect()
+}
+
+/// The incident that it has or that lets it pass, and how that ends.
+pub(super) fn incident(screen: &Screen, account: &AccountView) -> String {
     let incident = account.incident.map(|id| format!("{}{id}{}", kind(account), end(screen, account)));
     let passes = account.granted.as_ref().and_then(|granted| passes(screen, granted));
     let passes = passes.map(|by| format!("passes: {by}"));
     let said: Vec<String> = incident.into_iter().chain(passes).collect();
-    let incident = if said.is_empty() { "-".to_owned() } else { said.join("; ") };
-    standing.into_iter().chain(kinds.iter().map(used)).chain([processes(account), incident]).collect()
+    if said.is_empty() { "-".to_owned() } else { said.join("; ") }
 }
 
 pub(super) fn standing(standing: Standing) -> String {
@@ -128,7 +136,7 @@ fn end(screen: &Screen, account: &AccountView) -> String {
     }
 }
 
-fn processes(account: &AccountView) -> String {
+pub(super) fn processes(account: &AccountView) -> String {
     let waiting = [(account.held, "held"), (account.stopped, "stopped"), (account.frozen, "frozen")]
         .iter()
         .filter(|(number, _)| *number > 0)

@@ -26,7 +26,7 @@ const WHOLE: Duration = Duration::from_secs(35);
 const LONGEST: usize = 64 << 20;
 
 /// The daemon at the other end of a socket.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Daemon {
     socket: PathBuf,
     /// For how long to wait for the kernel's confirmation, if not as long as is usual.
@@ -128,7 +128,7 @@ impl Daemon {
     }
 }
 
-fn runtime() -> io::Result<Runtime> {
+pub(super) fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 

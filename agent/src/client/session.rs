@@ -58,6 +58,20 @@ impl Session {
         &self.screen
     }
 
+    /// What a screen is relative to at this time, for whoever goes on.
+    pub(super) fn screen_at(&self, now: Timestamp) -> Screen {
+        Screen { now, zone: self.screen.zone.clone() }
+    }
+
+    /// Whether what is shown on this terminal may have colours.
+    pub(super) fn has_colour(&self) -> bool {
+        let choice = match self.color {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            choice => choice,
+        };
+        choice != ColorChoice::Never
+    }
+
     /// Where the daemon listens.
     pub(super) fn socket(&self) -> &Path {
         &self.socket

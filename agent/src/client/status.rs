@@ -14,12 +14,7 @@ pub(super) fn run(session: &Session) -> Result<(), Failure> {
 
 pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
     let api::Status { policy, .. } = status;
-    let mode = match (status.mode, status.off_until) {
-        (Mode::Enforce, _) => good("enforcing"),
-        (Mode::Observe, _) => "only observing".to_owned(),
-        (Mode::Off, Some(until)) => bad(format!("OFF until {}", screen.at(until))),
-        (Mode::Off, None) => bad("OFF"),
-    };
+    let mode = mode(screen, status);
     let sources = if policy.sources.is_empty() { "built in".to_owned() } else { paths(&policy.sources) };
     let file = if policy.changed { bad("changed since: burstguard reload") } else { "unchanged".to_owned() };
     let figure = |number: u64| if number == 0 { number.to_string() } else { bad(number) };
@@ -43,36 +38,54 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
         figure(status.kernel_errors),
         status.open_incidents,
     );
-    if let Some(GovernorView { since, until, why, accounts }) = &status.governor {
-        text += &format!(
-            "{}: {}, {}; {} only observed, until it is quiet ({} at the earliest); burstguard on ends it\n",
-            bad("GOVERNOR ENGAGED"),
-            clean(why),
-            screen.ago(*since),
-            count(*accounts, "account is", "accounts are"),
-            screen.at(*until),
-        );
-    }
+    text.extend(governor(screen, status));
     if status.would_have_stopped > 0 {
         let operations = count(status.would_have_stopped, "operation", "operations");
         text += &format!(
             "observed {operations} past the budgets, which would have been stopped: burstguard incidents\n"
         );
     }
-    if let Some(why) = &status.store.degraded {
-        let lost = count(status.store.missed, "entry", "entries");
-        let early = match status.store.unrecorded {
-            0 => String::new(),
-            early => {
-                let decisions = count(early, "decision", "decisions");
-                format!(", {decisions} carried out before they were on the disk")
-            }
-        };
-        text += &format!("record   {}: {}; {lost} lost{early}\n", bad("DEGRADED"), clean(why));
-    }
+    text.extend(degraded(status));
     text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
     if !status.accounts.is_empty() {
         text += &accounts::text(screen, &status.accounts);
     }
     text
+}
+
+/// Whether it is enforced.
+pub(super) fn mode(screen: &Screen, status: &api::Status) -> String {
+    match (status.mode, status.off_until) {
+        (Mode::Enforce, _) => good("enforcing"),
+        (Mode::Observe, _) => "only observing".to_owned(),
+        (Mode::Off, Some(until)) => bad(format!("OFF until {}", screen.at(until))),
+        (Mode::Off, None) => bad("OFF"),
+    }
+}
+
+/// A line about the governor, if it is engaged.
+pub(super) fn governor(screen: &Screen, status: &api::Status) -> Option<String> {
+    let GovernorView { since, until, why, accounts } = status.governor.as_ref()?;
+    Some(format!(
+        "{}: {}, {}; {} only observed, until it is quiet ({} at the earliest); burstguard on ends it\n",
+        bad("GOVERNOR ENGAGED"),
+        clean(why),
+        screen.ago(*since),
+        count(*accounts, "account is", "accounts are"),
+        screen.at(*until),
+    ))
+}
+
+/// A line about the record, if nothing can be written to it.
+pub(super) fn degraded(status: &api::Status) -> Option<String> {
+    let why = status.store.degraded.as_ref()?;
+    let lost = count(status.store.missed, "entry", "entries");
+    let early = match status.store.unrecorded {
+        0 => String::new(),
+        early => {
+            let decisions = count(early, "decision", "decisions");
+            format!(", {decisions} carried out before they were on the disk")
+        }
+    };
+    Some(format!("record   {}: {}; {lost} lost{early}\n", bad("DEGRADED"), clean(why)))
 }

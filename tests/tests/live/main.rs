@@ -51,6 +51,7 @@ mod tables;
 mod tampering;
 mod terminal;
 mod throng;
+mod top;
 mod trees;
 mod truncate;
 mod truth;

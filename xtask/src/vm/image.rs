@@ -34,7 +34,7 @@ pub(super) struct Image {
 /// For tests: file systems whose drivers are modules, and programs that wait for others.
 pub(super) const TEST: Image = Image {
     name: "test",
-    packages: "btrfs-progs,iproute2,kmod,make,sudo,xfsprogs",
+    packages: "btrfs-progs,iproute2,kmod,make,sudo,tmux,xfsprogs",
     pool: &[],
     setup: "",
     init: include_str!("init.sh"),

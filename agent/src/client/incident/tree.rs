@@ -56,8 +56,23 @@ impl Branch<'_> {
 }
 
 pub(crate) fn one(process: &ProcessView) -> String {
-    let stop = halted(process).map(|word| format!(" {}", bad(format!("[{word}]")))).unwrap_or_default();
-    format!("{} {} ({}){stop}", clipped(name(process)), process.pid, who(process))
+    let stop = stop(process).map(|stop| format!(" {stop}")).unwrap_or_default();
+    format!("{} {} ({}){stop}", short_name(process), process.pid, who(process))
+}
+
+/// Why it does not go on, if so, on a terminal.
+pub(crate) fn stop(process: &ProcessView) -> Option<String> {
+    halted(process).map(|word| bad(format!("[{word}]")))
+}
+
+/// As much of its command line as helps; --json has all that is kept.
+pub(crate) fn short_name(process: &ProcessView) -> String {
+    const COMMAND: usize = 100;
+    let name = name(process);
+    match name.char_indices().nth(COMMAND) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name,
+    }
 }
 
 /// Its command line, else the name that it has.
@@ -80,14 +95,5 @@ pub(crate) fn halted(process: &ProcessView) -> Option<&'static str> {
         ProcessView { held: true, .. } => Some("held"),
         ProcessView { stopped: true, .. } => Some("stopped"),
         _ => None,
-    }
-}
-
-/// As much of a command line as helps; --json has all that is kept.
-fn clipped(command: String) -> String {
-    const COMMAND: usize = 100;
-    match command.char_indices().nth(COMMAND) {
-        Some((end, _)) => format!("{}…", &command[..end]),
-        None => command,
     }
 }

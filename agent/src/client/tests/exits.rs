@@ -128,6 +128,7 @@ fn wrong_usage_ends_with_2() {
         "status --color sometimes",
         // JSON is for programs, and a program is not asked.
         "thaw 8 --json",
+        "top --json",
     ] {
         assert_eq!(run(&stage.socket, line), ExitCode::from(2), "{line}");
     }

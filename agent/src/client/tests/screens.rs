@@ -48,14 +48,14 @@ fn quiet_account() -> Value {
     })
 }
 
-pub(super) fn process(pid: u32, parent: u32, command: &str) -> Value {
+pub(in crate::client) fn process(pid: u32, parent: u32, command: &str) -> Value {
     json!({
         "pid": pid, "parent": parent, "comm": "rm", "command": command, "uid": 0, "login": 998,
         "cgroup": "system.slice/runner.service", "stopped": pid == 1379, "held": false, "frozen": false,
     })
 }
 
-pub(super) fn summary() -> Value {
+pub(in crate::client) fn summary() -> Value {
     json!({
         "id": 7, "opened_at": at("03:12:41"), "account": "deployer", "what": "12 deletes in 0.4s in /etc",
         "done": 12, "state": "stopped", "waiting": 1, "refused": 0, "approved": 0,
@@ -84,7 +84,7 @@ pub(in crate::client) fn detail() -> Value {
     detail
 }
 
-pub(super) fn host() -> Value {
+pub(in crate::client) fn host() -> Value {
     json!({
         "version": "0.3.0", "mode": "enforce", "off_until": null, "tier": "lsm", "tier_note": "can hold and deny",
         "kernel": "6.12.48", "pid": 9, "armed_at": "2026-11-18T23:00:00Z", "self_test_at": at("03:16:29"),
@@ -97,7 +97,7 @@ pub(super) fn host() -> Value {
     })
 }
 
-pub(super) fn confirmation() -> Value {
+pub(in crate::client) fn confirmation() -> Value {
     json!({
         "incident": 8, "verb": "freeze", "target": "deployer",
         "by": { "kind": "user", "uid": 0, "name": null, "login": null, "pid": 9 },
