@@ -66,6 +66,7 @@ use crate::{
     report::Event,
     sensor,
     store::{self, Opened, Store},
+    webhook::Webhooks,
 };
 pub(crate) use effect::{Effect, Leave, Which, Within};
 #[cfg(test)]
@@ -152,6 +153,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         store.leave();
         Opened::default()
     });
+    let webhooks = Webhooks::open(&directory, &in_force.policy.webhooks);
     let parts = Parts {
         in_force,
         freezer: adopt_freezes(&memory),
@@ -159,6 +161,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         opened,
         record: Record::new(store, directory.clone()),
         recording: Recording::open(directory.join(recording::DIRECTORY), recorded),
+        webhooks,
         control,
         events,
         metrics,

@@ -15,7 +15,7 @@ use tracing_subscriber::{
     {Layer, Registry},
 };
 
-pub(crate) use event::event;
+pub(crate) use event::{event, is_for_people};
 use line::Lines;
 
 use crate::writer::Writer;

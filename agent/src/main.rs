@@ -29,6 +29,7 @@ mod report;
 mod sensor;
 mod store;
 mod trees;
+mod webhook;
 mod writer;
 
 use std::{path::Path, process::ExitCode};
