@@ -55,3 +55,4 @@ mod truth;
 mod verify;
 mod warmup;
 mod ways;
+mod webhook;
