@@ -82,6 +82,10 @@ fn main() -> ExitCode {
             print!("{}", metrics::reference());
             Ok(())
         }
+        Command::Debug(Debug::Reference { document: Document::Catalog }) => {
+            print!("{}", logging::catalog());
+            Ok(())
+        }
         Command::Debug(Debug::Reference { document: Document::Policy }) => {
             policy::reference::page(&ThisHost).map(|page| print!("{page}")).map_err(Into::into)
         }

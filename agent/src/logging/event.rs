@@ -13,6 +13,7 @@ pub(crate) fn event(event: &Event) {
             let Fields { incident, account, pid, actor, act, anchor } = Fields::of(event);
             tracing::event!(
                 $level,
+                message_id = kind.message_id(),
                 event = kind.word,
                 incident,
                 account = account.or(actor.map(|actor| actor.account.as_str())),
@@ -229,6 +230,7 @@ mod tests {
         ];
         let mut found = fields.clone();
         let message = found.remove("message").unwrap();
+        assert_eq!(found.remove("message_id").map(|id| id.len()), Some(34));
         assert_eq!(found, expected.map(|(name, value)| (name, value.to_owned())).into());
         assert!(message.starts_with("BURST 3 by deployer"), "{message}");
         assert!(!message.contains(char::is_control), "{message}");

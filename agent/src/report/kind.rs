@@ -56,19 +56,19 @@ kinds! {
     Armed = "armed", 0x7495e2530aa64f0d9210f28df4d4b9eb, None,
         "Watching has begun",
         "The kernel programs are loaded, and a self-test has proved that they act.",
-        "Nothing is to be done: burstguard status";
+        "Nothing; burstguard status says how things stand";
     Joined = "joined", 0xfe3ecd4010e543e49a85176f0d937c39, None,
         "A process acts for an account",
         "What it destroys is counted from now on.",
-        "Nothing is to be done: burstguard whois PID says why it does";
+        "Nothing; burstguard whois PID says why it does";
     Launched = "launched", 0x9fa619a7091142f5bada99e78794325d, None,
         "A unit is started at an account's request",
         "What its processes do is counted as the account's.",
-        "Nothing is to be done.";
+        "Nothing.";
     Operation = "operation", 0x8809fe5e1cf7474084088a0fb73e7875, None,
         "Something was destroyed in a protected tree",
         "It was within the budgets, approved, or only observed.",
-        "Nothing is to be done.";
+        "Nothing.";
     Burst = "burst", 0x08c0773f3ce74838be6e81f938f74d05, Some("BurstguardBurst"),
         "A budget was exceeded",
         "An account has destroyed more than its budget admits. Past it the policy's response holds, unless it is to observe.",
@@ -108,7 +108,7 @@ kinds! {
     Decided = "decided", 0x394c51b500c84badadad756b5ac769e9, None,
         "An incident was decided",
         "The decision was carried out.",
-        "Nothing is to be done: burstguard incident @BURSTGUARD_INCIDENT@ says who decided, and why";
+        "Nothing; burstguard incident @BURSTGUARD_INCIDENT@ says who decided, and why";
     Leased = "leased", 0x5a7b5041a66e4f10a323ff87d2cfd953, None,
         "A lease is in force",
         "The account may destroy what it grants until it ends.",
@@ -116,7 +116,7 @@ kinds! {
     LeaseOver = "lease_over", 0xe790650eadf34fa88eb4d62c3e8c7ffc, None,
         "A lease is over",
         "The account is held to its budgets again.",
-        "Nothing is to be done.";
+        "Nothing.";
     Approval = "approval", 0x8c8acaa232b049cebcb8831f8b27ee1e, None,
         "One of several people has approved",
         "Nothing goes on yet: the policy wants more people to say so.",
@@ -140,7 +140,7 @@ kinds! {
     WarmupOver = "warmup_over", 0xab423c8e5f8e42d5a0cf777b600662fc, None,
         "An account is not new any more",
         "Its response is carried out from now on.",
-        "Nothing is to be done.";
+        "Nothing.";
     GovernorEngaged = "governor_engaged", 0x01d2bd39a86344868d7ddfd2c953fdb4, Some("BurstguardGovernor"),
         "So much has tripped that the rule must be wrong",
         "Accounts that have not tripped are only observed until it is quiet. What waits goes on waiting.",
@@ -148,7 +148,7 @@ kinds! {
     GovernorOver = "governor_over", 0x68d2e7f35b4d44ae9474641842b84081, None,
         "The governor is over",
         "Every account is held to its budgets again.",
-        "Nothing is to be done.";
+        "Nothing.";
     Unexplained = "unexplained", 0x07091cca4c074c199ea934e42a65a440, None,
         "Accounts are held to their budgets again",
         "The daemon before let them pass by something that is not in force any more.",
@@ -160,11 +160,11 @@ kinds! {
     On = "on", 0xf94b4f7148f649339ba41f7719cdc694, None,
         "Enforcement is on again",
         "Every response is carried out.",
-        "Nothing is to be done.";
+        "Nothing.";
     Reloaded = "reloaded", 0x9dbb0039960a4635af211ba34175d327, None,
         "Another policy is in force",
         "The files of the policy were read again.",
-        "Nothing is to be done: burstguard status";
+        "Nothing; burstguard status says how things stand";
     NotReloaded = "not_reloaded", 0xe87a14742f7d404bb6d18369b53076eb, Some("BurstguardReloadFailed"),
         "The policy was not reloaded",
         "The one before stays in force: the new one is no good, or loosens what an open incident holds.",
@@ -176,7 +176,7 @@ kinds! {
     PinnedAgain = "pinned_again", 0x2f6b414239fd4f30810c1e85f0e4cd50, None,
         "The kernel programs are pinned again",
         "Enforcement stays when the daemon ends.",
-        "Nothing is to be done.";
+        "Nothing.";
     Anchor = "anchor", 0xac8b74ef5ab343dcaf9703a2496844e7, None,
         "The last entry of the record",
         "By this hash it can be proven later that nothing up to it was changed or removed.",
@@ -196,7 +196,7 @@ kinds! {
     Released = "released", 0xf4ffbfa5f455412aa883e8ef1c31f0f9, None,
         "Stopped processes go on",
         "Nothing holds them any more.",
-        "Nothing is to be done.";
+        "Nothing.";
     Ended = "ended", 0x864d853e6c0a4dd99526b4c67931e5c0, Some("BurstguardDown"),
         "Watching has ended",
         "What the kernel programs hold stays held, unless the daemon was told to let go.",
