@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use super::{Desk, Dropped, Job, Message};
 
 /// How many events are written at once: what is written together costs the disk as much as one.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// Until nobody says anything any more.
 pub(super) fn run(desk: &Desk, jobs: &Receiver<Job>) {

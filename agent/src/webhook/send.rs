@@ -14,6 +14,9 @@ use crate::policy::Webhook;
 
 const AGENT: &str = concat!("burstguard/", env!("CARGO_PKG_VERSION"));
 
+/// How much an answer may say, in bytes.
+const SAID: u64 = 16 << 10;
+
 /// What became of an attempt.
 #[derive(Debug, PartialEq)]
 pub(super) enum Outcome {
@@ -57,10 +60,12 @@ impl Sender {
             .send(&message.body);
         let host = webhook.url.host();
         match sent {
-            Ok(response) => {
+            Ok(mut response) => {
                 let outcome = meaning(host, response.status(), response.headers(), Timestamp::now());
+                // What the receiver says besides is nobody's business, but the connection can be used again behind it.
+                let read = response.body_mut().with_config().limit(SAID).read_to_vec().is_ok();
                 // After anything else everything is made anew: other authorities, another address.
-                self.client = (outcome == Outcome::Delivered).then_some(client);
+                self.client = (outcome == Outcome::Delivered && read).then_some(client);
                 outcome
             }
             Err(error) => failure(host, &error),

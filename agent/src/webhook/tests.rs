@@ -1,8 +1,15 @@
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
-use super::{message::Message, queue::Queue};
+use super::{Dropped, WAITING, Webhooks, keep, message::Message, queue::Queue};
+use crate::{policy::Webhook, report::Event};
 
 fn message(number: u64) -> Message {
     let at = Timestamp::from_second(1_700_000_000 + number as i64).unwrap();
@@ -140,5 +147,40 @@ fn a_torn_log_loses_its_end_and_nothing_else() {
         torn.open();
         let all = drain(&mut torn);
         assert_eq!(all, messages(0..all.len() as u64), "{keep}");
+    }
+}
+
+/// A disk that does not answer is nobody's business but the webhook's.
+#[test]
+fn a_disk_that_hangs_keeps_nobody_waiting_and_what_is_lost_is_counted() {
+    const EVENTS: u64 = 3000;
+    let directory = tempfile::tempdir().unwrap();
+    let hook = Webhook {
+        name: "n".to_owned(),
+        url: "http://127.0.0.1:1/".parse().unwrap(),
+        secret_file: directory.path().join("none"),
+        events: None,
+        timeout: Webhook::TIMEOUT,
+        queue: 10_000,
+    };
+    let mut webhooks = Webhooks::open(&directory.path().join("state"), &[hook]);
+    let desk = Arc::clone(&webhooks.hooks[0].desk);
+    let held = desk.queue();
+    (0..EVENTS).for_each(|_| webhooks.event(&Event::On));
+    let standing = webhooks.standing().remove(0).1;
+    let most_kept = WAITING as u64 + keep::BATCH as u64;
+    assert!(standing.dropped(Dropped::Busy) >= EVENTS - most_kept, "{standing:?}");
+    drop(held);
+    webhooks.settle();
+    let standing = webhooks.standing().remove(0).1;
+    assert_eq!(standing.queued + standing.dropped(Dropped::Busy), EVENTS, "{standing:?}");
+    assert_eq!((standing.waiting, standing.dropped(Dropped::Full)), (standing.queued, 0));
+    // Its threads have no business any more once the policy has none of that name.
+    webhooks.follow(&[]);
+    drop(webhooks);
+    let until = Instant::now() + Duration::from_secs(20);
+    while Arc::strong_count(&desk) > 1 {
+        assert!(Instant::now() < until, "its threads go on");
+        thread::yield_now();
     }
 }
