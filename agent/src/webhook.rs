@@ -50,15 +50,8 @@ pub(crate) struct Webhooks {
 /// One of them. Its threads end once it is gone.
 struct Hook {
     settings: Arc<Webhook>,
-    jobs: SyncSender<Job>,
+    said: SyncSender<Message>,
     desk: Arc<Desk>,
-}
-
-/// For the thread that writes down.
-enum Job {
-    Keep(Message),
-    /// Tells when everything before it is written.
-    Done(SyncSender<()>),
 }
 
 /// What the threads of a webhook share. Whoever holds `now` holds it for a moment; the queue may be held as long as the disk takes.
@@ -71,6 +64,8 @@ struct Desk {
 struct Now {
     settings: Arc<Webhook>,
     standing: Standing,
+    /// Events that were handed over to be written down.
+    said: u64,
     /// Something waits that did not before.
     more: bool,
     /// Other settings, or none any more: whatever is waited for, look again.
@@ -115,22 +110,17 @@ impl Webhooks {
     /// Waits, for a while, until all that was said is on the disk: the next daemon delivers it.
     pub(crate) fn settle(&self) {
         let until = Instant::now() + PATIENCE;
-        for hook in &self.hooks {
-            let (done, is_done) = sync_channel(1);
-            let told = hook.jobs.try_send(Job::Done(done)).is_ok();
-            if !told || is_done.recv_timeout(until.saturating_duration_since(Instant::now())).is_err() {
-                log::warn!(
-                    "webhook {}: the disk is too slow, the last events may be lost for it",
-                    hook.settings.name
-                );
-            }
+        let late = self.hooks.iter().filter(|hook| !hook.desk.is_written(until));
+        for hook in late {
+            let name = &hook.settings.name;
+            log::warn!("webhook {name}: the disk is too slow, the last events may be lost for it");
         }
     }
 }
 
 impl Hook {
     fn start(directory: &Path, webhook: &Webhook) -> Self {
-        let (jobs, waiting) = sync_channel(WAITING);
+        let (said, waiting) = sync_channel(WAITING);
         let settings = Arc::new(webhook.clone());
         let desk = Arc::new(Desk::new(directory, &settings));
         let (keeps, delivers) = (Arc::clone(&desk), Arc::clone(&desk));
@@ -144,7 +134,7 @@ impl Hook {
         };
         spawn("webhook-keep", Box::new(move || keep::run(&keeps, &waiting)));
         spawn("webhook-send", Box::new(move || deliver::run(&delivers)));
-        Self { settings, jobs, desk }
+        Self { settings, said, desk }
     }
 
     fn follow(&mut self, webhook: &Webhook) {
@@ -158,8 +148,12 @@ impl Hook {
     }
 
     fn tell(&self, message: Message) {
-        if self.jobs.try_send(Job::Keep(message)).is_err() {
-            self.desk.now().standing.drop(Dropped::Busy, 1);
+        let told = self.said.try_send(message).is_ok();
+        let mut now = self.desk.now();
+        if told {
+            now.said += 1;
+        } else {
+            now.standing.drop(Dropped::Busy, 1);
         }
     }
 }
@@ -176,6 +170,7 @@ impl Desk {
         let now = Now {
             settings: Arc::clone(settings),
             standing: Standing::default(),
+            said: 0,
             more: false,
             changed: false,
             ended: false,
@@ -187,6 +182,15 @@ impl Desk {
     /// What a panic elsewhere left is still whole: fields are only ever replaced.
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until all that was said is written down, but not longer; whether it is.
+    fn is_written(&self, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        let waits = |now: &mut Now| now.standing.queued < now.said;
+        let waited = self.stirred.wait_timeout_while(self.now(), left, waits);
+        let (now, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        now.standing.queued >= now.said
     }
 
     /// Transactions of the file are whole or not there.

@@ -2,13 +2,13 @@
 
 use std::sync::mpsc::Receiver;
 
-use super::{Desk, Dropped, Job, Message};
+use super::{Desk, Dropped, Message};
 
 /// How many events are written at once: what is written together costs the disk as much as one.
 pub(super) const BATCH: usize = 256;
 
 /// Until nobody says anything any more.
-pub(super) fn run(desk: &Desk, jobs: &Receiver<Job>) {
+pub(super) fn run(desk: &Desk, said: &Receiver<Message>) {
     {
         // What an earlier daemon has left is there before the first event is.
         let mut queue = desk.queue();
@@ -16,23 +16,9 @@ pub(super) fn run(desk: &Desk, jobs: &Receiver<Job>) {
         desk.look(&queue);
         wake(desk);
     }
-    while let Ok(first) = jobs.recv() {
-        let mut messages = Vec::new();
-        let mut done = None;
-        let mut next = Some(first);
-        while let Some(job) = next.take() {
-            match job {
-                Job::Keep(message) => {
-                    messages.push(message);
-                    next = (messages.len() < BATCH).then(|| jobs.try_recv().ok()).flatten();
-                }
-                Job::Done(waits) => done = Some(waits),
-            }
-        }
-        keep(desk, messages);
-        if let Some(done) = done {
-            let _ = done.send(()); // fails only if nobody waits any more
-        }
+    while let Ok(first) = said.recv() {
+        let more = said.try_iter().take(BATCH - 1);
+        keep(desk, [first].into_iter().chain(more).collect());
     }
 }
 
