@@ -148,8 +148,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         directory.clone(),
     )?;
     let output = Output::new(form);
-    let webhooks = Webhooks::open(&directory, &come.in_force.policy.webhooks);
-    let (in_force, first) = begin(come, &host, started, &output, &webhooks);
+    let mut webhooks = Webhooks::open(&directory, &come.in_force.policy.webhooks);
+    let (in_force, first) = begin(come, &host, started, &output, &mut webhooks);
     let opened = opening.wait(OPENING).unwrap_or_else(|| {
         store.leave();
         Opened::default()
@@ -182,12 +182,12 @@ fn begin(
     host: &HostReady,
     started: Instant,
     output: &Output,
-    webhooks: &Webhooks,
+    webhooks: &mut Webhooks,
 ) -> (in_force::InForce, Vec<sensor::Record>) {
     let Come { mut in_force, proof, carried, mut retirement } = come;
     let records = retirement.records(None, &mut in_force.generation);
     retirement.carry_out(None);
-    let say = |event: &Event| {
+    let mut say = |event: &Event| {
         output.say(event);
         webhooks.event(event);
     };

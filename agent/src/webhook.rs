@@ -17,6 +17,7 @@ mod sign;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod throng;
 
 use std::{
     path::{Path, PathBuf},
@@ -31,6 +32,7 @@ use std::{
 use message::Message;
 use queue::Queue;
 pub(crate) use standing::{Dropped, Failed, Standing};
+use throng::Throng;
 
 use crate::{policy::Webhook, report::Event};
 
@@ -45,6 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Webhooks {
     directory: PathBuf,
     hooks: Vec<Hook>,
+    throng: Throng,
 }
 
 /// One of them. Its threads end once it is gone.
@@ -76,7 +79,8 @@ struct Now {
 impl Webhooks {
     /// Those of a policy.
     pub(crate) fn open(state: &Path, policy: &[Webhook]) -> Self {
-        let mut webhooks = Self { directory: state.join(DIRECTORY), hooks: Vec::new() };
+        let mut webhooks =
+            Self { directory: state.join(DIRECTORY), hooks: Vec::new(), throng: Throng::default() };
         webhooks.follow(policy);
         webhooks
     }
@@ -93,10 +97,13 @@ impl Webhooks {
     }
 
     /// Something happened.
-    pub(crate) fn event(&self, event: &Event) {
+    pub(crate) fn event(&mut self, event: &Event) {
         let mut wanted = self.hooks.iter().filter(|hook| hook.settings.wants(event)).peekable();
         if wanted.peek().is_none() {
             return;
+        }
+        if self.throng.is_too_much(event, Instant::now()) {
+            return wanted.for_each(|hook| hook.desk.now().standing.drop(Dropped::Many, 1));
         }
         let message = Message::of(event);
         wanted.for_each(|hook| hook.tell(message.clone()));

@@ -273,7 +273,7 @@ metrics! {
         WEBHOOK_FAILED = "webhook_failed_total", COUNTER, [WEBHOOK, FAILED_BY],
             "Attempts that failed and are made again, by reason.";
         WEBHOOK_DROPPED = "webhook_dropped_total", COUNTER, [WEBHOOK, DROPPED_BY],
-            "Events that are never delivered: too many waited (full) or came at once (busy), or the receiver answered 4xx (refused).";
+            "Events that are never delivered: too many waited (full) or came at once (busy), an account made too many of a kind in a minute (many), or the receiver answered 4xx (refused).";
     }
     "The kernel programs" {
         TIER_INFO = "tier_info", GAUGE, [TIER],

@@ -47,6 +47,8 @@ pub(crate) enum Dropped {
     Full,
     /// More came at once than could be written down.
     Busy,
+    /// An account makes more of a kind than anybody wants to hear.
+    Many,
     /// The receiver does not want it.
     Refused,
 }
@@ -68,12 +70,13 @@ impl Failed {
 }
 
 impl Dropped {
-    pub(crate) const ALL: [Self; 3] = [Self::Full, Self::Busy, Self::Refused];
+    pub(crate) const ALL: [Self; 4] = [Self::Full, Self::Busy, Self::Many, Self::Refused];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Busy => "busy",
+            Self::Many => "many",
             Self::Refused => "refused",
         }
     }
@@ -103,7 +106,12 @@ impl Standing {
             waiting: self.waiting,
             oldest: self.oldest,
             delivered: self.delivered,
-            dropped: self.dropped.values().sum(),
+            // Of what is too much the first has been told.
+            dropped: Dropped::ALL
+                .iter()
+                .filter(|why| **why != Dropped::Many)
+                .map(|why| self.dropped(*why))
+                .sum(),
             failing: self.failing.clone().or_else(|| self.degraded.clone()),
         }
     }
