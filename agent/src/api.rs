@@ -20,7 +20,7 @@ pub(crate) use account::{AccountView, BudgetView, GrantedBy, GrantedView, LeaseV
 pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
     Answer, By, Evidence, GovernorView, Joined, LeftAlone, Mode, Moved, PolicyView, ProcessView, Reloaded,
-    Status, StoreView, Tested, Told, Whois, Why,
+    Status, StoreView, Tested, Told, WebhookView, Whois, Why,
 };
 pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;

@@ -149,4 +149,6 @@ pub(crate) enum Document {
     Metrics,
     /// docs/policy.md
     Policy,
+    /// deploy/journal/burstguard.catalog
+    Catalog,
 }

@@ -66,6 +66,7 @@ use crate::{
     report::Event,
     sensor,
     store::{self, Opened, Store},
+    webhook::Webhooks,
 };
 pub(crate) use effect::{Effect, Leave, Which, Within};
 #[cfg(test)]
@@ -146,8 +147,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
         before,
         directory.clone(),
     )?;
-    let mut output = Output::new(form);
-    let (in_force, first) = begin(come, &host, started, &mut output);
+    let output = Output::new(form);
+    let mut webhooks = Webhooks::open(&directory, &come.in_force.policy.webhooks);
+    let (in_force, first) = begin(come, &host, started, &output, &mut webhooks);
     let opened = opening.wait(OPENING).unwrap_or_else(|| {
         store.leave();
         Opened::default()
@@ -159,6 +161,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         opened,
         record: Record::new(store, directory.clone()),
         recording: Recording::open(directory.join(recording::DIRECTORY), recorded),
+        webhooks,
         control,
         events,
         metrics,
@@ -178,13 +181,18 @@ fn begin(
     come: Come,
     host: &HostReady,
     started: Instant,
-    output: &mut Output,
+    output: &Output,
+    webhooks: &mut Webhooks,
 ) -> (in_force::InForce, Vec<sensor::Record>) {
     let Come { mut in_force, proof, carried, mut retirement } = come;
     let records = retirement.records(None, &mut in_force.generation);
     retirement.carry_out(None);
+    let mut say = |event: &Event| {
+        output.say(event);
+        webhooks.event(event);
+    };
     let names = in_force.generation.names();
-    output.say(&Event::Armed {
+    say(&Event::Armed {
         tier: in_force.about.tier.word(),
         tier_note: in_force.about.tier.note.clone(),
         kernel: host.kernel.clone(),
@@ -196,7 +204,7 @@ fn begin(
     });
     if !carried.freed.is_empty() {
         log::warn!("nobody is held to the budgets of {} any more", carried.freed.join(", "));
-        output.say(&Event::Released { pids: carried.released });
+        say(&Event::Released { pids: carried.released });
     }
     (in_force, records)
 }

@@ -1,7 +1,9 @@
 //! The log: warnings of ours and of the kernel programs, and what happens, for whoever keeps logs. Libraries write to it through
 //! [`log`] and [`tracing`] alike.
 
+mod catalog;
 mod event;
+mod journal;
 mod line;
 
 use std::{env, io, os::fd::AsFd, sync::Arc};
@@ -15,7 +17,9 @@ use tracing_subscriber::{
     {Layer, Registry},
 };
 
-pub(crate) use event::event;
+pub(crate) use catalog::catalog;
+pub(crate) use event::{event, is_for_people};
+use journal::Journal;
 use line::Lines;
 
 use crate::writer::Writer;
@@ -26,6 +30,9 @@ const FILTER: &str = "BURSTGUARD_LOG";
 const DEFAULT: &str = "warn,burstguard=info";
 /// The device and inode of the journal's stream, as systemd gives it to services.
 const JOURNAL: &str = "JOURNAL_STREAM";
+
+/// The field that tells the journal the kind of an event.
+const MESSAGE_ID: &str = "message_id";
 
 /// How to log.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -106,12 +113,8 @@ fn layer(
     match form {
         Form::Text => Box::new(Lines::text(!in_journal, Arc::clone(writer))),
         Form::Json => Box::new(Lines::json(Arc::clone(writer))),
-        Form::Journald => match tracing_journald::layer() {
-            Ok(journal) => Box::new(
-                journal
-                    .with_field_prefix(Some("BURSTGUARD".to_owned()))
-                    .with_syslog_identifier("burstguard".to_owned()),
-            ),
+        Form::Journald => match Journal::open() {
+            Ok(journal) => Box::new(journal),
             Err(error) => {
                 complaints.push(format!("cannot reach the journal: {error}; logging text to standard error"));
                 Box::new(Lines::text(!in_journal, Arc::clone(writer)))

@@ -32,6 +32,7 @@ mod report;
 mod sensor;
 mod store;
 mod trees;
+mod webhook;
 mod writer;
 
 use std::{path::Path, process::ExitCode};
@@ -85,6 +86,10 @@ fn main() -> ExitCode {
         Command::Debug(Debug::Bundle(arguments)) => client::bundle::run(&arguments),
         Command::Debug(Debug::Reference { document: Document::Metrics }) => {
             print!("{}", metrics::reference());
+            Ok(())
+        }
+        Command::Debug(Debug::Reference { document: Document::Catalog }) => {
+            print!("{}", logging::catalog());
             Ok(())
         }
         Command::Debug(Debug::Reference { document: Document::Policy }) => {

@@ -22,6 +22,7 @@ use problem::{At, Problems, listing};
 pub(crate) use problem::{Position, Problem};
 pub(crate) use sources::DEFAULT;
 use sources::Sources;
+pub(crate) use webhook::Webhook;
 
 use crate::store::Bounds;
 
@@ -49,6 +50,7 @@ mod sources;
 pub(crate) mod tests;
 mod validate;
 mod ways;
+mod webhook;
 
 /// A policy, and what it came from.
 #[derive(Debug, Clone)]
@@ -91,6 +93,8 @@ pub(crate) struct Policy {
     /// How much is kept of what accounts do, whether it was a burst or not.
     pub(crate) recording: Bounds,
     pub(crate) governor: Governor,
+    /// Who is told of events, sorted by name, at most 8.
+    pub(crate) webhooks: Vec<Webhook>,
 }
 
 /// When so much is stopped that the rule is wrong, or the host is being upgraded: more than so many in so long a time.

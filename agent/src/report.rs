@@ -1,5 +1,7 @@
 //! What the agent says, for a person or for a program.
 
+pub(crate) mod kind;
+
 use std::{collections::BTreeMap, fmt};
 
 use agent_common::rules::BootNs;

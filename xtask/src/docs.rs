@@ -16,6 +16,7 @@ struct Document {
 const DOCUMENTS: &[Document] = &[
     Document { file: "docs/metrics.md", name: "metrics" },
     Document { file: "docs/policy.md", name: "policy" },
+    Document { file: "deploy/journal/burstguard.catalog", name: "catalog" },
 ];
 
 /// Writes each of them; or, if it is only to be checked, fails if one is not what it would be.

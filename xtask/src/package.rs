@@ -101,6 +101,7 @@ fn contents(package: &Path) -> Result<()> {
         "./usr/bin/burstguard",
         "./usr/lib/systemd/system/burstguard.service",
         "./usr/lib/sysusers.d/burstguard.conf",
+        "./usr/lib/systemd/catalog/burstguard.catalog",
         "./etc/burstguard/policy.d/10-default.toml",
         "./usr/share/doc/burstguard/examples/policies/ai-laptop.toml",
         "./usr/share/doc/burstguard/runbook.md",

@@ -63,6 +63,25 @@ pub(crate) struct Status {
     /// How the record of incidents stands.
     #[serde(default)]
     pub(crate) store: StoreView,
+    /// Who is told of events over HTTP.
+    #[serde(default)]
+    pub(crate) webhooks: Vec<WebhookView>,
+}
+
+/// How a webhook stands. The URL is not shown, since it is often a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct WebhookView {
+    pub(crate) name: String,
+    /// Events that wait to be delivered.
+    pub(crate) waiting: u64,
+    /// When the oldest of them happened.
+    pub(crate) oldest: Option<Timestamp>,
+    /// Since the daemon started.
+    pub(crate) delivered: u64,
+    /// Events that are lost for it since then.
+    pub(crate) dropped: u64,
+    /// Why it does not get through, if so.
+    pub(crate) failing: Option<String>,
 }
 
 /// More has tripped than the governor allows: the accounts that have not are only observed.

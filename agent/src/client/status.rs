@@ -5,7 +5,7 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, count, good, paths, short},
 };
-use crate::api::{self, GovernorView, Mode};
+use crate::api::{self, GovernorView, Mode, WebhookView};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let status: api::Status = session.daemon.get("/v1/status")?;
@@ -46,6 +46,7 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
         );
     }
     text.extend(degraded(status));
+    text.extend(status.webhooks.iter().filter_map(|one| webhook(screen, one)));
     text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
     if !status.accounts.is_empty() {
         text += &accounts::text(screen, &status.accounts);
@@ -88,4 +89,19 @@ pub(super) fn degraded(status: &api::Status) -> Option<String> {
         }
     };
     Some(format!("record   {}: {}; {lost} lost{early}\n", bad("DEGRADED"), clean(why)))
+}
+
+/// A line for a webhook that does not get through, or has lost something.
+fn webhook(screen: &Screen, webhook: &WebhookView) -> Option<String> {
+    let WebhookView { name, waiting, oldest, delivered: _, dropped, failing } = webhook;
+    if failing.is_none() && *dropped == 0 {
+        return None;
+    }
+    let stands = match failing {
+        Some(why) => format!("{}: {}", bad("NOT DELIVERED"), clean(why)),
+        None => good("delivered"),
+    };
+    let since = oldest.map(|oldest| format!(", the oldest from {}", screen.ago(oldest))).unwrap_or_default();
+    let events = count(*waiting, "event waits", "events wait");
+    Some(format!("webhook  {} {stands}; {events}{since}, {dropped} lost\n", clean(name)))
 }

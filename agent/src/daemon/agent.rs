@@ -39,6 +39,7 @@ use crate::{
     recording::Recording,
     sensor::{self, HeldNow, Kernel},
     store::{Left, Opened, Past},
+    webhook::Webhooks,
 };
 
 /// How many records are taken at once, so that a storm of them cannot keep calls, signals and timers waiting.
@@ -59,6 +60,7 @@ pub(super) struct Parts {
     pub(super) memory: Memory,
     pub(super) record: Record,
     pub(super) recording: Recording,
+    pub(super) webhooks: Webhooks,
     /// What was in the record.
     pub(super) opened: Opened,
     pub(super) control: Control,
@@ -82,6 +84,7 @@ pub(super) struct Agent {
     pub(super) memory: Memory,
     pub(super) record: Record,
     pub(super) recording: Recording,
+    pub(super) webhooks: Webhooks,
     pub(super) events: broadcast::Sender<Arc<str>>,
     pub(super) teller: Teller,
     pub(super) metrics: Arc<Metrics>,
@@ -131,6 +134,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         memory,
         record,
         recording,
+        webhooks,
         opened: Opened { last_incident, left },
         control,
         events,
@@ -151,6 +155,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         memory,
         record,
         recording,
+        webhooks,
         events,
         teller: Teller::start(Arc::clone(&metrics)),
         metrics,
@@ -442,6 +447,7 @@ impl Agent {
         self.handle(Input::End(ending));
         self.settle_record();
         self.recording.settle();
+        self.webhooks.settle();
         self.output.finish();
         Ok(())
     }

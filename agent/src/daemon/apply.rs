@@ -106,6 +106,7 @@ impl Agent {
             self.metrics.effect_failed(effect);
         }
         self.output.say(event);
+        self.webhooks.event(event);
         if self.events.receiver_count() > 0
             && let Ok(line) = serde_json::to_string(event)
         {
@@ -217,6 +218,7 @@ impl Agent {
         }
         self.record.store.bound(self.in_force.bounds);
         self.recording.bound(self.in_force.recording);
+        self.webhooks.follow(&self.in_force.policy.webhooks);
         self.begin_recording();
         let names = self.in_force.generation.names().clone();
         let about = &self.in_force.about;

@@ -62,6 +62,7 @@ impl Agent {
             counters: self.counters.clone(),
             policy_changed: self.policy_changed,
             store: self.record.store.standing().view(),
+            webhooks: self.webhooks.standing().iter().map(|(name, one)| one.view(name)).collect(),
         })
     }
 
@@ -74,6 +75,7 @@ impl Agent {
             self_test_failure: self.self_test_failure.clone(),
             unpinned: self.unpinned.clone(),
             recording: self.recording.standing(),
+            webhooks: self.webhooks.standing(),
             maps: vec![MapFill { map: "lineage", entries: members, capacity: MAX_MEMBERS.into() }],
             counters: facts.counters.clone(),
         }

@@ -64,6 +64,7 @@ impl Incidents {
             would_have_stopped: self.incidents.values().map(|one| would_have_stopped(one, facts)).sum(),
             open_incidents: self.incidents.values().filter(|incident| incident.is_open()).count() as u64,
             store: facts.store.clone(),
+            webhooks: facts.webhooks.clone(),
         }
     }
 

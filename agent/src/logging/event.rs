@@ -6,13 +6,15 @@ use crate::report::{Actor, Destruction, Event};
 
 /// Logs an event. Under journald each field is one of the journal: `journalctl BURSTGUARD_INCIDENT=7`.
 pub(crate) fn event(event: &Event) {
+    let kind = event.kind();
     // tracing knows the level of a place in the program when it is compiled.
     macro_rules! log_at {
         ($level:expr) => {{
-            let Fields { name, incident, account, pid, actor, act, anchor } = Fields::of(event);
+            let Fields { incident, account, pid, actor, act, anchor } = Fields::of(event);
             tracing::event!(
                 $level,
-                event = name,
+                message_id = kind.message_id(),
+                event = kind.word,
                 incident,
                 account = account.or(actor.map(|actor| actor.account.as_str())),
                 pid = pid.or(actor.map(|actor| actor.pid)),
@@ -34,6 +36,11 @@ pub(crate) fn event(event: &Event) {
         Level::INFO => log_at!(Level::INFO),
         _ => log_at!(Level::DEBUG),
     }
+}
+
+/// Whether a person should look at it.
+pub(crate) fn is_for_people(event: &Event) -> bool {
+    level(event) <= Level::WARN
 }
 
 /// What a person should look at warns; what comes by the thousand is for whoever asks for it.
@@ -82,7 +89,6 @@ fn level(event: &Event) -> Level {
 /// What an event is about, as far as it has such a thing.
 #[derive(Default)]
 struct Fields<'a> {
-    name: &'static str,
     incident: Option<u64>,
     /// Of an event that has no actor.
     account: Option<&'a str>,
@@ -96,64 +102,54 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn of(event: &'a Event) -> Self {
-        let named = |name| Self { name, ..Self::default() };
-        let about = |name, incident| Self { name, incident, ..Self::default() };
+        let about = |incident| Self { incident, ..Self::default() };
         match event {
-            Event::Armed { .. } => named("armed"),
-            Event::Joined { actor } => Self { actor: Some(actor), ..named("joined") },
-            Event::Launched { actor, .. } => Self { actor: Some(actor), ..named("launched") },
+            Event::Joined { actor } | Event::Launched { actor, .. } | Event::Blind { actor, .. } => {
+                Self { actor: Some(actor), ..Self::default() }
+            }
             Event::Operation { actor, act, .. } => {
-                Self { actor: Some(actor), act: Some(act), ..named("operation") }
+                Self { actor: Some(actor), act: Some(act), ..Self::default() }
             }
-            Event::Burst { incident, actor, act, .. } => {
-                Self { actor: Some(actor), act: Some(act), ..about("burst", Some(*incident)) }
+            Event::Burst { incident, actor, act, .. }
+            | Event::Escape { incident, actor, act }
+            | Event::Tampering { incident, actor, act, .. } => {
+                Self { actor: Some(actor), act: Some(act), ..about(Some(*incident)) }
             }
-            Event::Escape { incident, actor, act } => {
-                Self { actor: Some(actor), act: Some(act), ..about("escape", Some(*incident)) }
+            Event::Held { incident, actor, act } | Event::Denied { incident, actor, act } => {
+                Self { actor: Some(actor), act: Some(act), ..about(*incident) }
             }
-            Event::Held { incident, actor, act } => {
-                Self { actor: Some(actor), act: Some(act), ..about("held", *incident) }
-            }
-            Event::Denied { incident, actor, act } => {
-                Self { actor: Some(actor), act: Some(act), ..about("denied", *incident) }
-            }
-            Event::Stopped { incident, actor } => Self { actor: Some(actor), ..about("stopped", *incident) },
-            Event::Blind { actor, .. } => Self { actor: Some(actor), ..named("blind") },
-            Event::Counter { .. } => named("counter"),
-            Event::Found { incident, .. } => about("found", Some(*incident)),
-            Event::Frozen { incident, .. } => about("frozen", Some(*incident)),
-            Event::Decided { incident, .. } => about("decided", Some(*incident)),
-            Event::Approval { incident, .. } => about("approval", Some(*incident)),
+            Event::Stopped { incident, actor } => Self { actor: Some(actor), ..about(*incident) },
+            Event::Found { incident, .. }
+            | Event::Frozen { incident, .. }
+            | Event::Decided { incident, .. }
+            | Event::Approval { incident, .. }
+            | Event::EffectFailed { incident, .. } => about(Some(*incident)),
             Event::Attempt { incident, account, pid, .. } => {
-                Self { account: Some(account), pid: Some(*pid), ..about("attempt", Some(*incident)) }
+                Self { account: Some(account), pid: Some(*pid), ..about(Some(*incident)) }
             }
-            Event::Tampering { incident, actor, act, .. } => {
-                Self { actor: Some(actor), act: Some(act), ..about("tampering", Some(*incident)) }
+            Event::Leased { incident, account, .. } | Event::LeaseOver { incident, account, .. } => {
+                Self { account: Some(account), ..about(Some(*incident)) }
             }
-            Event::Leased { incident, account, .. } => {
-                Self { account: Some(account), ..about("leased", Some(*incident)) }
+            Event::Warmup { account, .. } | Event::WarmupOver { account } => {
+                Self { account: Some(account), ..Self::default() }
             }
-            Event::LeaseOver { incident, account, .. } => {
-                Self { account: Some(account), ..about("lease_over", Some(*incident)) }
-            }
-            Event::EffectFailed { incident, .. } => about("effect_failed", Some(*incident)),
-            Event::Warmup { account, .. } => Self { account: Some(account), ..named("warmup") },
-            Event::WarmupOver { account } => Self { account: Some(account), ..named("warmup_over") },
-            Event::GovernorEngaged { .. } => named("governor_engaged"),
-            Event::GovernorOver { .. } => named("governor_over"),
-            Event::Unexplained { .. } => named("unexplained"),
-            Event::Off { .. } => named("off"),
-            Event::On => named("on"),
-            Event::Reloaded { .. } => named("reloaded"),
-            Event::NotReloaded { .. } => named("not_reloaded"),
-            Event::PinsLost { .. } => named("pins_lost"),
-            Event::PinnedAgain => named("pinned_again"),
-            Event::Anchor { seq, hash, file } => Self { anchor: Some((*seq, hash, file)), ..named("anchor") },
-            Event::StoreDegraded { .. } => named("store_degraded"),
-            Event::StoreHealed { .. } => named("store_healed"),
-            Event::Unrecorded { incidents, .. } => about("unrecorded", incidents.first().copied()),
-            Event::Released { .. } => named("released"),
-            Event::Ended { .. } => named("ended"),
+            Event::Anchor { seq, hash, file } => Self { anchor: Some((*seq, hash, file)), ..Self::default() },
+            Event::Unrecorded { incidents, .. } => about(incidents.first().copied()),
+            Event::Armed { .. }
+            | Event::Counter { .. }
+            | Event::GovernorEngaged { .. }
+            | Event::GovernorOver { .. }
+            | Event::Unexplained { .. }
+            | Event::Off { .. }
+            | Event::On
+            | Event::Reloaded { .. }
+            | Event::NotReloaded { .. }
+            | Event::PinsLost { .. }
+            | Event::PinnedAgain
+            | Event::StoreDegraded { .. }
+            | Event::StoreHealed { .. }
+            | Event::Released { .. }
+            | Event::Ended { .. } => Self::default(),
         }
     }
 }
@@ -234,6 +230,7 @@ mod tests {
         ];
         let mut found = fields.clone();
         let message = found.remove("message").unwrap();
+        assert_eq!(found.remove("message_id").map(|id| id.len()), Some(34));
         assert_eq!(found, expected.map(|(name, value)| (name, value.to_owned())).into());
         assert!(message.starts_with("BURST 3 by deployer"), "{message}");
         assert!(!message.contains(char::is_control), "{message}");

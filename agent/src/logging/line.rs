@@ -85,6 +85,8 @@ impl Fields {
     fn set(&mut self, field: &Field, value: Value) {
         match field.name() {
             "message" => self.message = value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+            // It tells the journal what the event is called; a line says so itself.
+            super::MESSAGE_ID => {}
             name if name.starts_with("log.") => {}
             name => {
                 self.others.insert(name.to_owned(), value);

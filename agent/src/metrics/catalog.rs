@@ -7,6 +7,7 @@ use crate::{
     api::{GrantedBy, Responder, Verb},
     incidents::TOUCHED_WORDS,
     policy::Response,
+    webhook::{Dropped, Failed},
 };
 
 /// What every name begins with.
@@ -114,6 +115,10 @@ const WRITTEN: Label = words("result", || vec!["written", "blocked", "refused", 
 const BLIND: Label = words("reason", blind_reasons);
 const FAULT: Label = words("counter", || labels_of(true));
 const LIMIT: Label = words("counter", || labels_of(false));
+const WEBHOOK: Label =
+    Label { name: "webhook", values: Values::Other("the webhooks of the policy in force") };
+const FAILED_BY: Label = words("reason", || Failed::ALL.iter().map(|why| why.word()).collect());
+const DROPPED_BY: Label = words("reason", || Dropped::ALL.iter().map(|why| why.word()).collect());
 const VERSION: Label = Label { name: "version", values: Values::Other("the version") };
 const SHA256: Label =
     Label { name: "sha256", values: Values::Other("the policy's hash, as in `burstguard status`") };
@@ -255,6 +260,20 @@ metrics! {
             "Entries that were written to the recording.";
         RECORDING_MISSED = "recording_missed_total", COUNTER, [],
             "Entries that are lost for the recording.";
+    }
+    "Webhooks" {
+        WEBHOOK_WAITING = "webhook_waiting", GAUGE, [WEBHOOK],
+            "Events that wait to be delivered.";
+        WEBHOOK_OLDEST = "webhook_oldest_timestamp_seconds", GAUGE, [WEBHOOK],
+            "When the event happened that has waited longest to be delivered; not there if none waits.";
+        WEBHOOK_QUEUED = "webhook_queued_total", COUNTER, [WEBHOOK],
+            "Events that were written down to be delivered.";
+        WEBHOOK_DELIVERED = "webhook_delivered_total", COUNTER, [WEBHOOK],
+            "Events that the receiver has taken.";
+        WEBHOOK_FAILED = "webhook_failed_total", COUNTER, [WEBHOOK, FAILED_BY],
+            "Attempts that failed and are made again, by reason.";
+        WEBHOOK_DROPPED = "webhook_dropped_total", COUNTER, [WEBHOOK, DROPPED_BY],
+            "Events that are never delivered: too many waited (full) or came at once (busy), an account made too many of a kind in a minute (many), or the receiver answered 4xx (refused).";
     }
     "The kernel programs" {
         TIER_INFO = "tier_info", GAUGE, [TIER],

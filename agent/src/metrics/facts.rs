@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::{AccountView, GrantedBy, IncidentSummary, Mode, Standing, State, Status, StoreView},
     recording,
+    webhook::{self, Dropped, Failed},
 };
 
 /// How things stand.
@@ -29,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) unpinned: Option<String>,
     /// How the recording of what accounts do stands.
     pub(crate) recording: recording::Standing,
+    /// How each webhook stands, by its name.
+    pub(crate) webhooks: Vec<(String, webhook::Standing)>,
     /// By map of the kernel programs; only those that can fill up.
     pub(crate) maps: Vec<MapFill>,
     /// The kernel programs' counters.
@@ -67,9 +70,16 @@ impl Facts {
 
     /// The metrics of these facts. Those without a series are left out, as the text format has it.
     pub(super) fn gather(&self) -> Vec<MetricFamily> {
-        let families =
-            [self.daemon(), self.policy(), self.incidents(), self.accounts(), self.budgets(), self.kernel()]
-                .concat();
+        let families = [
+            self.daemon(),
+            self.policy(),
+            self.incidents(),
+            self.accounts(),
+            self.budgets(),
+            self.webhooks(),
+            self.kernel(),
+        ]
+        .concat();
         families.into_iter().filter(|family| !family.get_metric().is_empty()).collect()
     }
 
@@ -170,6 +180,31 @@ impl Facts {
             }
         }
         [used, limit].map(Family::done).into()
+    }
+
+    fn webhooks(&self) -> Vec<MetricFamily> {
+        let mut waiting = Family::of(&catalog::WEBHOOK_WAITING);
+        let mut oldest = Family::of(&catalog::WEBHOOK_OLDEST);
+        let mut queued = Family::of(&catalog::WEBHOOK_QUEUED);
+        let mut delivered = Family::of(&catalog::WEBHOOK_DELIVERED);
+        let mut failed = Family::of(&catalog::WEBHOOK_FAILED);
+        let mut dropped = Family::of(&catalog::WEBHOOK_DROPPED);
+        for (name, standing) in &self.webhooks {
+            let name = ("webhook", name.as_str());
+            waiting.add(&[name], standing.waiting);
+            if let Some(at) = standing.oldest {
+                oldest.add(&[name], seconds(at));
+            }
+            queued.add(&[name], standing.queued);
+            delivered.add(&[name], standing.delivered);
+            for why in Failed::ALL {
+                failed.add(&[name, ("reason", why.word())], standing.failed(why));
+            }
+            for why in Dropped::ALL {
+                dropped.add(&[name, ("reason", why.word())], standing.dropped(why));
+            }
+        }
+        [waiting, oldest, queued, delivered, failed, dropped].map(Family::done).into()
     }
 
     fn kernel(&self) -> Vec<MetricFamily> {

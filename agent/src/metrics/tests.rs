@@ -8,6 +8,7 @@ use crate::{
     },
     recording,
     report::{Actor, Destruction},
+    webhook,
 };
 use agent_common::{rules::Kind, wire::Counter};
 
@@ -96,6 +97,7 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
             missed: 2,
             unrecorded: 3,
         },
+        webhooks: Vec::new(),
     };
     Facts {
         status,
@@ -113,6 +115,10 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
             size: 8192,
             degraded: Some("full".to_owned()),
         },
+        webhooks: vec![(
+            "pager".to_owned(),
+            webhook::Standing { waiting: 2, oldest: Some(then), ..Default::default() },
+        )],
         maps: vec![MapFill { map: "lineage", entries: 7, capacity: 100_000 }],
         counters: Counter::ALL.iter().map(|counter| (*counter, 5)).collect(),
     }

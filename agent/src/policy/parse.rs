@@ -18,8 +18,10 @@ use crate::store;
 
 mod command;
 mod text;
+mod webhook;
 
 pub(super) use command::CommandDraft;
+pub(super) use webhook::{QUEUE, TIMEOUT, WebhookDraft};
 
 /// What a policy says, by name.
 #[derive(Default)]
@@ -34,6 +36,7 @@ pub(super) struct Draft {
     pub(super) recording: BoundsDraft,
     pub(super) governor: Governor,
     pub(super) commands: BTreeMap<String, CommandDraft>,
+    pub(super) webhooks: BTreeMap<String, WebhookDraft>,
 }
 
 pub(super) struct TreeDraft {
@@ -166,6 +169,7 @@ impl Reader<'_> {
             recording: self.recording(table),
             governor: self.governor(table),
             commands: self.by_name(table, "command", Self::command),
+            webhooks: self.by_name(table, "webhook", Self::webhook),
         }
     }
 

@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     Account, Command, Governor, Policy, Role, Roles, Tree, Way, Words, duration,
     keeping::{Days, Size},
+    webhook::Webhook,
 };
 
 /// What a policy file would say that has the same effect here.
 pub(super) fn effective(policy: &Policy) -> Value {
-    let Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor } = policy;
+    let Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor, webhooks } =
+        policy;
     let Roles { view, respond, admin, approvals } = roles;
     let named = |tree: &Tree| {
         // What a pattern found may look like one.
@@ -39,6 +41,7 @@ pub(super) fn effective(policy: &Policy) -> Value {
             "size": Size::of(recording.size).to_string(),
         },
         "governor": self::governor(governor),
+        "webhook": webhooks.iter().map(webhook).collect::<Map<_, _>>(),
         "roles": {
             "view": people(view), "respond": people(respond), "admin": people(admin), "approvals": approvals,
         },
@@ -77,6 +80,20 @@ fn command(command: &Command) -> (String, Value) {
         if !sequences.is_empty() {
             table.insert(key.to_owned(), json!(lists(sequences)));
         }
+    }
+    (name.clone(), Value::Object(table))
+}
+
+fn webhook(webhook: &Webhook) -> (String, Value) {
+    let Webhook { name, url, secret_file, events, timeout, queue } = webhook;
+    let mut table = Map::from_iter([
+        ("url".to_owned(), json!(url.to_string())),
+        ("secret_file".to_owned(), json!(secret_file.to_string_lossy())),
+        ("timeout".to_owned(), json!(duration::text(*timeout))),
+        ("queue".to_owned(), json!(queue)),
+    ]);
+    if let Some(events) = events {
+        table.insert("events".to_owned(), json!(texts(events)));
     }
     (name.clone(), Value::Object(table))
 }

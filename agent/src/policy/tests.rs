@@ -211,6 +211,7 @@ fn a_whole_policy() {
         },
         recording: Bounds { size: 3 << 20, ..Bounds::RECORDING },
         governor: Governor { accounts: None, incidents: Some(budget("20/10m")) },
+        webhooks: Vec::new(),
     };
     assert_eq!(policy, expected);
 }
@@ -348,9 +349,21 @@ fn policies() -> impl Strategy<Value = Policy> {
             let approvals = if respond.iter().any(|role| matches!(role, Role::Gid(_))) { 3 } else { 1 };
             let roles = Roles { view, respond, admin, approvals };
             let recording = Bounds { size: record.bounds.size, ..Bounds::RECORDING };
-            Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor }
+            let webhooks = vec![webhook("a", None), webhook("b.c", Some(vec!["burst", "on"]))];
+            Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor, webhooks }
         },
     )
+}
+
+fn webhook(name: &str, events: Option<Vec<&str>>) -> Webhook {
+    Webhook {
+        name: name.to_owned(),
+        url: format!("https://h/{name}?x=1").parse().unwrap(),
+        secret_file: "/odd/\"key\"".into(),
+        events: events.map(|words| words.into_iter().map(|word| word.parse().unwrap()).collect()),
+        timeout: Duration::from_millis(1500),
+        queue: 7,
+    }
 }
 
 proptest! {

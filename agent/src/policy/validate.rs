@@ -19,6 +19,7 @@ mod people;
 mod programs;
 mod trees;
 mod ways;
+mod webhooks;
 
 const MAX_ACCOUNTS: usize = 256;
 
@@ -55,11 +56,12 @@ pub(super) fn validate(
     let ways = validator.ways(&draft.ways);
     let commands = validator.commands(&draft.commands);
     let roles = validator.roles(&draft.roles);
+    let webhooks = validator.webhooks(&draft.webhooks);
     let wanted = validator.wanted;
     let record = keeping(&draft.record);
     let recording = bounds(&draft.recording, Bounds::RECORDING);
     let (mode, governor) = (draft.mode.unwrap_or_default(), draft.governor);
-    (Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor }, wanted)
+    (Policy { mode, trees, accounts, ways, commands, roles, record, recording, governor, webhooks }, wanted)
 }
 
 struct Validator<'a, H> {

@@ -58,3 +58,4 @@ mod truth;
 mod verify;
 mod warmup;
 mod ways;
+mod webhook;

@@ -133,6 +133,7 @@ impl Scene {
             counters: Vec::new(),
             policy_changed: false,
             store: StoreView::default(),
+            webhooks: Vec::new(),
         })
     }
 

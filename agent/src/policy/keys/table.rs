@@ -14,7 +14,7 @@ use super::{
 /// Those of the whole policy.
 pub(in super::super) static POLICY: Keys = &[&TOP];
 
-static TOP: [Key; 11] = [
+static TOP: [Key; 12] = [
     Key::value("version", Without::Refused, || "`1`".to_owned(), "which rules this file is written by"),
     Key::value(
         "mode",
@@ -37,6 +37,7 @@ static TOP: [Key; 11] = [
     },
     Key { name: "governor", holds: Holds::Section(&[&GOVERNOR], LIMITS) },
     Key { name: "command", holds: Holds::Named(&[&COMMAND], COMMANDS) },
+    Key { name: "webhook", holds: Holds::Named(&[&WEBHOOK], WEBHOOKS) },
 ];
 
 const DEFAULT: &str = "What holds for every account; an account's own keys replace these one by one.";
@@ -46,6 +47,8 @@ const WAYS: &str =
 const COMMANDS: &str = "What is counted as a [destructive command](#destructive-commands), besides those that are built in: one of such a name, or of one of its programs, takes its place.";
 const PEOPLE: &str = "Who may do what: `uid:N`, `user:NAME`, `gid:N`, `group:NAME`. Whoever has a role has those before it. Root has one only if it is named.";
 const LIMITS: &str = "When so much is stopped that [the rule must be wrong](#the-governor).";
+
+const WEBHOOKS: &str = "Who is told of events over HTTP, at most 8, see [Webhooks](webhook.md).";
 
 static TREE: [Key; 2] = [
     Key::value(
@@ -315,6 +318,39 @@ static COMMAND: [Key; 6] = [
         Without::Words("`cwd`"),
         || words(&By::ALL, By::as_str),
         "what one run destroys and another makes anew is the same if both run in the same directory (`cwd`), or in any (`host`)",
+    ),
+];
+
+static WEBHOOK: [Key; 5] = [
+    Key::value(
+        "url",
+        Without::Refused,
+        || "a URL".to_owned(),
+        "where events are sent: with `https`, or with `http` and a loopback address.",
+    ),
+    Key::value(
+        "secret_file",
+        Without::Refused,
+        || "an absolute path".to_owned(),
+        "the file that holds the key by which messages are signed; it is root's, and nobody else can read it",
+    ),
+    Key::value(
+        "events",
+        Without::Words("what the log warns of"),
+        || "kinds of events".to_owned(),
+        "of which events it is told, by their words as in [the journal](running.md#what-is-watched-from-outside)",
+    ),
+    Key::value(
+        "timeout",
+        Without::Words("`10s`"),
+        || durations(&parse::TIMEOUT),
+        "how long an attempt may take",
+    ),
+    Key::value(
+        "queue",
+        Without::Words("`1000`"),
+        || format!("{} to {}", parse::QUEUE.start(), parse::QUEUE.end()),
+        "how many events may wait on the disk; past that the oldest are dropped",
     ),
 ];
 

@@ -37,7 +37,7 @@ fn each_is_read() {
 
 #[test]
 fn what_is_required_is_missed() {
-    let whole = "version = 1\n[tree.n]\npaths = ['/etc']\n[account.n]\nusers = ['ci']\ntrees = ['n']\n[command.n]\nprogram = 'x'\n";
+    let whole = "version = 1\n[tree.n]\npaths = ['/etc']\n[account.n]\nusers = ['ci']\ntrees = ['n']\n[command.n]\nprogram = 'x'\n[webhook.n]\nurl = 'https://h/'\nsecret_file = '/s'\n";
     assert!(load(whole).is_ok());
     let required = values().into_iter().filter(|(_, value)| matches!(value.without, Without::Refused));
     let mut names = Vec::new();
@@ -48,7 +48,7 @@ fn what_is_required_is_missed() {
         assert!(load(&without).is_err(), "{key}");
         names.push(name);
     }
-    assert_eq!(names, ["version", "paths", "trees", "program"]);
+    assert_eq!(names, ["version", "paths", "trees", "program", "url", "secret_file"]);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn unknown_keys() {
         &format!("{GOOD}moed = 'enforce'\nwatch = {{}}"),
         &[
             "4:1 unknown key \"moed\": did you mean mode?",
-            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, way, roles, record, recording, governor, command",
+            "5:1 unknown key \"watch\": known here: version, mode, tree, default, account, way, roles, record, recording, governor, command, webhook",
         ],
     );
     check(
@@ -75,7 +75,7 @@ fn unknown_keys() {
     check(
         &format!("{GOOD}\"\\u001b[31m\" = 1"),
         &[
-            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, way, roles, record, recording, governor, command",
+            "4:2 unknown key \"\\u{1b}[31m\": known here: version, mode, tree, default, account, way, roles, record, recording, governor, command, webhook",
         ],
     );
 }

@@ -23,6 +23,10 @@ pub fn service(_: &mut Book) -> Result<()> {
     let fields =
         host::run(&["journalctl", "--output=json", "--lines=1", &format!("BURSTGUARD_INCIDENT={id}")])?;
     ensure!(fields.contains("\"BURSTGUARD_ACCOUNT\":\"deployer\""), "the journal has {fields}");
+    let fields: Value = serde_json::from_str(&fields)?;
+    let kind = fields["MESSAGE_ID"].as_str().context("an entry has the id of its kind")?;
+    let told = host::run(&["journalctl", "--catalog", "--lines=1", &format!("MESSAGE_ID={kind}")])?;
+    ensure!(told.contains("What to do: "), "the catalog has nothing to say of it: {told}");
     let approve = ["burstguard", "approve", &id, "--reason", "CHG-123"];
     for user in ["visitor", "deployer"] {
         let said = host::attempt_as(user, &approve)?;
