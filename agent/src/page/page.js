@@ -149,7 +149,8 @@ function show(view) {
   cards("incidents", "nothing waits", view.incidents.map((one) => incident(view, one)));
   const fullness = (one) => Math.max(0, ...one.budgets.map((each) => each.used / Math.max(1, each.limit)));
   const urgency = (one) => (one.incident === null ? 0 : 2) + Math.min(1, fullness(one));
-  const accounts = [...view.accounts].sort((a, b) => urgency(b) - urgency(a)); // else by name, as they come
+  // Those that are alike stay by name, as they come.
+  const accounts = [...view.accounts].sort((a, b) => urgency(b) - urgency(a));
   cards("accounts", "no account is watched", accounts.map((one) => account(view, one)));
   timeline(view.timeline);
 }
