@@ -17,6 +17,7 @@ mod kill;
 mod lease;
 mod listing;
 mod moved;
+mod notify;
 mod off;
 mod reload;
 mod report;
@@ -94,6 +95,12 @@ pub(crate) enum Verb {
     Why(why::Why),
     /// Print events as they come, until Ctrl-C.
     Watch,
+    /// Show what a person should look at as notifications on the own desktop, until Ctrl-C.
+    ///
+    /// For who works on the host itself, such as a laptop with AI agents. It runs as that person and asks the session's bus; the daemon
+    /// tells it what whoever has the role `view` may see. The package has a unit for it, for each user who wants that:
+    /// systemctl --user enable --now burstguard-notify
+    Notify(notify::Notify),
     /// A live screen: accounts, what waits, incidents; and the keys to decide.
     ///
     /// On a terminal, of 40 columns and 12 lines at least. Arrows or j and k choose, tab goes to the next list, enter opens an incident;
@@ -174,6 +181,7 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::Whois(verb) => verb.run(&session),
         Verb::Why(verb) => verb.run(&session),
         Verb::Watch => watch::run(&session),
+        Verb::Notify(verb) => verb.run(&session),
         Verb::Top => top::run(&session),
         Verb::Approve(verb) => verb.run(&session),
         Verb::Lease(verb) => verb.run(&session),

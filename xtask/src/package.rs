@@ -100,6 +100,7 @@ fn contents(package: &Path) -> Result<()> {
     for wanted in [
         "./usr/bin/burstguard",
         "./usr/lib/systemd/system/burstguard.service",
+        "./usr/lib/systemd/user/burstguard-notify.service",
         "./usr/lib/sysusers.d/burstguard.conf",
         "./usr/lib/systemd/catalog/burstguard.catalog",
         "./etc/burstguard/policy.d/10-default.toml",

@@ -75,12 +75,13 @@ fn provide(workspace: &Workspace) -> Result<(Toolchain, PathBuf)> {
     Ok((toolchain, linker))
 }
 
-/// What building does not need, and what for it is there: without sudo the demonstration leaves out one scenario; without the browser, and
-/// letters for it, the tests of pages fail.
-const TO_SHOW: [(&str, &[&str]); 3] = [
+/// What building does not need, and what for it is there: without sudo the demonstration leaves out one scenario; without the others the
+/// tests of pages, of the live screen and of notifications fail.
+const TO_SHOW: [(&str, &[&str]); 4] = [
     ("sudo", &["sudo"]),
     ("browser", &["chromium-headless-shell", "fonts-dejavu-core"]),
     ("tmux", &["tmux"]),
+    ("bus", &["dbus-daemon", "dbus-bin", "dbus-tests", "systemd"]),
 ];
 
 fn to_show() {

@@ -29,6 +29,8 @@ pub(super) enum Failure {
     /// The same, of what was asked to be done.
     #[error("it is not known whether this was done: no answer came: {0}")]
     Unheard(String),
+    #[error("nothing shows notifications here: {0}")]
+    Desktop(String),
     #[error(transparent)]
     Problem(#[from] Problem),
     /// What came is no answer that this version knows.
@@ -68,7 +70,7 @@ impl Failure {
             Self::NoDaemon { .. } | Self::Ended | Self::Broken(_) => 3,
             Self::Unheard(_) => Code::NotConfirmed.exit_status(),
             Self::Problem(problem) => problem.code.exit_status(),
-            Self::Answer(_) | Self::Late(_) | Self::Output(_) => 1,
+            Self::Answer(_) | Self::Late(_) | Self::Output(_) | Self::Desktop(_) => 1,
             // As env(1) ends.
             Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
             Self::NotRun { .. } => 126,
@@ -81,6 +83,9 @@ impl Failure {
             Self::NoDaemon { .. } | Self::Ended | Self::Broken(_) => {
                 Some(left_behind(Path::new(PINS)).to_owned())
             }
+            Self::Desktop(_) => Some(
+                "run it in a desktop's session, as the user who works there: burstguard notify --test".to_owned(),
+            ),
             Self::Unheard(_) => Some(
                 "look before you ask again: burstguard status; what still waits for a decision: burstguard incidents \
                  --open"

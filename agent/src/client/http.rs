@@ -61,10 +61,12 @@ impl Daemon {
         })
     }
 
-    /// Gives each line of an answer that goes on to `line`, until that is enough or the daemon ends.
+    /// Gives each line of an answer that goes on to `line`, until that is enough or the daemon ends. None that comes once it has
+    /// `begun` is left out.
     pub(super) fn lines(
         &self,
         path: &str,
+        begun: impl FnOnce(),
         mut line: impl FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         runtime()?.block_on(async {
@@ -74,6 +76,7 @@ impl Daemon {
             if !response.status().is_success() {
                 return Err(problem(&whole(response).await?));
             }
+            begun();
             let mut waiting = Vec::new();
             // An error is the end of the daemon too: it hangs up in the middle.
             while let Some(Ok(frame)) = response.frame().await {

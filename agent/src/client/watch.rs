@@ -9,12 +9,16 @@ use super::{
 };
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
-    session.daemon.lines("/v1/events", |line| {
-        if session.json {
-            return session.print(&format!("{line}\n"));
-        }
-        session.print(&format!("{}\n", text(line)))
-    })?;
+    session.daemon.lines(
+        "/v1/events",
+        || (),
+        |line| {
+            if session.json {
+                return session.print(&format!("{line}\n"));
+            }
+            session.print(&format!("{}\n", text(line)))
+        },
+    )?;
     // The daemon goes on for as long as it runs.
     Err(Failure::Ended)
 }

@@ -12,6 +12,7 @@ mod commands;
 mod container;
 mod cost;
 mod deny;
+mod desktop;
 mod destructive;
 mod directories;
 mod ending;

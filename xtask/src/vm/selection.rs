@@ -20,8 +20,8 @@ const LSM: &[&str] = &[
     "destructive::lsm::",
 ];
 
-/// The family of tests that need a browser, which no virtual machine has: they are the same on every kernel.
-const PAGES: &str = "pages::";
+/// The families of tests that need a browser or a session's bus, which no virtual machine has: they are the same on every kernel.
+const OF_THE_HOST: [&str; 2] = ["pages::", "desktop::"];
 
 /// Tests, by what their names contain, and what breaks first where they fail. An emulated machine takes some 25 s to start one
 /// daemon, most of it the verifier's: so each change is met by one test or two of each promise, and `--all` runs every test on both
@@ -77,7 +77,7 @@ pub(super) fn oldest() -> Vec<String> {
 
 /// All that a guest can run, as the harness takes it.
 pub(super) fn everything() -> Vec<String> {
-    ["--skip", PAGES].map(str::to_owned).to_vec()
+    OF_THE_HOST.iter().flat_map(|family| ["--skip", family]).map(str::to_owned).collect()
 }
 
 fn names(chosen: Chosen) -> Vec<String> {

@@ -105,9 +105,7 @@ impl Feed {
 
     fn incidents(&self, open: bool) -> Result<Vec<IncidentSummary>, Failure> {
         let filter = Filter { open, limit: Some(LISTED), ..Filter::default() };
-        let query =
-            serde_urlencoded::to_string(filter).map_err(|error| Failure::Answer(error.to_string()))?;
-        self.daemon.get(&format!("/v1/incidents?{query}"))
+        self.daemon.get(&filter.path()?)
     }
 
     /// The story of an incident, or why the daemon does not tell it.
@@ -171,18 +169,22 @@ impl Counted {
             let mut pause = Self::AGAIN;
             *self.lock() = Some(BTreeMap::new());
             // Why it has ended is told by the questions.
-            let _ = daemon.lines("/v1/events", |line| {
-                match serde_json::from_str(line) {
-                    Ok(Event { event, account: Some(account), .. }) if event == "operation" => {
-                        if let Some(counted) = self.lock().as_mut() {
-                            *counted.entry(account).or_default() += 1;
+            let _ = daemon.lines(
+                "/v1/events",
+                || (),
+                |line| {
+                    match serde_json::from_str(line) {
+                        Ok(Event { event, account: Some(account), .. }) if event == "operation" => {
+                            if let Some(counted) = self.lock().as_mut() {
+                                *counted.entry(account).or_default() += 1;
+                            }
                         }
+                        Ok(Event { event, missed: Some(0), .. }) if event == "cut" => pause = Self::YIELD,
+                        _ => {}
                     }
-                    Ok(Event { event, missed: Some(0), .. }) if event == "cut" => pause = Self::YIELD,
-                    _ => {}
-                }
-                Ok(())
-            });
+                    Ok(())
+                },
+            );
             *self.lock() = None;
             thread::park_timeout(pause);
         }
