@@ -75,9 +75,7 @@ pub(crate) fn start(arguments: &Arguments) -> Log {
     let form = arguments.log.unwrap_or(if in_journal { Form::Journald } else { Form::Text });
     let mut complaints = Vec::new();
     let filter = filter(env::var(FILTER).ok().as_deref(), &mut complaints);
-    // Nobody is left to tell if it fails.
-    let writer = Arc::new(Writer::to(io::stderr(), |_| {}));
-    let layer = layer(form, in_journal, &writer, &mut complaints);
+    let (layer, writer) = layer(form, in_journal, &mut complaints);
     // Fails only if it was called before.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     complaints.iter().for_each(|complaint| log::warn!("{complaint}"));
@@ -104,22 +102,27 @@ fn targets(text: &str) -> Result<Targets, String> {
     }
 }
 
-fn layer(
-    form: Form,
-    in_journal: bool,
-    writer: &Arc<Writer>,
-    complaints: &mut Vec<String>,
-) -> Box<dyn Layer<Registry> + Send + Sync> {
-    match form {
-        Form::Text => Box::new(Lines::text(!in_journal, Arc::clone(writer))),
-        Form::Json => Box::new(Lines::json(Arc::clone(writer))),
-        Form::Journald => match Journal::open() {
-            Ok(journal) => Box::new(journal),
+type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Also the thread that writes.
+fn layer(form: Form, in_journal: bool, complaints: &mut Vec<String>) -> (AnyLayer, Arc<Writer>) {
+    if form == Form::Journald {
+        match Journal::open() {
+            Ok(journal) => {
+                let writer = Arc::clone(&journal.writer);
+                return (Box::new(journal), writer);
+            }
             Err(error) => {
                 complaints.push(format!("cannot reach the journal: {error}; logging text to standard error"));
-                Box::new(Lines::text(!in_journal, Arc::clone(writer)))
             }
-        },
+        }
+    }
+    // Nobody is left to tell if it fails.
+    let writer = Arc::new(Writer::to(io::stderr(), |_| {}));
+    let lines = Arc::clone(&writer);
+    match form {
+        Form::Json => (Box::new(Lines::json(lines)), writer),
+        Form::Text | Form::Journald => (Box::new(Lines::text(!in_journal, lines)), writer),
     }
 }
 

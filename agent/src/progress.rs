@@ -34,13 +34,15 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         let shown = bar.downgrade();
-        std::thread::spawn(move || {
+        let show = move || {
             std::thread::park_timeout(MOMENT);
             if let Some(bar) = shown.upgrade().filter(|bar| !bar.is_finished()) {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 bar.enable_steady_tick(TURN);
             }
-        });
+        };
+        // Where there is no thread to be had, what is to be done is done all the same.
+        let _ = std::thread::Builder::new().spawn(show);
         Self(bar)
     }
 

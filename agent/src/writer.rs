@@ -1,4 +1,4 @@
-//! Lines to standard output and standard error, through a thread of their own. A reader that does not read must not keep the
+//! Lines to standard output, standard error and the journal, through a thread of their own. A reader that does not read must not keep the
 //! loop from letting go.
 
 use std::{
@@ -17,7 +17,7 @@ const WAITING: usize = 8192;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 enum Job {
-    Line(String),
+    Line(Vec<u8>),
     /// Tells when everything before it is written.
     Done(SyncSender<()>),
 }
@@ -38,8 +38,8 @@ impl Writer {
     }
 
     /// Writes a line, or counts it if too many wait already.
-    pub(crate) fn write(&self, line: String) {
-        if self.jobs.try_send(Job::Line(line)).is_err() {
+    pub(crate) fn write(&self, line: impl Into<Vec<u8>>) {
+        if self.jobs.try_send(Job::Line(line.into())).is_err() {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -62,7 +62,7 @@ fn write_all(mut out: impl Write, jobs: &Receiver<Job>, failed: fn(&io::Error)) 
         match job {
             // In one piece, so that lines of several threads do not mix.
             Job::Line(line) if listening => {
-                if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+                if let Err(error) = out.write_all(&line).and_then(|()| out.flush()) {
                     failed(&error);
                     listening = false;
                 }

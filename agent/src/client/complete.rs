@@ -169,14 +169,20 @@ pub(crate) fn durations() -> ArgValueCompleter {
 
 fn directories(typed: &OsStr) -> Vec<CompletionCandidate> {
     use clap_complete::engine::{PathCompleter, ValueCompleter as _};
-    PathCompleter::dir().complete(typed)
+    let found = PathCompleter::dir().complete(typed).into_iter();
+    found.filter(|one| one.get_value().to_str().is_some_and(is_a_word)).collect()
+}
+
+/// Whether a shell takes it for what it is: what it completes goes into the line as it is, and somebody else may have chosen the name.
+fn is_a_word(value: &str) -> bool {
+    value.chars().all(|char| char.is_alphanumeric() || "._/:@+,=-%".contains(char))
 }
 
 /// Those that begin with what is typed, and what is said of each.
 fn candidates(typed: &OsStr, all: impl Iterator<Item = (String, String)>) -> Vec<CompletionCandidate> {
     let typed = typed.to_string_lossy();
     all.enumerate()
-        .filter(|(_, (value, _))| value.starts_with(&*typed))
+        .filter(|(_, (value, _))| value.starts_with(&*typed) && is_a_word(value))
         .map(|(at, (value, said))| {
             let said = (!said.is_empty()).then(|| said.into());
             CompletionCandidate::new(value).help(said).display_order(Some(at))
@@ -206,6 +212,9 @@ mod tests {
         let found = candidates(OsStr::new("7"), told());
         assert_eq!(found.iter().map(CompletionCandidate::get_value).collect::<Vec<_>>(), ["7", "71"]);
         assert_eq!(candidates(OsStr::new(""), told()).len(), 3);
+        let hostile =
+            ["x$(id)", "a b", "a;b", "`id`", "a\nb", "a*"].map(|name| (name.to_owned(), String::new()));
+        assert_eq!(candidates(OsStr::new(""), hostile.into_iter()).len(), 0);
     }
 
     #[test]

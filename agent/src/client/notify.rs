@@ -18,8 +18,8 @@ use news::News;
 
 use crate::api::{Filter, IncidentSummary, Status};
 
-/// A daemon that has gone is asked for again after so long.
-const AGAIN: Duration = Duration::from_secs(5);
+/// A daemon that has gone, or has said that we are too slow, is listened to again after so long; what waits then is told anew.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Notifications are this long apart, whatever happens meanwhile: the next one says how much that was.
 const APART: Duration = Duration::from_secs(2);
 
@@ -93,12 +93,20 @@ fn tell(daemon: &Daemon, all: &Receiver<Heard>, desktop: &mut Desktop) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        if free <= Instant::now() && !waiting.is_empty() {
-            let next = waiting.remove(0);
-            if let Err(why) = desktop.show(&next) {
-                eprintln!("cannot show \"{}\": {why}", next.summary());
-            }
+        if free <= Instant::now()
+            && let Some(next) = news::next(&mut waiting)
+        {
+            show(desktop, next);
             free = Instant::now() + APART;
         }
+    }
+}
+
+/// What a desktop does not take may be because of a name in it: then it is told without.
+fn show(desktop: &mut Desktop, news: News) {
+    let Err(why) = desktop.show(&news) else { return };
+    let news = news.without_names();
+    if desktop.show(&news).is_err() {
+        eprintln!("cannot show \"{}\": {why}", news.summary());
     }
 }

@@ -15,7 +15,7 @@ mod view;
 use std::{
     io::{self, IsTerminal as _},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -138,14 +138,15 @@ impl Top<'_> {
 
     /// What was ordered is answered where it can still be read.
     fn hear_the_last(&mut self) -> Result<(), Failure> {
+        let until = Instant::now() + LAST;
         while self.asked > 0 {
-            match self.inbox.recv_timeout(LAST) {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Input::Answer(Ok(text) | Err(text))) => {
                     self.asked -= 1;
                     self.session.print(&format!("{text}\n"))?;
                 }
-                Ok(_) => {}
-                Err(_) => return Err(Failure::Unheard("the screen was left before".to_owned())),
+                Ok(input) if !matches!(input, Input::End) => {}
+                _ => return Err(Failure::Unheard("the screen was left before".to_owned())),
             }
         }
         Ok(())

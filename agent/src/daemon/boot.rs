@@ -177,8 +177,9 @@ pub(crate) fn adopt(kernel: &mut Kernel, tables: &Tables) -> Result<()> {
             lineage::members(&proc::processes()?, &tables.identities, spare)
         {
             kernel.adopt(process.id(), claim, origin.pid, origin.started_at())?;
-            // Its exit may have come before the entry, which nothing would remove then.
-            if proc::process(process.pid).is_none_or(|now| now.start != process.start) {
+            // Its exit may have come before the entry, which nothing would remove then; so it is with one whose parent has not asked for it
+            // yet.
+            if proc::stat(process.pid).is_none_or(|now| now.start != process.start || now.ended()) {
                 kernel.forget(process.pid)?;
             }
         }

@@ -97,7 +97,7 @@ impl Agent {
     }
 
     /// A process without the secrets of its command line.
-    fn redacted(&self, process: &Process) -> ProcessView {
+    pub(super) fn redacted(&self, process: &Process) -> ProcessView {
         let line = proc::bytes(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         let command = Bytes::from(&self.in_force.redact.line(&line)[..]);
         ProcessView { command, ..view(process, false) }

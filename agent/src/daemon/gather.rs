@@ -24,7 +24,6 @@ use crate::{
         above::above,
         never_touch::NeverTouch,
         proc::{self, Process, ProcessId},
-        view::view,
     },
     sensor::{HeldCall, Member},
     store::Past,
@@ -159,7 +158,11 @@ impl Agent {
         let account = member.and_then(|member| generation.names().account(member.account));
         ProcessFacts {
             id: process.id(),
-            view: ProcessView { held, ..view(process, member.is_some_and(|member| member.stopped)) },
+            view: ProcessView {
+                held,
+                stopped: member.is_some_and(|member| member.stopped),
+                ..self.redacted(process)
+            },
             account: account.map(str::to_owned),
             identity: None,
             above: None,

@@ -12,6 +12,10 @@ use std::{
         unix::net::UnixDatagram,
     },
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use rustix::{
@@ -26,13 +30,15 @@ use tracing::{
 use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::{Layer, layer::Context};
 
+use crate::writer::Writer;
+
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Writes them.
+/// Makes them. A journal that takes none just now, since it was stopped or flooded, keeps only a thread waiting.
 pub(super) struct Journal {
-    socket: UnixDatagram,
-    /// Named each time: a journal that was restarted may have another there.
-    path: PathBuf,
+    pub(super) writer: Arc<Writer>,
+    /// How many dropped entries the journal was told of.
+    told: AtomicU64,
 }
 
 impl Journal {
@@ -42,11 +48,51 @@ impl Journal {
     }
 
     fn at(socket: &Path) -> io::Result<Self> {
-        let journal = Self { socket: UnixDatagram::unbound()?, path: socket.to_owned() };
-        journal.send(b"")?; // which the journal takes for nothing
-        Ok(journal)
+        let wire = Wire { socket: UnixDatagram::unbound()?, path: socket.to_owned() };
+        wire.socket.set_nonblocking(true)?;
+        match wire.send(b"") {
+            // Which the journal takes for nothing; one that is busy is there.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            sent => sent?,
+        }
+        wire.socket.set_nonblocking(false)?;
+        Ok(Self { writer: Arc::new(Writer::to(wire, |_| {})), told: AtomicU64::new(0) })
     }
 
+    /// That some were dropped since it was said last.
+    fn lost(&self) -> Option<Vec<u8>> {
+        let dropped = self.writer.dropped();
+        let lost = dropped - self.told.swap(dropped, Relaxed).min(dropped);
+        (lost > 0).then(|| {
+            let mut fields = Fields(Vec::new());
+            fields.put("PRIORITY", priority(Level::ERROR));
+            fields.put("SYSLOG_IDENTIFIER", "burstguard");
+            fields.put("MESSAGE", &format!("the journal took no entries for a while: {lost} are lost"));
+            fields.0
+        })
+    }
+}
+
+/// The way to the journal.
+struct Wire {
+    socket: UnixDatagram,
+    /// Named each time: a journal that was restarted may have another there.
+    path: PathBuf,
+}
+
+/// Each entry in one piece.
+impl io::Write for Wire {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let _ = self.send(entry); // nobody is left to tell if it fails, and the next journal takes the next one
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Wire {
     fn send(&self, entry: &[u8]) -> io::Result<()> {
         match self.socket.send_to(entry, &self.path) {
             Err(error) if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
@@ -73,8 +119,10 @@ impl Journal {
 
 impl<S: Subscriber> Layer<S> for Journal {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // Nobody is left to tell if it fails.
-        let _ = self.send(&entry(event));
+        if let Some(lost) = self.lost() {
+            self.writer.write(lost);
+        }
+        self.writer.write(entry(event));
     }
 }
 
@@ -151,7 +199,14 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, io::Read as _, io::Seek as _, os::fd::OwnedFd};
+    use std::{
+        collections::BTreeMap,
+        io::Read as _,
+        io::Seek as _,
+        os::fd::OwnedFd,
+        thread,
+        time::{Duration, Instant},
+    };
 
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
     use tempfile::TempDir;
@@ -175,7 +230,9 @@ mod tests {
             let fake = Self { socket: UnixDatagram::bind(&path).unwrap(), _directory: directory };
             let layer = Journal::at(&path).unwrap();
             assert_eq!(fake.socket.recv(&mut [0; 1]).unwrap(), 0); // it has looked whether we are here
+            let writer = Arc::clone(&layer.writer);
             tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+            assert!(writer.flush());
             fake
         }
 
@@ -249,6 +306,36 @@ mod tests {
             ("TARGET", "burstguard::logging::event"),
         ];
         assert_eq!(entry, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    /// It says afterwards how many entries it has lost.
+    #[test]
+    fn a_journal_that_takes_nothing_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let fake = Fake { socket: UnixDatagram::bind(&path).unwrap(), _directory: directory };
+        let journal = Journal::at(&path).unwrap();
+        let writer = Arc::clone(&journal.writer);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(journal), || {
+            (0..20_000).for_each(|number| tracing::info!(number, "one of many"));
+            assert!(writer.dropped() > 0);
+            fake.socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let reader = thread::spawn(move || {
+                let mut entry = [0; 4096];
+                loop {
+                    let length = fake.socket.recv(&mut entry).unwrap();
+                    if String::from_utf8_lossy(&entry[..length]).contains(" are lost\n") {
+                        return;
+                    }
+                }
+            });
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !writer.flush() {
+                assert!(Instant::now() < deadline);
+            }
+            tracing::info!("the next");
+            reader.join().unwrap();
+        });
     }
 
     #[test]

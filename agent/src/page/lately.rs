@@ -61,7 +61,7 @@ impl Default for Lately {
 }
 
 impl Lately {
-    /// Something happened. Of a burst's many stops only the first of a second is a mark.
+    /// Something happened. Of many alike only the first of a second is a mark.
     pub(crate) fn note(&mut self, event: &Event, now: Instant) {
         let at = self.second(now);
         self.forget(at);
@@ -73,8 +73,8 @@ impl Lately {
             _ => {}
         }
         if let Some((what, incident)) = mark(event) {
-            let last = self.marks.back();
-            if last.is_none_or(|last| (last.at, last.what, last.incident) != (at, what, incident)) {
+            let mut of_now = self.marks.iter().rev().take_while(|mark| mark.at == at);
+            if !of_now.any(|mark| (mark.what, mark.incident) == (what, incident)) {
                 self.marks.push_back(Mark { at, what, incident });
             }
             if self.marks.len() > MARKS {

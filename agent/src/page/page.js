@@ -60,8 +60,10 @@ function incident(view, one) {
   return element("div", { class: "card bad" }, title, element("p", {}, one.what), element("p", {}, waits), element("p", {}, since), type);
 }
 
+const share = (budget) => budget.used / Math.max(1, budget.limit);
+
 function budget(one) {
-  const isFull = one.limit > 0 && one.used >= one.limit;
+  const isFull = one.used > 0 && one.used >= one.limit;
   const figures = `${one.used}/${one.limit} in ${span(one.window_ms / 1000)}`;
   const meter = element("meter", {
     min: 0, max: Math.max(1, one.limit), value: Math.min(one.used, Math.max(1, one.limit)),
@@ -79,7 +81,7 @@ function account(view, one) {
   const processes = many(one.processes, "process", "processes") + (waiting.length ? ` (${waiting.join(", ")})` : "");
   const number = one.incident === null ? "" : `; incident ${one.incident}`;
   const line = element("p", {}, `${one.response}; ${processes}${number}${ends(view, one)}`);
-  const used = [...one.budgets].sort((a, b) => b.used / b.limit - a.used / a.limit);
+  const used = [...one.budgets].sort((a, b) => share(b) - share(a));
   return element("div", { class: `card ${isBad ? "bad" : ""}` }, title, line, ...used.map(budget));
 }
 
@@ -147,7 +149,7 @@ function show(view) {
   at("trouble").hidden = view.trouble === null;
   at("trouble").textContent = view.trouble ?? "";
   cards("incidents", "nothing waits", view.incidents.map((one) => incident(view, one)));
-  const fullness = (one) => Math.max(0, ...one.budgets.map((each) => each.used / Math.max(1, each.limit)));
+  const fullness = (one) => Math.max(0, ...one.budgets.map(share));
   const urgency = (one) => (one.incident === null ? 0 : 2) + Math.min(1, fullness(one));
   // Those that are alike stay by name, as they come.
   const accounts = [...view.accounts].sort((a, b) => urgency(b) - urgency(a));

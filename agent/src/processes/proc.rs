@@ -71,6 +71,8 @@ pub(crate) struct Stat {
     /// The signal that stopped it, which the parent has not asked for yet; none once it has.
     unseen: Option<u32>,
     threads: u32,
+    /// Its first thread is on its way out, whatever its state says.
+    exiting: bool,
 }
 
 impl Stat {
@@ -88,10 +90,10 @@ impl Stat {
             && threads(pid).filter_map(|thread| stat_of_thread(pid, thread)).all(Stat::stopped)
     }
 
-    /// Whether the process has ended, though its parent has not asked for its status yet. The line tells the state of the first
+    /// Whether the process has ended, or is about to, though its parent has not asked for its status yet. The line tells the state of the first
     /// thread, which may have ended before the others.
     pub(crate) fn ended(self) -> bool {
-        matches!(self.state, 'Z' | 'X') && self.threads <= 1
+        (self.exiting || matches!(self.state, 'Z' | 'X')) && self.threads <= 1
     }
 }
 
@@ -181,6 +183,7 @@ pub(crate) fn stats_above(pid: u32) -> impl Iterator<Item = (u32, Stat)> {
 fn parse(line: &str) -> Option<Stat> {
     // https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h#L1692
     const PF_KTHREAD: u32 = 0x0020_0000;
+    const PF_EXITING: u32 = 0x4;
     let mut fields = line[line.rfind(')')? + 1..].split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
@@ -194,8 +197,8 @@ fn parse(line: &str) -> Option<Stat> {
     // The exit code, which is the signal while it is stopped:
     // https://github.com/torvalds/linux/blob/v6.12/fs/proc/array.c#L550
     let unseen = fields.nth(29).and_then(|code| code.parse().ok()).filter(|signal| *signal != 0);
-    let kernel_thread = flags & PF_KTHREAD != 0;
-    Some(Stat { state, parent, session, terminal, start, kernel_thread, user_time, unseen, threads })
+    let [kernel_thread, exiting] = [PF_KTHREAD, PF_EXITING].map(|flag| flags & flag != 0);
+    Some(Stat { state, parent, session, terminal, start, kernel_thread, user_time, unseen, threads, exiting })
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -219,6 +222,7 @@ mod tests {
             user_time: 31,
             unseen: None,
             threads: 1,
+            exiting: false,
         };
         assert_eq!(parse(line), Some(stat));
         let whole = format!("{line}{} 19", " 0".repeat(27));

@@ -198,6 +198,9 @@ impl HeldCalls {
             let (is_new, Some(heir)) = (is_new(tid, &row), heir(row)) else { continue };
             let known = self.0.get(&tid, 0).ok().filter(|mine| mine.start == row.start);
             if let Some(mine) = known {
+                if !is_new && mine.at != row.at {
+                    continue; // a later call
+                }
                 if let Some(both) = both(&mine, &heir) {
                     absent_is_fine(HELD, self.0.insert(tid, both, BPF_EXIST))?;
                 }

@@ -15,6 +15,8 @@ use super::{
 /// How long it is waited after an attempt that has failed, at first and at most.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
+/// When a queue that cannot be read is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Until the webhook is gone.
 pub(super) fn run(desk: &Desk) {
@@ -29,19 +31,29 @@ pub(super) fn run(desk: &Desk) {
         if ended {
             return;
         }
-        let next = desk.queue().next();
+        let (next, is_degraded) = {
+            let mut queue = desk.queue();
+            (queue.next(), queue.degraded().is_some())
+        };
         let Some((place, message)) = next else {
-            wait(desk, None);
+            // What cannot be read now may wait all the same.
+            wait(desk, is_degraded.then_some(LOOK_AGAIN));
             continue;
         };
         let outcome = sender.send(&settings, &message);
-        if !matches!(outcome, Outcome::Failed { .. }) {
+        let is_gone = matches!(outcome, Outcome::Failed { .. }) || {
             let mut queue = desk.queue();
-            queue.remove(place, &message);
+            let is_gone = queue.remove(place, &message);
             desk.look(&queue);
-        }
+            is_gone
+        };
         note(desk, &outcome);
         match outcome {
+            // It would be sent again at once, and so for ever.
+            Outcome::Delivered | Outcome::Refused { .. } if !is_gone => {
+                let changed = wait(desk, Some(with_jitter(pause)));
+                pause = if changed { FIRST } else { (pause * 2).min(LONGEST) };
+            }
             Outcome::Delivered | Outcome::Refused { .. } => pause = FIRST,
             Outcome::Failed { after, .. } => {
                 let changed =

@@ -85,24 +85,30 @@ impl Queue {
         found.flatten().or_else(|| Some((Place::Memory, self.memory.front()?.clone())))
     }
 
-    /// It need not wait any more; it is the oldest, unless that has been dropped meanwhile.
-    pub(super) fn remove(&mut self, place: Place, message: &Message) {
+    /// It need not wait any more; it is the oldest, unless that has been dropped meanwhile. False if it cannot be removed: then it is the
+    /// next one again.
+    pub(super) fn remove(&mut self, place: Place, message: &Message) -> bool {
         // What was in memory may have come to the disk meanwhile, so its id says which it is.
         if self.memory.front().is_some_and(|first| first.id == message.id) {
             self.memory.pop_front();
-            return;
+            return true;
         }
         let gone = self.on_disk(|db| match place {
-            Place::Disk(seq) => db.execute("DELETE FROM waiting WHERE seq = ?1", [seq]),
+            // Of a file that was begun anew the number may be another's.
+            Place::Disk(seq) => {
+                db.execute("DELETE FROM waiting WHERE seq = ?1 AND id = ?2", params![seq, message.id])
+            }
             Place::Memory => db.execute("DELETE FROM waiting WHERE id = ?1", [&message.id]),
         });
-        if gone.is_some_and(|gone| gone > 0) {
+        let Some(gone) = gone else { return false };
+        if gone > 0 {
             self.there.count = self.there.count.saturating_sub(1);
             self.there.bytes = self.there.bytes.saturating_sub(size(message));
             let oldest = "SELECT at FROM waiting ORDER BY seq LIMIT 1";
             let at = self.on_disk(|db| db.query_row(oldest, [], |row| row.get(0)).optional()).flatten();
             self.there.oldest = at.and_then(|at| Timestamp::from_millisecond(at).ok());
         }
+        true
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -159,7 +165,11 @@ impl Queue {
                     "DELETE FROM waiting WHERE seq IN (SELECT seq FROM waiting ORDER BY seq LIMIT ?1)";
                 let gone = self.on_disk(|db| db.execute(oldest, [surplus as i64]));
                 self.measure();
-                gone.unwrap_or_default() as u64
+                match gone {
+                    Some(gone) => gone as u64,
+                    // From a disk that takes nothing nothing can be removed either.
+                    None => u64::from(self.memory.pop_front().is_some()),
+                }
             } else {
                 u64::from(self.memory.pop_front().is_some())
             };

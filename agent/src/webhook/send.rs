@@ -37,7 +37,13 @@ pub(super) enum Outcome {
 #[derive(Default)]
 pub(super) struct Sender {
     /// Kept as long as it works: the host's authorities are read for each anew.
-    client: Option<Agent>,
+    client: Option<Client>,
+}
+
+/// What asks, and whether it can be asked over TLS.
+struct Client {
+    encrypted: bool,
+    agent: Agent,
 }
 
 impl Sender {
@@ -50,8 +56,10 @@ impl Sender {
         let time = Timestamp::now().as_second().to_string();
         let signature = secret.sign(&time, &message.body);
         let encrypted = webhook.url.uri().scheme_str() == Some("https");
-        let client = self.client.take().unwrap_or_else(|| client(encrypted));
-        let request = client.post(webhook.url.uri()).config().timeout_global(Some(webhook.timeout)).build();
+        let known = self.client.take().filter(|client| client.encrypted == encrypted);
+        let client = known.unwrap_or_else(|| Client { encrypted, agent: agent(encrypted) });
+        let request =
+            client.agent.post(webhook.url.uri()).config().timeout_global(Some(webhook.timeout)).build();
         let sent = request
             .content_type("application/json")
             .header("X-Burstguard-Id", &message.id)
@@ -74,7 +82,7 @@ impl Sender {
 }
 
 /// No proxy, whatever the environment says, and no other place than the policy names.
-fn client(encrypted: bool) -> Agent {
+fn agent(encrypted: bool) -> Agent {
     let config = Agent::config_builder()
         .proxy(None)
         .max_redirects(0)

@@ -40,6 +40,8 @@ fn maker(event: &Event) -> Option<&str> {
         | Event::Blind { actor, .. }
         | Event::Tampering { actor, .. } => Some(&actor.account),
         Event::Attempt { account, .. } => Some(account),
+        // Some of them move as often as an account likes; each is counted by itself.
+        Event::Counter { name, .. } => Some(name),
         _ => None,
     }
 }

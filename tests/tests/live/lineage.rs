@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use tests::{Account, Daemon, Event, Ground, Job, Policy, SudoRule, proc, truth, wait};
+use tests::{Account, Daemon, Event, Ground, Job, Policy, SudoRule, ask_json, proc, truth, wait};
 
 use crate::check::{FILES, each, filled, filled_by, is_protected, stopped_anywhere};
 use crate::maps::Loaded;
@@ -114,6 +114,21 @@ fn a_process_that_has_ended_leaves_no_entry() -> Result<()> {
     // What is waited for here are children that nobody told us of.
     let loaded = Loaded::by(&scene.daemon)?;
     wait::until("no entry is left", || Ok(loaded.members()?.is_empty().then_some(())))?;
+    scene.end().map(drop)
+}
+
+/// Also not for whoever looks at what runs, while its parent has not asked for it.
+#[test]
+fn a_process_that_has_ended_is_not_taken_on_by_the_next_generation() -> Result<()> {
+    let mut scene = filled()?;
+    let job = scene.shell("exit 0")?;
+    job.until_done()?;
+    scene.catch_up()?;
+    let count = || -> Result<_> { Ok(ask_json(&["accounts"])?[0]["processes"].clone()) };
+    wait::until("nobody acts for it", || Ok((count()? == 0).then_some(())))?;
+    ask_json(&["reload", "--reason", "a test"])?;
+    assert_eq!(count()?, 0);
+    assert!(proc::Process::look(job.pid()).is_some_and(|process| process.is_zombie()), "this shows nothing");
     scene.end().map(drop)
 }
 

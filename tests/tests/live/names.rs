@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tests::{Incident, ask};
 
+use crate::check::filled;
 use crate::restart::Stage;
 use crate::store::{burst, state};
 
@@ -90,4 +91,22 @@ fn names_act_on_nothing_before_and_after_a_restart() -> Result<()> {
     let shown = said(&["incident", &incident.0.to_string()])?;
     ensure!(shown.contains("DROP TABLE incidents") && shown.contains("thawed"), "{shown}");
     last.end().map(drop)
+}
+
+/// While it is open, its processes are looked at anew for each answer.
+#[test]
+fn no_secret_of_a_command_line_is_shown_of_an_open_incident() -> Result<()> {
+    let mut scene = filled()?;
+    let job = scene.shell("exec find . -name 'f*' -delete -o -name --password=hunter2")?;
+    scene.daemon.burst()?;
+    let incident = ask(&["incident", "1", "--json"])?;
+    assert!(incident.output.contains("--password="), "{incident:?}");
+    for words in
+        [&["incident", "1", "--json"][..], &["incident", "1"], &["report", "1"], &["accounts", "--json"]]
+    {
+        let said = ask(words)?;
+        assert!(said.exit == Some(0) && !said.output.contains("hunter2"), "{words:?}: {said:?}");
+    }
+    drop(job);
+    scene.end().map(drop)
 }

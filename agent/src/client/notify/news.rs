@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{api::IncidentSummary, client::term::clean, report::kind};
 
 /// The events that a person should look at, and how urgent each is.
-const TOLD: [(&str, Urgency); 17] = [
+const TOLD: [(&str, Urgency); 20] = [
     ("burst", Urgency::Critical),
     ("held", Urgency::Critical),
     ("stopped", Urgency::Critical),
@@ -16,6 +16,9 @@ const TOLD: [(&str, Urgency); 17] = [
     ("governor_engaged", Urgency::Critical),
     ("pins_lost", Urgency::Critical),
     ("store_degraded", Urgency::Critical),
+    ("effect_failed", Urgency::Critical),
+    ("unrecorded", Urgency::Critical),
+    ("not_reloaded", Urgency::Normal),
     ("denied", Urgency::Normal),
     ("frozen", Urgency::Normal),
     ("approval", Urgency::Normal),
@@ -24,6 +27,9 @@ const TOLD: [(&str, Urgency); 17] = [
     ("on", Urgency::Normal),
     ("unexplained", Urgency::Normal),
 ];
+
+/// So many incidents may wait to be told; the oldest of those that are less urgent go for more.
+const MOST: usize = 32;
 
 const WAITS: &str = "It waits for a decision";
 
@@ -95,6 +101,11 @@ impl News {
         }
     }
 
+    /// Without what somebody else has chosen a name for.
+    pub(super) fn without_names(self) -> Self {
+        Self { about: String::new(), ..self }
+    }
+
     pub(super) fn summary(&self) -> &str {
         &self.what
     }
@@ -106,6 +117,12 @@ impl News {
         let about = Some(self.about.clone()).filter(|about| !about.is_empty());
         [about, more, next].into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The next to be told: the most urgent, and of those the first.
+pub(super) fn next(waiting: &mut Vec<News>) -> Option<News> {
+    let urgent = waiting.iter().position(|news| news.urgency == Urgency::Critical);
+    if waiting.is_empty() { None } else { Some(waiting.remove(urgent.unwrap_or(0))) }
 }
 
 /// Adds it to what waits to be told. Of an incident only the most urgent, or else the latest, is told, with how many others there were.
@@ -120,6 +137,10 @@ pub(super) fn add(waiting: &mut Vec<News>, news: News) {
             *known = News { before, ..news };
         }
         None => waiting.push(news),
+    }
+    if waiting.len() > MOST {
+        let least = waiting.iter().position(|news| news.urgency == Urgency::Normal);
+        waiting.remove(least.unwrap_or(0));
     }
 }
 
@@ -165,5 +186,12 @@ mod tests {
         let told: Vec<_> = waiting.iter().map(|news| (news.incident, news.before)).collect();
         assert_eq!(told, [(Some(7), 3), (Some(8), 0), (None, 0), (None, 0)]);
         assert_eq!(waiting[0].urgency, Urgency::Critical);
+        let told = std::iter::from_fn(|| next(&mut waiting)).map(|news| news.incident);
+        assert_eq!(told.collect::<Vec<_>>(), [Some(7), Some(8), None, None]);
+        for incident in 0..100 {
+            let line = format!(r#"{{"event":"held","incident":{incident},"account":"a"}}"#);
+            add(&mut waiting, News::of(&line).unwrap());
+        }
+        assert_eq!((waiting.len(), waiting[0].incident), (MOST, Some(68)));
     }
 }

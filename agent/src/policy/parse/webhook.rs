@@ -36,7 +36,7 @@ impl Reader<'_> {
         let events = get(table, "events").map(|node| self.parsed("events", node));
         WebhookDraft {
             at: at.clone(),
-            url: get(table, "url").and_then(|node| self.text("url", node)),
+            url: get(table, "url").and_then(|node| self.url(node)),
             secret_file: get(table, "secret_file").and_then(|node| self.file("secret_file", node)),
             events: events.map(|events| events.into_iter().map(|told| told.value).collect()),
             timeout: get(table, "timeout")
@@ -45,6 +45,12 @@ impl Reader<'_> {
             queue: get(table, "queue").and_then(|node| self.queue(node)).unwrap_or(Webhook::QUEUE),
             says: ["url", "secret_file"].map(|key| get(table, key).is_some()),
         }
+    }
+
+    /// A wrong one is not shown: what is behind its host is often a secret.
+    fn url(&mut self, node: &Node) -> Option<Url> {
+        let Some(text) = node.as_str() else { return self.text("url", node) };
+        text.parse().map_err(|wanted| self.refuse(&node.at, &format!("url = \"…\": want {wanted}"))).ok()
     }
 
     fn file(&mut self, key: &str, node: &Node) -> Option<PathBuf> {
