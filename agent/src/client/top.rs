@@ -19,7 +19,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ratatui::{DefaultTerminal, crossterm, layout::Size};
+use ratatui::{
+    DefaultTerminal,
+    crossterm::{
+        self,
+        event::{DisableBracketedPaste, EnableBracketedPaste},
+    },
+    layout::Size,
+};
 
 use super::{Failure, session::Session};
 use feed::Feed;
@@ -72,7 +79,12 @@ struct OnScreen(DefaultTerminal);
 impl OnScreen {
     fn enter() -> Result<Self, Failure> {
         match ratatui::try_init() {
-            Ok(terminal) => Ok(Self(terminal)),
+            Ok(terminal) => {
+                let on = Self(terminal);
+                // What is pasted comes as such: a line of it must not be taken for keys that decide.
+                crossterm::execute!(io::stdout(), EnableBracketedPaste)?;
+                Ok(on)
+            }
             Err(error) => {
                 let _ = ratatui::try_restore(); // it may be ours in part
                 Err(error.into())
@@ -84,6 +96,7 @@ impl OnScreen {
 impl Drop for OnScreen {
     fn drop(&mut self) {
         // Nothing is to be done about an error: the terminal may be gone.
+        let _ = crossterm::execute!(io::stdout(), DisableBracketedPaste);
         let _ = ratatui::try_restore();
     }
 }

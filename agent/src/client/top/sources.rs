@@ -17,6 +17,7 @@ pub(super) fn keys(inbox: Sender<Input>) {
         loop {
             let input = match event::read() {
                 Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => Input::Key(key),
+                Ok(Event::Paste(text)) => Input::Paste(text),
                 Ok(Event::Resize(width, height)) => Input::Resize(Size { width, height }),
                 Ok(_) => continue,
                 // The terminal is gone.

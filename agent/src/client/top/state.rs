@@ -10,7 +10,7 @@ use ratatui::{crossterm::event::KeyEvent, layout::Size};
 use super::{
     cursor::Cursor,
     facts::Facts,
-    input::{self, Place},
+    input::{self, Action, Place},
     order::Order,
     rates::Rates,
 };
@@ -20,6 +20,8 @@ use crate::api::Reason;
 #[derive(Debug)]
 pub(super) enum Input {
     Key(KeyEvent),
+    /// Text that was pasted: words of a reason, and nowhere else anything.
+    Paste(String),
     Resize(Size),
     /// Some time has passed.
     Tick,
@@ -124,6 +126,13 @@ impl State {
         self.now = now;
         match input {
             Input::Key(key) => input::action(self.place(), key).and_then(|action| self.act(action)),
+            Input::Paste(text) => {
+                if self.place() == Place::Dialog {
+                    let letters = text.chars().filter(|char| !char.is_control());
+                    letters.for_each(|letter| drop(self.act(Action::Type(letter))));
+                }
+                None
+            }
             Input::Resize(size) => {
                 self.size = size;
                 None

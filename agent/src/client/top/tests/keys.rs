@@ -22,6 +22,19 @@ fn the_most_urgent_is_chosen_first_and_stays_chosen() {
     assert_eq!((state.account.at(), state.account.key().map(String::as_str)), (0, Some("deployer")));
 }
 
+/// A line of text has every letter in it that decides.
+#[test]
+fn what_is_pasted_is_words_of_a_reason_and_nowhere_else_anything() {
+    let mut state = state(80, 24);
+    let before = shown(&state);
+    assert_eq!(state.on(Input::Paste("approved t\nd\r\n".to_owned()), now()), None);
+    assert_eq!(shown(&state), before);
+    press(&mut state, KeyCode::Char('j'));
+    press(&mut state, KeyCode::Char('t'));
+    assert_eq!(state.on(Input::Paste("INC-88\n".to_owned()), now()), None);
+    assert_eq!(press(&mut state, KeyCode::Enter), Some(Effect::Post(Order::Thaw(7), reason("INC-88"))));
+}
+
 #[test]
 fn a_thaw_takes_a_reason_and_is_sent_once() {
     let mut state = state(80, 24);
