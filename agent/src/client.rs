@@ -15,7 +15,7 @@ mod incident;
 mod incidents;
 mod kill;
 mod lease;
-mod listing;
+pub(crate) mod listing;
 mod moved;
 mod notify;
 mod off;

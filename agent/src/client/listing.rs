@@ -10,28 +10,28 @@ use super::{ask, complete, term::count};
 pub(crate) struct Listing {
     /// Only what is of the last so long, such as 24h.
     #[arg(long, value_name = "DURATION", value_parser = ask::seconds, add = complete::durations())]
-    pub(super) since: Option<u64>,
+    pub(crate) since: Option<u64>,
     /// At most so many rows, the first ones.
     #[arg(long, value_name = "NUMBER")]
-    pub(super) limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
 }
 
 /// The rows that are shown, and how many are not.
-pub(super) struct Listed<T> {
-    pub(super) rows: Vec<T>,
+pub(crate) struct Listed<T> {
+    pub(crate) rows: Vec<T>,
     left: usize,
 }
 
 impl Listing {
     /// Of rows in their order, each of a time.
-    pub(super) fn of<T>(self, rows: Vec<T>, now: Timestamp, at: impl Fn(&T) -> Timestamp) -> Listed<T> {
+    pub(crate) fn of<T>(self, rows: Vec<T>, now: Timestamp, at: impl Fn(&T) -> Timestamp) -> Listed<T> {
         let since = self.since.map(|since| now.as_second().saturating_sub_unsigned(since));
         let is_late = |row: &T| since.is_none_or(|since| at(row).as_second() >= since);
         self.first(rows.into_iter().filter(is_late).collect())
     }
 
     /// The first ones.
-    pub(super) fn first<T>(self, mut rows: Vec<T>) -> Listed<T> {
+    pub(crate) fn first<T>(self, mut rows: Vec<T>) -> Listed<T> {
         let left = rows.len().saturating_sub(self.limit.unwrap_or(usize::MAX));
         rows.truncate(rows.len() - left);
         Listed { rows, left }
@@ -40,7 +40,7 @@ impl Listing {
 
 impl<T> Listed<T> {
     /// What is said below the table of what is not in it.
-    pub(super) fn rest(&self) -> String {
+    pub(crate) fn rest(&self) -> String {
         if self.left == 0 {
             String::new()
         } else {

@@ -18,7 +18,10 @@ use super::{
 use crate::{
     api::VERSION,
     clean::Clean,
-    client::term::{count, table},
+    client::{
+        listing::Listing,
+        term::{count, table},
+    },
 };
 
 /// How many curves are shown on a terminal.
@@ -109,12 +112,9 @@ impl Shown<'_> {
     }
 
     /// The first rows, and how many more there are.
-    fn table(&self, heading: &[&str], mut rows: Vec<Vec<String>>) -> String {
-        let rest = rows.len().saturating_sub(self.limit);
-        rows.truncate(self.limit);
-        let rest =
-            if rest > 0 { format!("and {}\n", count(rest as u64, "more", "more")) } else { String::new() };
-        table(heading, &rows) + &rest
+    fn table(&self, heading: &[&str], rows: Vec<Vec<String>>) -> String {
+        let listed = Listing { since: None, limit: Some(self.limit) }.first(rows);
+        table(heading, &listed.rows) + &listed.rest()
     }
 
     /// Of every budget that anything counted against, the fullest first.

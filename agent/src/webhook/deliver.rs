@@ -48,19 +48,17 @@ pub(super) fn run(desk: &Desk) {
             is_gone
         };
         note(desk, &outcome);
-        match outcome {
+        let after = match outcome {
+            Outcome::Failed { after, .. } => after,
+            _ if is_gone => {
+                pause = FIRST;
+                continue;
+            }
             // It would be sent again at once, and so for ever.
-            Outcome::Delivered | Outcome::Refused { .. } if !is_gone => {
-                let changed = wait(desk, Some(with_jitter(pause)));
-                pause = if changed { FIRST } else { (pause * 2).min(LONGEST) };
-            }
-            Outcome::Delivered | Outcome::Refused { .. } => pause = FIRST,
-            Outcome::Failed { after, .. } => {
-                let changed =
-                    wait(desk, Some(with_jitter(after.map_or(pause, |told| told.clamp(FIRST, LONGEST)))));
-                pause = if changed { FIRST } else { (pause * 2).min(LONGEST) };
-            }
-        }
+            _ => None,
+        };
+        let changed = wait(desk, Some(with_jitter(after.map_or(pause, |told| told.clamp(FIRST, LONGEST)))));
+        pause = if changed { FIRST } else { (pause * 2).min(LONGEST) };
     }
 }
 
