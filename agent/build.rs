@@ -1,7 +1,7 @@
 //! Builds the kernel programs into `OUT_DIR/burstguard-ebpf`, with the tools that `cargo xtask setup` chose.
 //!
 //! Without them `kernel_object_missing` is set instead: clippy and the unit tests do without the programs, and
-//! main.rs tells everybody else what to run.
+//! lib.rs tells everybody else what to run.
 
 use std::{env, fs, io::ErrorKind, path::Path};
 
