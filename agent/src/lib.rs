@@ -17,6 +17,7 @@ mod commands;
 mod control;
 mod daemon;
 mod enforcer;
+mod heap;
 mod identity;
 mod incidents;
 mod logging;

@@ -3,6 +3,7 @@
 use super::generation::{Generation, say};
 use crate::{
     enforcer::release::release,
+    heap,
     sensor::{Directory, Member, Predecessor, Record, State, TakenOver},
 };
 
@@ -80,6 +81,8 @@ impl Retirement {
             {
                 say("what the generation before has stopped in the end is not known to this one", error);
             }
+            // What this generation was loaded with is not needed any more either.
+            heap::give_back();
         };
         if let Err(error) = std::thread::Builder::new().name("retire".to_owned()).spawn(retire) {
             say("cannot start a thread", error);
