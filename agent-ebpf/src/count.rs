@@ -2,12 +2,13 @@
 
 use agent_common::wire::Counter;
 
-use crate::maps::COUNTERS;
+use crate::{ledger::add_one, maps::COUNTERS};
 
-/// Counts one.
+/// Counts one, atomically: the row is this CPU's own, but a program keeps its CPU and not its turn, so another thread may count there in
+/// the midst of it.
 #[inline(always)]
 pub fn count(counter: Counter) {
-    // SAFETY: the row is this CPU's own and programs that reach it do not nest.
-    let Some(counts) = COUNTERS.get_ptr_mut(0).map(|counts| unsafe { &mut *counts }) else { return };
-    counts[counter as usize] += 1;
+    let Some(counts) = COUNTERS.get_ptr_mut(0) else { return };
+    // SAFETY: every counter is an index in the row, which is a map's.
+    add_one(unsafe { &raw mut (*counts)[counter as usize] });
 }
