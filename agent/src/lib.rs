@@ -18,6 +18,7 @@ mod control;
 mod daemon;
 mod enforcer;
 mod identity;
+mod impact;
 mod incidents;
 mod logging;
 mod manual;

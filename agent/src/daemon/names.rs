@@ -1,8 +1,17 @@
 //! The names behind the indices that cross into the kernel.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Component, Path, PathBuf},
+};
 
-use agent_common::wire::row::ABOVE_OWN;
+use agent_common::{
+    rules::{judge::Tier, place::PathFold},
+    wire::row::ABOVE_OWN,
+};
+
+use crate::sensor::{Act, LONGEST_PATH, whole_path};
 
 /// Index 0 of both is the self-test's and has no name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +24,8 @@ pub(crate) struct Names {
     pub(super) entries: Vec<String>,
     /// What is burstguard's own; the root id of the first is one more than that of what is above them.
     pub(super) own: Vec<OwnName>,
+    /// What the kernel programs hash names with.
+    pub(super) seed: u64,
 }
 
 /// Something of burstguard's own.
@@ -38,6 +49,7 @@ impl Names {
             jobs: 0,
             entries: Vec::new(),
             own: Vec::new(),
+            seed: 0,
         }
     }
 
@@ -81,6 +93,29 @@ impl Names {
             return Some(&own.path);
         }
         self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
+    }
+
+    /// The whole path of the name that an act shows, if that is certain. One that was given relative to a directory is so if the kernel
+    /// programs have found just that name below the root.
+    pub(crate) fn whole(&self, tier: Tier, act: &Act) -> Option<PathBuf> {
+        if act.command || act.way.is_some() {
+            return None;
+        }
+        let root = self.tree(act.root?)?;
+        let text = Path::new(OsStr::from_bytes(&act.path));
+        if text.components().any(|part| part == Component::ParentDir) {
+            return None;
+        }
+        let below = text.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.as_bytes()),
+            _ => None,
+        });
+        let is_below = || text.is_relative() && PathFold::of(self.seed, below).key() == act.key;
+        let path = match tier {
+            Tier::Tracepoint if act.path.len() < LONGEST_PATH && is_below() => Some(root.join(text)),
+            _ => whole_path(tier, root, &act.path),
+        };
+        path.map(|path| path.components().collect())
     }
 
     /// The index of a root.
