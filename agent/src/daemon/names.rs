@@ -146,3 +146,55 @@ impl Names {
         self.roots.iter().take(self.roots.len() - self.jobs).map(PathBuf::as_path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use agent_common::rules::{Kinds, place::NameHash};
+
+    use super::*;
+    use crate::sensor::Judgement;
+
+    fn act(text: &str, below: &[&str]) -> Act {
+        Act {
+            judged: Judgement::NONE,
+            key: PathFold::of(5, below.iter().map(|name| name.as_bytes())).key(),
+            verb: 0,
+            root: Some(1),
+            kinds: Kinds::NONE,
+            over: false,
+            grant: 0,
+            way: None,
+            command: false,
+            path: text.as_bytes().to_vec(),
+            sizes: crate::api::Sizes::default(),
+        }
+    }
+
+    #[test]
+    fn a_path_is_whole_where_that_is_certain() {
+        assert_ne!(NameHash::of(5, b"a"), 0);
+        let names = Names { seed: 5, ..Names::of(["deployer"], ["/srv/app"]) };
+        let whole = |tier, act: &Act| names.whole(tier, act).map(|path| path.display().to_string());
+        for (tier, text, below, expected) in [
+            (Tier::Lsm, "d/f", vec!["d", "f"], Some("/srv/app/d/f")),
+            (Tier::Lsm, ".", vec![], Some("/srv/app")),
+            (Tier::Tracepoint, "/srv/app/d/f", vec![], Some("/srv/app/d/f")),
+            (Tier::Tracepoint, "/srv/app//d/./f/", vec![], Some("/srv/app/d/f")),
+            (Tier::Tracepoint, "/srv/application", vec![], None),
+            (Tier::Tracepoint, "/srv/app/../f", vec!["f"], None),
+            (Tier::Tracepoint, "f", vec!["f"], Some("/srv/app/f")),
+            (Tier::Tracepoint, "./d//f", vec!["d", "f"], Some("/srv/app/d/f")),
+            (Tier::Tracepoint, "f", vec!["d", "f"], None),
+            (Tier::Tracepoint, "app/f", vec!["f"], None),
+            (Tier::Tracepoint, "d/../f", vec!["f"], None),
+        ] {
+            assert_eq!(whole(tier, &act(text, &below)).as_deref(), expected, "{text} in {tier:?}");
+        }
+        let long = "x".repeat(LONGEST_PATH);
+        for tier in [Tier::Lsm, Tier::Tracepoint] {
+            assert_eq!(whole(tier, &act(&long, &[&long])), None, "it may have been cut off");
+            assert_eq!(whole(tier, &Act { command: true, ..act("f", &["f"]) }), None);
+            assert_eq!(whole(tier, &Act { root: None, ..act("/srv", &[]) }), None);
+        }
+    }
+}

@@ -114,7 +114,7 @@ pub(super) fn impact(incident: &Incident) -> Option<String> {
     // Of a call that waits the path is not one of an act.
     let acts = incident.acts.iter().filter(|act| act.whole.as_ref().is_some_and(|path| asked.contains(path)));
     let others = incident.done.saturating_sub(acts.count() as u64);
-    let others = (others > 0).then(|| format!("{others} other operations were not looked at"));
+    let others = (others > 0).then(|| format!("not looked at: {others} of {} operations", incident.done));
     let owned = (!owned.is_empty()).then(|| owned.join(", "));
     Some(owned.into_iter().chain(used).chain(others).collect::<Vec<_>>().join("; "))
 }
@@ -127,7 +127,7 @@ fn owned(found: &[Impact]) -> Vec<String> {
             owned.add((package.clone(), impact.conffile));
         }
     }
-    owned.said("packages", |(package, conffile), count| {
+    owned.said(["package", "packages"], |(package, conffile), count| {
         let what = if *conffile { "conffile" } else { "file" };
         format!("{count} {what}{} of {package}", if count == 1 { "" } else { "s" })
     })
@@ -150,13 +150,15 @@ fn used(found: &[Impact], of_what: &str) -> Vec<String> {
         }
     }
     let opens = |who: &str| opened.iter().find(|(known, _)| known == who).map(|(_, count)| *count);
-    let mut said = units.said("units", |unit, count| {
+    let mut said = units.said(["unit", "units"], |unit, count| {
         let open = opens(unit).map(|count| format!(" and has {count} open")).unwrap_or_default();
         format!("{unit} names {count} {of_what}{open}")
     });
     let mut others = Counted(opened.iter().filter(|(who, _)| !units.has(who)).cloned().collect());
     others.0.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    said.extend(others.said("processes", |who, count| format!("{who} has {count} {of_what} open")));
+    said.extend(
+        others.said(["process", "processes"], |who, count| format!("{who} has {count} {of_what} open")),
+    );
     said
 }
 
@@ -190,11 +192,12 @@ impl<T: PartialEq> Counted<T> {
     }
 
     /// Those that were met most, and how many others there are.
-    fn said(&self, others: &str, words: impl Fn(&T, u64) -> String) -> Vec<String> {
+    fn said(&self, [one, more]: [&str; 2], words: impl Fn(&T, u64) -> String) -> Vec<String> {
         let mut most: Vec<_> = self.0.iter().collect();
         most.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let left = most.len().saturating_sub(NAMED);
         let said = most.into_iter().take(NAMED).map(|(one, count)| words(one, *count));
-        said.chain((left > 0).then(|| format!("{left} more {others}"))).collect()
+        said.chain((left > 0).then(|| format!("{left} more {}", if left == 1 { one } else { more })))
+            .collect()
     }
 }

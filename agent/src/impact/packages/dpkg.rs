@@ -29,8 +29,10 @@ pub(super) fn look(
         // One that has just been removed with its package.
         let Ok(lines) = bytes(&list.path(), MOST) else { continue };
         let mut conffiles = None;
+        // The file of a package for one of several architectures is called `NAME:ARCHITECTURE`.
+        let plain = package.split(|byte| *byte == b':').next().unwrap_or_default();
         for line in lines.split(|byte| *byte == b'\n') {
-            for path in listed.of_package(line, package) {
+            for path in listed.of_package(line, plain) {
                 let conffiles = conffiles.get_or_insert_with(|| {
                     bytes(&list.path().with_extension("conffiles"), MOST).unwrap_or_default()
                 });
@@ -78,16 +80,14 @@ impl<'d> Listed<'d> {
         Self(listed)
     }
 
-    /// The paths that a line in the list of a package is about. The file of a package for one of several architectures is called
-    /// `NAME:ARCHITECTURE`.
+    /// The paths that a line in the list of a package is about.
     fn of_package(&self, line: &[u8], package: &[u8]) -> impl Iterator<Item = usize> {
-        let name = package.split(|byte| *byte == b':').next().unwrap_or_default().to_vec();
         let entries = self.0.get(line).map(Vec::as_slice).unwrap_or_default();
         entries.iter().filter_map(move |(path, whose)| {
             let counts = match whose {
                 Whose::Anybodys => true,
-                Whose::Only(by) => *by == name,
-                Whose::AllBut(by) => *by != name,
+                Whose::Only(by) => *by == package,
+                Whose::AllBut(by) => *by != package,
             };
             counts.then_some(*path)
         })
