@@ -19,8 +19,8 @@ use std::{
 
 use crate::api::{Bytes, Impact};
 
-/// How long a survey may take. It takes a few hundredths of a second, unless the host is starved.
-const LONGEST: Duration = Duration::from_secs(5);
+/// How long a survey may take. It is a tenth of a second of work, which has to wait where the host has more urgent things to do.
+const LONGEST: Duration = Duration::from_secs(20);
 /// How many packages, units and processes of a path are kept.
 const KEPT: usize = 8;
 
@@ -94,7 +94,7 @@ impl Merged {
     /// The name that has `/usr` in it.
     fn canonical(&self, path: &Path) -> PathBuf {
         let is_in = |name: &&str| path.starts_with(Path::new("/").join(name));
-        match self.0.iter().any(|name| is_in(name)) {
+        match self.0.iter().any(is_in) {
             true => Path::new("/usr").join(path.strip_prefix("/").unwrap_or(path)),
             false => path.to_owned(),
         }

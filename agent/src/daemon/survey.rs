@@ -66,7 +66,7 @@ impl Surveyor {
         let survey = move || {
             // Where that is forbidden it is done all the same.
             let _ = setpriority_process(None, NICE);
-            under_way.is_done(impact::survey(Path::new("/"), &paths));
+            under_way.with(impact::survey(Path::new("/"), &paths));
         };
         if let Err(error) = thread::Builder::new().name("survey".to_owned()).spawn(survey) {
             log::warn!("cannot start a thread that looks what depends on paths: {error}");
@@ -75,7 +75,7 @@ impl Surveyor {
 }
 
 impl UnderWay {
-    fn is_done(mut self, survey: Survey) {
+    fn with(mut self, survey: Survey) {
         self.survey = Some(survey);
     }
 }

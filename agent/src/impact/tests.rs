@@ -168,6 +168,8 @@ fn what_a_unit_names() {
         ("LoadCredential=conf:/etc/nginx", true),
         ("BindReadOnlyPaths=/etc/nginx/nginx.conf:/conf", true),
         ("ConditionPathExists=|!/etc/nginx/nginx.conf", true),
+        ("ConditionPathIsReadWrite=/etc/nginx", false),
+        ("AssertPathExists=/etc", false),
         ("ConfigurationDirectory=other nginx", true),
         ("ConfigurationDirectory=nginx:alias", true),
         ("StateDirectory=nginx", false),

@@ -116,7 +116,10 @@ fn of_file(file: &Path, name: &str) -> Option<Vec<PathBuf>> {
 /// A path, or a pattern of paths, in a unit's file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mention {
+    /// And what is below it.
     Path(PathBuf),
+    /// Nothing else.
+    Itself(PathBuf),
     Pattern(Pattern),
 }
 
@@ -128,6 +131,7 @@ impl Mention {
             Self::Path(named) => {
                 named == path || path.starts_with(named) && named.starts_with(tree) && named != Path::new("/")
             }
+            Self::Itself(named) => named == path,
             Self::Pattern(pattern) => pattern.matches_path_with(path, whole),
         }
     }
@@ -141,16 +145,22 @@ pub(super) fn mentions(text: &[u8], merged: &Merged) -> Vec<Mention> {
         let key = key.trim_end();
         (!key.starts_with(['#', ';']) && !NO_USE.contains(&key)).then_some((key, value))
     });
-    settings
-        .flat_map(|(key, value)| match BELOW.iter().find(|(of, _)| *of == key) {
-            Some((_, above)) => {
-                let names = value.split_whitespace().filter_map(|name| name.split(':').next());
-                names.map(|name| format!("{above}/{name}")).collect::<Vec<_>>()
-            }
-            None => pieces(value).map(str::to_owned).collect(),
-        })
-        .filter_map(|piece| mention(&piece, merged))
-        .collect()
+    settings.flat_map(|(key, value)| of_setting(key, value, merged)).collect()
+}
+
+fn of_setting(key: &str, value: &str, merged: &Merged) -> Vec<Mention> {
+    if let Some((_, above)) = BELOW.iter().find(|(of, _)| *of == key) {
+        let names = value.split_whitespace().filter_map(|name| name.split(':').next());
+        return names.filter_map(|name| mention(&format!("{above}/{name}"), merged)).collect();
+    }
+    let found = pieces(value).filter_map(|piece| mention(piece, merged));
+    // A condition on a directory asks for nothing in it.
+    let is_condition = key.starts_with("Condition") || key.starts_with("Assert");
+    let alone = |mention| match mention {
+        Mention::Path(path) if is_condition => Mention::Itself(path),
+        other => other,
+    };
+    found.map(alone).collect()
 }
 
 /// What may be a path in the words of a value: they may stand behind an option, in a list, in quotes, and after what says how a program is

@@ -3,13 +3,14 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     os::unix::ffi::OsStrExt as _,
     path::Path,
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
+    process::{ChildStdout, Command, Stdio},
+    time::Instant,
 };
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{super::text, Deadline, Names, Owners};
 
@@ -46,13 +47,16 @@ pub(super) fn look(
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
-    let out = rpm.stdout.take();
     // That it fails says only that some of the paths are nobody's.
-    thread::scope(|scope| {
-        let told = scope.spawn(|| out.map_or(Ok(()), |out| read(BufReader::new(out), names, owners)));
-        end_in_time(&mut rpm, deadline).map_err(failed)?;
-        told.join().unwrap_or_else(|_| Err(io::Error::other("reading it failed"))).map_err(failed)
-    })
+    let told = match rpm.stdout.take() {
+        Some(out) => read(BufReader::new(InTime { out, deadline }), names, owners),
+        None => Ok(()),
+    };
+    if told.is_err() {
+        rpm.kill().map_err(failed)?;
+    }
+    rpm.wait().map_err(failed)?;
+    told.map_err(failed)
 }
 
 /// What could be taken for a pattern is not asked for.
@@ -60,21 +64,26 @@ fn is_plain(name: &[u8]) -> bool {
     !name.iter().any(|byte| b"*?[{\\".contains(byte))
 }
 
-/// Waits until it has ended, and ends it if it takes too long.
-fn end_in_time(rpm: &mut Child, deadline: Deadline) -> io::Result<()> {
-    const LOOK: Duration = Duration::from_millis(10);
-    while rpm.try_wait()?.is_none() {
-        if let Err(late) = deadline.check() {
-            rpm.kill()?;
-            rpm.wait()?;
-            return Err(late);
-        }
-        thread::sleep(LOOK);
-    }
-    Ok(())
+/// What it says, as long as there is time.
+struct InTime {
+    out: ChildStdout,
+    deadline: Deadline,
 }
 
-pub(super) fn read(lines: impl BufRead, names: &Names, owners: &mut Owners<'_>) -> io::Result<()> {
+impl Read for InTime {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.deadline.check()?;
+        let left = self.deadline.0.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        // Nothing came: then it is late.
+        if poll(&mut [PollFd::new(&self.out, PollFlags::IN)], Some(&left))? == 0 {
+            self.deadline.check()?;
+        }
+        self.out.read(bytes)
+    }
+}
+
+fn read(lines: impl BufRead, names: &Names, owners: &mut Owners<'_>) -> io::Result<()> {
     for line in lines.split(b'\n') {
         let line = line?;
         let fields: Vec<&[u8]> = line.splitn(3, |byte| *byte == b'\t').collect();
