@@ -171,7 +171,11 @@ impl Incidents {
                 effects.extend(self.goes_on_governing(&facts));
                 effects
             }
-            Input::Facts(facts) => self.on_facts(facts, now),
+            Input::Facts(facts) => {
+                let mut effects = self.on_facts(Arc::clone(&facts), now);
+                effects.extend(self.survey(&facts, now));
+                effects
+            }
             Input::Asked(asked) => {
                 self.facts = Arc::clone(&asked.facts);
                 self.on_asked(*asked, now)

@@ -38,8 +38,6 @@ impl Incidents {
         self.facts = facts;
         effects.extend(self.carry_out_what_is_agreed(now));
         effects.extend(self.grants(now));
-        let facts = Arc::clone(&self.facts);
-        effects.extend(self.survey(&facts, now));
         effects
     }
 

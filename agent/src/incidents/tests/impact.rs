@@ -230,7 +230,7 @@ fn what_an_earlier_version_has_left_is_carried_on() {
             });
         }
     }
-    let effects = scene.restart();
+    scene.restart();
     assert_eq!(scene.detail(ID).acts.len(), 1);
-    assert_eq!(asked(&effects), [(ID, "/srv/d/waits".to_owned())]);
+    assert_eq!(look(&mut scene, S), [(ID, "/srv/d/waits".to_owned())]);
 }
