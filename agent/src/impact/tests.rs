@@ -331,15 +331,15 @@ fn what_cannot_be_looked_at_is_said() {
     assert!(problems[0].starts_with("which processes have it open: "), "{problems:?}");
 }
 
-/// As on a large server: it is done while nobody notices.
+/// A tenth of a large server, which has 3,000 packages and 2,000 processes: it is done while nobody notices.
 #[test]
-fn three_thousand_packages_and_two_thousand_processes_are_looked_at_in_no_time() {
+fn three_hundred_packages_and_two_hundred_processes_are_looked_at_in_no_time() {
     let root = Root::new();
     root.write(NGINX, "x");
     let file = super::at(root.path(), Path::new(NGINX));
     let list: String =
         (0..150).map(|number| format!("/usr/share/doc/some-package/file-{number}\n")).collect();
-    for number in 0..3000 {
+    for number in 0..300 {
         root.write(&format!("/var/lib/dpkg/info/package-{number}.list"), &list);
     }
     let maps: String = (0..100)
@@ -347,7 +347,7 @@ fn three_thousand_packages_and_two_thousand_processes_are_looked_at_in_no_time()
             format!("7f{number:04x}000-7f{number:04x}fff r-xp 00000000 08:01 {number}   /usr/lib/x.so\n")
         })
         .collect();
-    for pid in 10_000..12_000 {
+    for pid in 10_000..10_200 {
         root.process(pid, "x", "/", &[Path::new("/nowhere"); 10]).write(&format!("/proc/{pid}/maps"), &maps);
     }
     root.process(9, "nginx", "/nginx.service", &[&file]).package("nginx-common", &[NGINX], &[NGINX]);
@@ -356,6 +356,5 @@ fn three_thousand_packages_and_two_thousand_processes_are_looked_at_in_no_time()
     let took = clock_gettime(ClockId::ThreadCPUTime) - begun;
     assert!(impact.conffile && impact.open[0].process.pid == 9);
     // Without optimization it takes many times what it takes else.
-    println!("{took:?}");
-    assert!(took.tv_sec < 3, "{took:?}");
+    assert!(took.tv_sec < 1, "{took:?}");
 }
