@@ -7,6 +7,7 @@ mod answer;
 mod approval;
 mod bytes;
 mod decision;
+mod impact;
 mod incident;
 mod problem;
 mod request;
@@ -25,6 +26,7 @@ pub(crate) use answer::{
 pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
+pub(crate) use impact::{Impact, OpenIn};
 pub(crate) use incident::{Above, Act, HeldView, IncidentDetail, IncidentSummary, Named, State, Whereabouts};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{

@@ -25,6 +25,7 @@ mod runtime_dir;
 mod self_test;
 mod service;
 mod signals;
+mod survey;
 mod tables;
 mod tell;
 mod tier;

@@ -8,6 +8,7 @@ mod escape;
 mod facts;
 mod freeze;
 mod governor;
+mod impact;
 mod incident;
 mod join;
 mod lease;
@@ -89,6 +90,8 @@ pub(crate) struct Incidents {
     orders: Vec<Decision>,
     /// The same, while it is not known what came of it, by the call that asked for it.
     ordered: HashMap<Option<CallId>, Decision>,
+    /// Until when no survey is asked for: one is under way.
+    surveying_until: BootNs,
     /// Ends of incidents that an earlier daemon has left, to be written down.
     ends: Vec<Entry>,
 }
@@ -139,6 +142,7 @@ impl Incidents {
             counters: Vec::new(),
             orders: Vec::new(),
             ordered: HashMap::new(),
+            surveying_until: 0,
             ends: Vec::new(),
         }
     }
@@ -167,7 +171,11 @@ impl Incidents {
                 effects.extend(self.goes_on_governing(&facts));
                 effects
             }
-            Input::Facts(facts) => self.on_facts(facts, now),
+            Input::Facts(facts) => {
+                let mut effects = self.on_facts(Arc::clone(&facts), now);
+                effects.extend(self.survey(&facts, now));
+                effects
+            }
             Input::Asked(asked) => {
                 self.facts = Arc::clone(&asked.facts);
                 self.on_asked(*asked, now)

@@ -19,6 +19,7 @@ mod daemon;
 mod enforcer;
 mod heap;
 mod identity;
+mod impact;
 mod incidents;
 mod logging;
 mod manual;

@@ -107,6 +107,11 @@ impl Metrics {
         self.counters.terminal_line(result);
     }
 
+    /// It was looked what depends on paths: all, a part of it, or nothing.
+    pub(crate) fn survey(&self, result: &'static str) {
+        self.counters.survey(result);
+    }
+
     /// Everything in Prometheus' text format.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use std::{
 
 pub(crate) use budget::{Budget, Budgets};
 pub(crate) use commands::{By, Command, Words};
+pub(crate) use discover::UNIT_DIRECTORIES;
 pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
 pub(crate) use keeping::Keeping;

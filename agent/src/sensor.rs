@@ -28,7 +28,7 @@ mod store;
 mod take_over;
 
 pub(crate) use accounts::BudgetUse;
-pub(crate) use decode::{Act, Judgement, LONGEST_PATH, Record, Thing, What};
+pub(crate) use decode::{Act, Judgement, LONGEST_PATH, Record, Thing, What, whole_path};
 #[cfg(test)]
 pub(crate) use error::MapError;
 pub(crate) use grants::{Directory as GrantedDirectory, Grant, Holder};

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Approvals, Bytes, Decision, GrantedView, LeaseView, ProcessView, Responder, Sizes, Told, Verb};
+use super::{
+    Approvals, Bytes, Decision, GrantedView, Impact, LeaseView, ProcessView, Responder, Sizes, Told, Verb,
+};
 
 /// One incident in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -15,6 +17,9 @@ pub(crate) struct IncidentSummary {
     pub(crate) account: Option<String>,
     /// In a few words.
     pub(crate) what: String,
+    /// What of the host depends on that, in a few words; none if nothing is known to.
+    #[serde(default)]
+    pub(crate) impact: Option<String>,
     /// Operations that happened.
     pub(crate) done: u64,
     /// How many of them would not have happened, had the burst not only been observed.
@@ -120,6 +125,9 @@ pub(crate) struct Act {
     pub(crate) over: bool,
     #[serde(flatten)]
     pub(crate) sizes: Sizes,
+    /// What of the host depends on the path, if that is certain and something is known to.
+    #[serde(default)]
+    pub(crate) impact: Option<Impact>,
 }
 
 /// A call that waits.
@@ -134,6 +142,9 @@ pub(crate) struct HeldView {
     pub(crate) tid: u32,
     /// Who started the process and does not simply wait for it, if anybody.
     pub(crate) above: Option<Above>,
+    /// As of an [`Act`].
+    #[serde(default)]
+    pub(crate) impact: Option<Impact>,
 }
 
 /// What a process does that has started a held one, or what it runs in.

@@ -1,6 +1,7 @@
 //! `burstguard incident ID`: what happened, what happens if nobody decides, what to type.
 
 pub(crate) mod acts;
+pub(crate) mod impact;
 pub(crate) mod story;
 pub(crate) mod tree;
 
@@ -48,6 +49,7 @@ pub(super) fn text(screen: &Screen, incident: &IncidentDetail) -> String {
     // One kind is said already.
     let kinds = if kinds.len() < 2 { String::new() } else { format!("   {}", kinds.join(", ")) };
     part(&mut text, "what", [format!("{}{kinds}", clean(&summary.what))]);
+    part(&mut text, "impact", summary.impact.as_deref().map(clean));
     part(&mut text, "left", left(incident));
     part(&mut text, "who", processes(&incident.processes));
     part(&mut text, "by", incident.told.iter().map(told));

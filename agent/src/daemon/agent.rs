@@ -25,6 +25,7 @@ use super::{
     record::Record,
     service::Service,
     signals::{Signals, Told},
+    survey::Surveyor,
     tell::Teller,
     tier::Wanted,
 };
@@ -87,6 +88,7 @@ pub(super) struct Agent {
     pub(super) webhooks: Webhooks,
     pub(super) events: broadcast::Sender<Arc<str>>,
     pub(super) teller: Teller,
+    pub(super) surveyor: Surveyor,
     pub(super) metrics: Arc<Metrics>,
     pub(super) output: Output,
     pub(super) self_test: PathBuf,
@@ -149,6 +151,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
     let held = HeldNow::new(&in_force.generation.kernel.held)?;
     let last = freezer.ids().max().unwrap_or(0).max(memory.remembered().last).max(last_incident);
     let incidents = Incidents::new(in_force.generation.names().clone(), last);
+    let finished = mpsc::unbounded_channel();
     let agent = Agent {
         in_force,
         freezer,
@@ -158,6 +161,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         webhooks,
         events,
         teller: Teller::start(Arc::clone(&metrics)),
+        surveyor: Surveyor::new(Arc::clone(&metrics), finished.0.clone()),
         metrics,
         output,
         self_test,
@@ -165,7 +169,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         incidents,
         held,
         replies: HashMap::new(),
-        finished: mpsc::unbounded_channel(),
+        finished,
         reloading: false,
         postponed: VecDeque::new(),
         stale: false,

@@ -42,6 +42,7 @@ impl Agent {
                 self.set_standing(&account, Standing { phase: Phase::Frozen, until: NEVER });
             }
             Effect::Tell { incident, account, pid, line } => self.tell(incident, &account, pid, line),
+            Effect::Survey { incident, paths } => self.surveyor.survey(incident, paths),
             Effect::Freeze { incident, target } => self.freeze(incident, &target),
             Effect::Thaw { incident, account } => self.let_go_on(incident, account.as_deref()),
             Effect::Approve { incident, account, arm, leave } => {

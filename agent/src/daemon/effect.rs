@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CallId, ProcessFacts};
 use crate::{
     api::{Allowance, Answer, Problem, Responder, Target, Verb},
+    impact::Asked,
     policy::drill::Drill,
     processes::proc::ProcessId,
     report::Event,
@@ -57,6 +58,8 @@ pub(crate) enum Effect {
     Trip { account: String },
     /// Say a line on the terminal of a process of the account, if it has one.
     Tell { incident: u64, account: String, pid: u32, line: String },
+    /// Look what of the host depends on these paths.
+    Survey { incident: u64, paths: Vec<Asked> },
     /// Freeze whoever the target means, and whatever they fork.
     Freeze { incident: u64, target: Target },
     /// Let go on what an incident stopped (of its account) and froze; the account is armed with its whole budget.

@@ -45,8 +45,6 @@ pub(crate) struct Generation {
     pub(super) directory: Directory,
     /// Keep it in force when its pins are taken away.
     pub(super) objects: Objects,
-    /// What names are hashed with.
-    seed: u64,
     pub(super) trees: Trees,
     /// What is mounted inside of them, where the kernel programs can know it.
     tops: Option<Tops>,
@@ -97,7 +95,8 @@ impl Generation {
         let carried = retirement.let_go_of_freed();
         hand_over(&directory, &objects);
         let Tables { names, identities, .. } = tables;
-        let generation = Self { kernel, names, identities, directory, objects, seed, trees, tops, carries };
+        let names = Names { seed, ..names };
+        let generation = Self { kernel, names, identities, directory, objects, trees, tops, carries };
         Ok(Armed { generation, tier, proof, carried, retirement })
     }
 
@@ -124,7 +123,7 @@ impl Generation {
 
     /// What names are hashed with.
     pub(super) fn seed(&self) -> u64 {
-        self.seed
+        self.names.seed
     }
 
     /// The names behind the indices of its records.

@@ -7,7 +7,7 @@ use agent_common::rules::BootNs;
 use super::facts::{Facts, ProcessFacts};
 use super::names::Names;
 use crate::{
-    api::{LeftAlone, Problem, ProcessView, Request, Responder, Right, Target},
+    api::{Impact, LeftAlone, Problem, ProcessView, Request, Responder, Right, Target},
     enforcer::freezer::FreezeState,
     incidents::{Engaged, WasOff},
     sensor::Record,
@@ -175,6 +175,11 @@ pub(crate) enum Outcome {
     },
     On {
         call: Option<CallId>,
+    },
+    /// What depends on the paths of an incident; nothing, if that could not be looked up.
+    Surveyed {
+        incident: u64,
+        found: Vec<Impact>,
     },
 }
 

@@ -1,8 +1,17 @@
 //! The names behind the indices that cross into the kernel.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Component, Path, PathBuf},
+};
 
-use agent_common::wire::row::ABOVE_OWN;
+use agent_common::{
+    rules::{judge::Tier, place::PathFold},
+    wire::row::ABOVE_OWN,
+};
+
+use crate::sensor::{Act, LONGEST_PATH, whole_path};
 
 /// Index 0 of both is the self-test's and has no name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +24,8 @@ pub(crate) struct Names {
     pub(super) entries: Vec<String>,
     /// What is burstguard's own; the root id of the first is one more than that of what is above them.
     pub(super) own: Vec<OwnName>,
+    /// What the kernel programs hash names with.
+    pub(super) seed: u64,
 }
 
 /// Something of burstguard's own.
@@ -38,6 +49,7 @@ impl Names {
             jobs: 0,
             entries: Vec::new(),
             own: Vec::new(),
+            seed: 0,
         }
     }
 
@@ -83,6 +95,29 @@ impl Names {
         self.roots.get(index.checked_sub(1)? as usize).map(PathBuf::as_path)
     }
 
+    /// The whole path of the name that an act shows, if that is certain. One that was given relative to a directory is so if the kernel
+    /// programs have found just that name below the root.
+    pub(crate) fn whole(&self, tier: Tier, act: &Act) -> Option<PathBuf> {
+        if act.command || act.way.is_some() {
+            return None;
+        }
+        let root = self.tree(act.root?)?;
+        let text = Path::new(OsStr::from_bytes(&act.path));
+        if text.components().any(|part| part == Component::ParentDir) {
+            return None;
+        }
+        let below = text.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.as_bytes()),
+            _ => None,
+        });
+        let is_below = || text.is_relative() && PathFold::of(self.seed, below).key() == act.key;
+        let path = match tier {
+            Tier::Tracepoint if act.path.len() < LONGEST_PATH && is_below() => Some(root.join(text)),
+            _ => whole_path(tier, root, &act.path),
+        };
+        path.map(|path| path.components().collect())
+    }
+
     /// The index of a root.
     pub(crate) fn root(&self, path: &Path) -> Option<u32> {
         let own = (ABOVE_OWN + 1..).zip(self.owned());
@@ -109,5 +144,57 @@ impl Names {
     /// Every protected root.
     pub(crate) fn trees(&self) -> impl Iterator<Item = &Path> {
         self.roots.iter().take(self.roots.len() - self.jobs).map(PathBuf::as_path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_common::rules::{Kinds, place::NameHash};
+
+    use super::*;
+    use crate::sensor::Judgement;
+
+    fn act(text: &str, below: &[&str]) -> Act {
+        Act {
+            judged: Judgement::NONE,
+            key: PathFold::of(5, below.iter().map(|name| name.as_bytes())).key(),
+            verb: 0,
+            root: Some(1),
+            kinds: Kinds::NONE,
+            over: false,
+            grant: 0,
+            way: None,
+            command: false,
+            path: text.as_bytes().to_vec(),
+            sizes: crate::api::Sizes::default(),
+        }
+    }
+
+    #[test]
+    fn a_path_is_whole_where_that_is_certain() {
+        assert_ne!(NameHash::of(5, b"a"), 0);
+        let names = Names { seed: 5, ..Names::of(["deployer"], ["/srv/app"]) };
+        let whole = |tier, act: &Act| names.whole(tier, act).map(|path| path.display().to_string());
+        for (tier, text, below, expected) in [
+            (Tier::Lsm, "d/f", vec!["d", "f"], Some("/srv/app/d/f")),
+            (Tier::Lsm, ".", vec![], Some("/srv/app")),
+            (Tier::Tracepoint, "/srv/app/d/f", vec![], Some("/srv/app/d/f")),
+            (Tier::Tracepoint, "/srv/app//d/./f/", vec![], Some("/srv/app/d/f")),
+            (Tier::Tracepoint, "/srv/application", vec![], None),
+            (Tier::Tracepoint, "/srv/app/../f", vec!["f"], None),
+            (Tier::Tracepoint, "f", vec!["f"], Some("/srv/app/f")),
+            (Tier::Tracepoint, "./d//f", vec!["d", "f"], Some("/srv/app/d/f")),
+            (Tier::Tracepoint, "f", vec!["d", "f"], None),
+            (Tier::Tracepoint, "app/f", vec!["f"], None),
+            (Tier::Tracepoint, "d/../f", vec!["f"], None),
+        ] {
+            assert_eq!(whole(tier, &act(text, &below)).as_deref(), expected, "{text} in {tier:?}");
+        }
+        let long = "x".repeat(LONGEST_PATH);
+        for tier in [Tier::Lsm, Tier::Tracepoint] {
+            assert_eq!(whole(tier, &act(&long, &[&long])), None, "it may have been cut off");
+            assert_eq!(whole(tier, &Act { command: true, ..act("f", &["f"]) }), None);
+            assert_eq!(whole(tier, &Act { root: None, ..act("/srv", &[]) }), None);
+        }
     }
 }

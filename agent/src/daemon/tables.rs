@@ -191,7 +191,7 @@ impl Tables {
 
     /// What the indices stand for, for the generation that comes after.
     pub(crate) fn manifest(&self, seed: u64) -> Manifest {
-        let Names { accounts, roots, entries, own, jobs: _ } = &self.names;
+        let Names { accounts, roots, entries, own, jobs: _, seed: _ } = &self.names;
         let mut by_id: Vec<_> = std::iter::once(None).chain(roots.iter().cloned().map(Some)).collect();
         by_id.resize(ABOVE_OWN as usize + 1, None);
         by_id.extend(own.iter().map(|own| Some(own.path.clone())));

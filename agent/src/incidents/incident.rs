@@ -9,6 +9,7 @@ use agent_common::rules::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    impact::Surveyed,
     lease::Lease,
     nanoseconds,
     pass::Pass,
@@ -68,6 +69,9 @@ pub(crate) struct Incident {
     pub(super) told_refused: bool,
     /// What has let it pass.
     pub(super) passed: Option<Pass>,
+    /// What of the host depends on what was destroyed.
+    #[serde(default)]
+    pub(super) surveyed: Surveyed,
     /// What of it is in the record.
     #[serde(skip)]
     pub(super) mark: Option<Mark>,
@@ -106,6 +110,9 @@ pub(crate) struct Act {
     pub(crate) comm: Bytes,
     pub(crate) over: bool,
     pub(crate) sizes: Sizes,
+    /// The path from the root on, if that is certain.
+    #[serde(default)]
+    pub(crate) whole: Option<Bytes>,
 }
 
 /// Who decided what, when and why.
@@ -159,6 +166,7 @@ impl Incident {
             told: BTreeSet::new(),
             told_refused: false,
             passed: None,
+            surveyed: Surveyed::default(),
             mark: None,
         }
     }

@@ -36,6 +36,10 @@ impl Incidents {
             Outcome::SelfTested { call, done } => self.on_self_tested(call, done),
             Outcome::Joined { call, account, process, done } => joined(call, account, *process, done, now),
             Outcome::Reloaded { call, done } => self.on_reloaded(call, done, now),
+            Outcome::Surveyed { incident, found } => {
+                self.on_surveyed(incident, found);
+                Vec::new()
+            }
         }
     }
 

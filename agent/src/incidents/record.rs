@@ -34,7 +34,7 @@ pub(super) struct Mark {
     cause: Discriminant<Cause>,
     decisions: usize,
     has_outcome: bool,
-    counts: [u64; 4],
+    counts: [u64; 5],
 }
 
 impl Mark {
@@ -45,7 +45,13 @@ impl Mark {
             cause: discriminant(&incident.cause),
             decisions: incident.decisions.len(),
             has_outcome: incident.decisions.last().is_some_and(|last| !last.outcome.is_empty()),
-            counts: [incident.done, incident.refused, incident.approved, incident.last],
+            counts: [
+                incident.done,
+                incident.refused,
+                incident.approved,
+                incident.last,
+                incident.surveyed.len(),
+            ],
         }
     }
 }

@@ -116,6 +116,7 @@ impl Incidents {
             comm: Bytes::from(&record.comm[..]),
             over: act.over,
             sizes: act.sizes,
+            whole: self.names.whole(self.facts.about.tier.tier, act).map(|path| path.as_path().into()),
         }
     }
 

@@ -5,6 +5,7 @@ mod carry;
 mod clock;
 mod escape;
 mod hold;
+mod impact;
 mod lease;
 mod pairs;
 mod pass;

@@ -10,6 +10,7 @@ use agent_common::{
 use super::{
     Incidents,
     about::told,
+    impact::{impact, path_of},
     incident::{Decided, Incident},
     kinds,
     lease::lease_view,
@@ -196,6 +197,7 @@ impl Incidents {
             opened_at: facts.wall(incident.opened),
             account: incident.names().map(str::to_owned),
             what: what(incident),
+            impact: impact(incident),
             done: incident.done,
             state: incident.stage.shown(),
             would_have_stopped: would_have_stopped(incident, facts),
@@ -239,6 +241,7 @@ impl Incidents {
             comm: act.comm.clone(),
             over: act.over,
             sizes: act.sizes,
+            impact: incident.surveyed.of(act.whole.as_ref()),
         });
         IncidentDetail {
             summary: Self::summary(incident, facts),
@@ -273,6 +276,7 @@ fn held(incident: &Incident, facts: &Facts, about: &[ProcessFacts]) -> Vec<HeldV
         at: facts.wall(held.call.at),
         kinds: kinds(held.call.kinds).into_iter().map(str::to_owned).collect(),
         path: Bytes::from(&held.call.path[..]),
+        impact: incident.surveyed.of(path_of(held).as_ref()),
         tree: held.tree.as_deref().map(Bytes::from),
         pid: held.call.process.pid,
         tid: held.call.tid,

@@ -112,6 +112,7 @@ const STATE: Label = words("state", || vec!["held", "stopped", "freezing", "froz
 const EFFECT: Label = words("effect", || vec!["freeze", "lease", "revoke"]);
 const RELOADED: Label = words("result", || vec!["done", "refused", "failed"]);
 const WRITTEN: Label = words("result", || vec!["written", "blocked", "refused", "failed", "dropped"]);
+const SURVEYED: Label = words("result", || vec!["whole", "partial", "failed"]);
 const BLIND: Label = words("reason", blind_reasons);
 const FAULT: Label = words("counter", || labels_of(true));
 const LIMIT: Label = words("counter", || labels_of(false));
@@ -212,6 +213,8 @@ metrics! {
             "Stopped processes that were let go on.";
         TERMINAL_LINES = "terminal_lines_total", COUNTER, [WRITTEN],
             "Lines for the terminals of processes whose calls wait, by what became of them.";
+        SURVEYS = "surveys_total", COUNTER, [SURVEYED],
+            "How often it was looked which packages, units and processes depend on the paths of an incident, by how much of that could be told.";
     }
     "Policy" {
         POLICY_INFO = "policy_info", GAUGE, [SHA256],

@@ -38,6 +38,7 @@ pub(super) struct Counters {
     effects_failed: IntCounterVec,
     pins_lost: IntCounter,
     terminal_lines: IntCounterVec,
+    surveys: IntCounterVec,
     reloads: IntCounterVec,
     governor_engagements: IntCounter,
 }
@@ -68,6 +69,7 @@ impl Counters {
             effects_failed: make.counters(&catalog::EFFECTS_FAILED)?,
             pins_lost: make.counter(&catalog::PINS_LOST)?,
             terminal_lines: make.counters(&catalog::TERMINAL_LINES)?,
+            surveys: make.counters(&catalog::SURVEYS)?,
             reloads: make.counters(&catalog::RELOADS)?,
             governor_engagements: make.counter(&catalog::GOVERNOR_ENGAGEMENTS)?,
         })
@@ -186,6 +188,10 @@ impl Counters {
 
     pub(super) fn terminal_line(&self, result: &'static str) {
         self.terminal_lines.with_label_values(&[result]).inc();
+    }
+
+    pub(super) fn survey(&self, result: &'static str) {
+        self.surveys.with_label_values(&[result]).inc();
     }
 
     pub(super) fn effect_failed(&self, effect: &'static str) {

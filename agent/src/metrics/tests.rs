@@ -46,6 +46,7 @@ fn waiting(id: u64, account: Option<&str>, state: State, after: i64) -> Incident
         id,
         opened_at: Timestamp::from_second(1_700_000_000 + after).unwrap(),
         account: account.map(str::to_owned),
+        impact: None,
         what: String::new(),
         done: 0,
         would_have_stopped: 0,

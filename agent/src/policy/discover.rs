@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use units::DIRECTORIES as UNIT_DIRECTORIES;
+
 use super::{Host, parse, render};
 
 mod keys;

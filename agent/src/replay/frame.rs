@@ -2,8 +2,6 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     recording::{Begin, Deed},
-    sensor::LONGEST_PATH,
+    sensor::whole_path,
 };
 
 pub(super) struct Frame {
@@ -66,17 +64,11 @@ impl Frame {
     /// The whole path of the act's first name, if it is known: not if it is cut off. In the tier tracepoint the text is that of the name
     /// that was looked at last, as the call gave it.
     pub(super) fn path(&self, deed: &Deed<&[u8]>) -> Option<PathBuf> {
-        if deed.is_command() || deed.text.len() >= LONGEST_PATH {
+        let has_two = matches!(u32::from(deed.verb), verb::RENAME | verb::EXCHANGE | verb::LINK);
+        if deed.is_command() || has_two && self.tier == Tier::Tracepoint {
             return None;
         }
-        let text = Path::new(OsStr::from_bytes(deed.text));
-        let root = self.trees.get(&deed.root?)?;
-        let has_two = matches!(u32::from(deed.verb), verb::RENAME | verb::EXCHANGE | verb::LINK);
-        match self.tier {
-            Tier::Lsm if deed.text == b"." => Some(root.clone()),
-            Tier::Lsm => Some(root.join(text)),
-            Tier::Tracepoint => (text.starts_with(root) && !has_two).then(|| text.to_owned()),
-        }
+        whole_path(self.tier, self.trees.get(&deed.root?)?, deed.text)
     }
 }
 

@@ -1,9 +1,15 @@
 //! From the ring buffer's bytes to what they tell. Total: whatever the bytes are, the answer is a record or a reason.
 
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
 use agent_common::{
     rules::{
         BootNs, Kinds,
-        judge::{Phase, Verdict},
+        judge::{Phase, Tier, Verdict},
     },
     wire::{
         Counter,
@@ -68,6 +74,20 @@ pub(crate) enum Thing {
 
 /// How long a path in a record is at most: one that is as long may have been cut off.
 pub(crate) const LONGEST_PATH: usize = record::TEXT_LEN;
+
+/// The whole path that the text of a record is of, below this root; none if that cannot be told. In the tier tracepoint it is the name
+/// that was looked at last, as the call gave it.
+pub(crate) fn whole_path(tier: Tier, root: &Path, text: &[u8]) -> Option<PathBuf> {
+    if text.len() >= LONGEST_PATH {
+        return None;
+    }
+    let path = Path::new(OsStr::from_bytes(text));
+    match tier {
+        Tier::Lsm if text == b"." => Some(root.to_owned()),
+        Tier::Lsm => Some(root.join(path)),
+        Tier::Tracepoint => path.starts_with(root).then(|| path.to_owned()),
+    }
+}
 
 /// How the kernel judged an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

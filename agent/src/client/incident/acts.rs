@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::super::term::{bad, clean};
+use super::{
+    super::term::{bad, clean},
+    impact::words,
+};
 use crate::api::{Act, Bytes, IncidentDetail};
 
 /// How many acts, and how many processes, fit a screen.
@@ -14,7 +17,8 @@ pub(super) fn waiting(incident: &IncidentDetail) -> Vec<String> {
         let kinds = clean(&held.kinds.join("+"));
         let tree = held.tree.as_ref().map(|tree| format!(" in {tree}")).unwrap_or_default();
         let after = since(incident, held.at);
-        format!("{after} {} {kinds} {}{tree} by {}", bad("HELD"), held.path, held.pid)
+        let impact = noted(held.impact.as_ref().and_then(words));
+        format!("{after} {} {kinds} {}{tree}{impact} by {}", bad("HELD"), held.path, held.pid)
     });
     shorten(lines.collect(), incident.held.len())
 }
@@ -52,8 +56,15 @@ fn program(command: &Bytes) -> Vec<String> {
 fn line(after: &str, act: &Act, went: &str) -> String {
     let kinds = clean(&act.kinds.join("+"));
     let over = if act.over { format!("  {}", bad("over the budget")) } else { String::new() };
-    let note = note(act).map(|note| format!(", {note},")).unwrap_or_default();
+    let notes = note(act).into_iter().chain(act.impact.as_ref().and_then(words));
+    let note = noted(notes);
     format!("{after} {kinds} {}{note} by {} {}{went}{over}", act.path, act.comm, act.pid)
+}
+
+/// What is to be said of a path, behind it.
+fn noted(notes: impl IntoIterator<Item = String>) -> String {
+    let notes: String = notes.into_iter().map(|note| format!(", {note}")).collect();
+    if notes.is_empty() { notes } else { notes + "," }
 }
 
 /// What is left of the file, where that is worth saying.

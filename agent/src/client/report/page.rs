@@ -106,6 +106,7 @@ fn facts(screen: &Screen, incident: &IncidentDetail) -> Vec<(&'static str, Strin
         some("Over", summary.closed_at.map(|at| screen.exact(at))),
         Some(("Happened", happened)),
         (waits > 0).then(|| ("Waits", count(waits, "call", "calls"))),
+        some("Impact", summary.impact.as_deref().map(clean)),
         some("Also", story::also(summary)),
         some("Left", story::left(incident)),
         some(

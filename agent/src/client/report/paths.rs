@@ -4,7 +4,10 @@ use maud::{Markup, html};
 
 use super::{
     super::{
-        incident::acts::{note, went_before},
+        incident::{
+            acts::{note, went_before},
+            impact::words,
+        },
         term::clean,
     },
     words::after,
@@ -36,7 +39,8 @@ pub(super) fn table(incident: &IncidentDetail) -> Markup {
                     tr {
                         (time(&after(incident, held.at)))
                         (what(&held.kinds, Some("waits")))
-                        (path(&held.path, held.tree.as_ref().filter(|_| all_in.is_none()), &[]))
+                        @let remarks: Vec<_> = held.impact.as_ref().and_then(words).into_iter().collect();
+                        (path(&held.path, held.tree.as_ref().filter(|_| all_in.is_none()), &remarks))
                         td data-is="By" { (held.pid) }
                     }
                 }
@@ -82,5 +86,6 @@ fn path(path: &Bytes, tree: Option<&Bytes>, remarks: &[String]) -> Markup {
 fn remarks(act: &Act, went: Option<String>, came_back: Option<String>) -> Vec<String> {
     let went = went.map(|at| format!("↺ went at {at}"));
     let came_back = came_back.map(|at| format!("↺ came back at {at}"));
-    [went, came_back, note(act)].into_iter().flatten().collect()
+    let impact = act.impact.as_ref().and_then(words);
+    [went, came_back, note(act), impact].into_iter().flatten().collect()
 }

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use serde_json::{Value, json};
 
 use super::{
-    super::tests::screens::{account, at, detail, no_text, poisoned, read, screen},
+    super::tests::screens::{account, at, detail, no_text, poisoned, read, screen, with_impact},
     page, write,
 };
 use crate::client::tests::held;
@@ -83,6 +83,23 @@ fn what_somebody_else_chose_is_text() {
     assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains('\u{1b}'), "{page}");
     let raw = self::page(no_text(detail()));
     assert!(raw.contains("\\xff\\u{1b}]0\\nFORGE"), "{raw}");
+}
+
+#[test]
+fn what_depends_on_a_path_is_told_beside_it_as_text() {
+    let mut incident = with_impact(held::detail());
+    let told = page(incident.clone());
+    let words = "conffile of nginx-common, named by nginx.service, open in nginx 812 (nginx.service)";
+    assert_eq!(told.matches(words).count(), 2, "{told}");
+    assert!(told.contains("<dt>Impact</dt><dd>1 conffile of nginx-common; "), "{told}");
+    for name in
+        ["/impact", "/acts/0/impact/packages/0", "/acts/0/impact/units/0", "/acts/0/impact/open/0/comm"]
+    {
+        *incident.pointer_mut(name).expect(name) = json!("<script>\u{202e}");
+    }
+    let told = page(incident);
+    assert_eq!(told.matches("&lt;script&gt;\\u{202e}").count(), 4, "{told}");
+    assert!(!told.contains("<script") && !told.contains('\u{202e}'), "{told}");
 }
 
 #[test]

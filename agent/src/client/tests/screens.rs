@@ -203,6 +203,35 @@ Incident 7  deployer  STOPPED, 1 process, thaws by itself in 11m  since 03:12:41
     );
 }
 
+/// What of the host depends on the first path.
+pub(in crate::client) fn with_impact(mut incident: Value) -> Value {
+    incident["impact"] = json!("1 conffile of nginx-common; nginx.service names 1 of them and has 1 open");
+    let impact = json!({
+        "path": "/etc/nginx/a", "packages": ["nginx-common"], "conffile": true, "units": ["nginx.service"],
+        "open": [{ "pid": 812, "comm": "nginx", "unit": "nginx.service" }], "open_in": 1,
+    });
+    for list in ["acts", "held"] {
+        if let Some(first) = incident[list].get_mut(0) {
+            first["impact"] = impact.clone();
+        }
+    }
+    incident
+}
+
+#[test]
+fn what_depends_on_what_was_destroyed() {
+    let lines = |incident: Value| {
+        let text = strip_str(&incident::text(&screen(), &read(with_impact(incident)))).to_string();
+        text.lines().filter(|line| line.contains("nginx-common")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let impact = "  impact  1 conffile of nginx-common; nginx.service names 1 of them and has 1 open";
+    let words = "conffile of nginx-common, named by nginx.service, open in nginx 812 (nginx.service)";
+    let act = format!("  when    +0.000 delete /etc/nginx/a, {words}, by rm 1379");
+    assert_eq!(lines(detail()), [impact, &act]);
+    let waits = format!("          +0.391 HELD delete nginx/k.conf in /etc, {words}, by 1379");
+    assert_eq!(lines(held::detail()), [impact, &act, &waits]);
+}
+
 #[test]
 fn who_and_why() {
     check(
@@ -321,6 +350,7 @@ fn nothing_that_somebody_else_chose_acts_on_a_terminal() {
         incidents::text(&screen(), &[read(poisoned(summary()))]),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(detail()))),
         incident::text(&screen(), &read::<IncidentDetail>(poisoned(held::detail()))),
+        incident::text(&screen(), &read::<IncidentDetail>(poisoned(with_impact(held::detail())))),
         incident::text(&screen(), &read::<IncidentDetail>(no_text(detail()))),
         approve::text(&screen(), &read::<Moved>(poisoned(confirmation()))),
         deny::text(&read::<Moved>(poisoned(confirmation()))),

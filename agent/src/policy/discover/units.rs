@@ -10,7 +10,7 @@ use glob::Pattern;
 use super::Host;
 
 /// Where systemd looks, the most important first (<https://www.freedesktop.org/software/systemd/man/systemd.unit.html>).
-const DIRECTORIES: [&str; 4] = [
+pub(crate) const DIRECTORIES: [&str; 4] = [
     "/etc/systemd/system",
     "/run/systemd/system",
     "/usr/local/lib/systemd/system",
