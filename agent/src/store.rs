@@ -54,7 +54,7 @@ const WAITING: usize = 1024;
 /// How long an end waits for a disk that is slow.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many incidents are listed, the newest: as many as a daemon remembers.
-const LISTED: usize = 1000;
+pub(crate) const LISTED: usize = 1000;
 
 /// Tells one who waits from another.
 pub(crate) type Ticket = u64;
@@ -86,8 +86,10 @@ pub(crate) enum News {
 /// What is wanted of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// The newest incidents.
-    List,
+    /// The newest incidents, no more than so many.
+    List {
+        most: usize,
+    },
     One(u64),
 }
 

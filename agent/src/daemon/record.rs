@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Effect, Input, agent::Agent, evidence::Seen};
 use crate::{
-    api::{Request, Right},
+    api::{Filter, Request, Right},
     control::Call,
     report::Event,
-    store::{Entry, FILE, Head, News, Past, Store, Ticket, Wanted},
+    store::{Entry, FILE, Head, LISTED, News, Past, Store, Ticket, Wanted},
 };
 
 /// How long the disk is given, before what was decided is carried out all the same: a broken disk must keep nobody from acting.
@@ -141,7 +141,11 @@ impl Agent {
     /// Looks in the record for what a call asks about, if that is of an earlier daemon; the call again if it need not wait.
     pub(super) fn look_back(&mut self, call: Call) -> Option<Call> {
         let wanted = match &call.request {
-            Request::Incidents(filter) if !filter.open => Wanted::List,
+            // Those of an account, or of a time, may be any.
+            Request::Incidents(Filter { open: false, account: None, since_s: None, limit: Some(most) }) => {
+                Wanted::List { most: *most }
+            }
+            Request::Incidents(filter) if !filter.open => Wanted::List { most: LISTED },
             Request::Incident(id) if self.incidents.get(*id).is_none() => Wanted::One(*id),
             _ => return Some(call),
         };
@@ -286,6 +290,6 @@ mod tests {
         let record = Record::new(Store::stuck(), "/nowhere".into());
         let taken = (0..5000).take_while(|_| record.store.write(Vec::new(), None)).count();
         assert!((1..5000).contains(&taken), "{taken}");
-        assert!(!record.store.look(Wanted::List, 1));
+        assert!(!record.store.look(Wanted::List { most: 1 }, 1));
     }
 }

@@ -17,7 +17,10 @@ use super::{
     left::Left,
     prune::{Bounds, Plan},
 };
-use crate::{api::IncidentDetail, clock::boot_id};
+use crate::{
+    api::{IncidentDetail, IncidentSummary},
+    clock::boot_id,
+};
 
 /// The record, open for writing. Only one is at a time: the daemon is locked.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Book {
     }
 
     /// The incidents, as the last entry of each has them, newest first.
-    pub(super) fn incidents(&self, limit: usize) -> Result<Vec<IncidentDetail>, Fault> {
+    pub(super) fn incidents(&self, limit: usize) -> Result<Vec<IncidentSummary>, Fault> {
         incidents(&self.db, limit).map_err(|error| Fault::sql("read", &self.file, &error))
     }
 
@@ -167,9 +170,15 @@ pub(super) fn checkpoints(db: &Connection) -> rusqlite::Result<Vec<Head>> {
     Ok(bodies.collect::<Result<Vec<_>, _>>()?.iter().filter_map(|body| pruned_through(body)).collect())
 }
 
-pub(super) fn incidents(db: &Connection, limit: usize) -> rusqlite::Result<Vec<IncidentDetail>> {
-    let mut all =
-        db.prepare(&format!("SELECT body FROM entry WHERE {LAST_OF_EACH} ORDER BY incident DESC LIMIT ?1"))?;
+/// The newest incidents, each by its last entry; from one to the next is a look into the index, however many there are.
+pub(super) fn incidents(db: &Connection, limit: usize) -> rusqlite::Result<Vec<IncidentSummary>> {
+    const NEWEST: &str = "WITH RECURSIVE newest (id) AS (
+            SELECT max(incident) FROM entry WHERE incident IS NOT NULL
+            UNION ALL SELECT (SELECT max(incident) FROM entry WHERE incident < id) FROM newest WHERE id IS NOT NULL
+        )
+        SELECT (SELECT body FROM entry WHERE incident = id ORDER BY seq DESC LIMIT 1)
+        FROM newest WHERE id IS NOT NULL LIMIT ?1";
+    let mut all = db.prepare(NEWEST)?;
     let bodies = all.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get::<_, Vec<u8>>(0))?;
     // One that a later version has written, or somebody else, is proven like the others, and not shown.
     let shown = |body: Vec<u8>| serde_json::from_slice(&body).ok();

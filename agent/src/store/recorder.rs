@@ -296,10 +296,9 @@ impl Recorder {
     fn look(&self, wanted: Wanted) -> Past {
         let Some(book) = &self.book else { return Past::default() };
         let found = match wanted {
-            Wanted::List => book.incidents(LISTED).map(|all| Past {
-                listed: all.into_iter().map(|one| one.summary).collect(),
-                ..Past::default()
-            }),
+            Wanted::List { most } => {
+                book.incidents(most.min(LISTED)).map(|listed| Past { listed, ..Past::default() })
+            }
             Wanted::One(id) => {
                 book.incident(id).map(|one| Past { shown: one.map(Box::new), ..Past::default() })
             }

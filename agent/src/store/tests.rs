@@ -189,7 +189,7 @@ fn what_was_written_is_there_for_the_next() {
     let mut next = ground.start();
     assert_eq!(next.last, 1);
     assert_eq!(next.shown(1).summary.state, State::Approved);
-    assert_eq!(next.look(Wanted::List).listed.len(), 1);
+    assert_eq!(next.look(Wanted::List { most: 1000 }).listed.len(), 1);
     assert_eq!(next.store.standing().head, Some(head));
 }
 
@@ -323,6 +323,23 @@ fn a_file_that_is_taken_away_is_begun_anew() {
 }
 
 #[test]
+fn the_newest_are_listed_each_as_it_was_written_last() {
+    let ground = Ground::new();
+    let mut scene = ground.start();
+    for id in [1, 2, 5, 9] {
+        scene.write(opened(id)).expect("written");
+    }
+    scene.write(decided(5, "1 processes")).expect("written");
+    let mut listed = |most| scene.look(Wanted::List { most }).listed;
+    let of = |one: &IncidentSummary| (one.id, one.state);
+    let two: Vec<_> = listed(2).iter().map(of).collect();
+    assert_eq!(two, [(9, State::Held), (5, State::Approved)]);
+    let all: Vec<u64> = listed(1000).iter().map(|one| one.id).collect();
+    assert_eq!(all, [9, 5, 2, 1]);
+    assert!(listed(0).is_empty());
+}
+
+#[test]
 fn more_than_may_wait_is_counted_as_lost_and_said_in_the_record() {
     const MANY: u64 = 700;
     let ground = Ground::new();
@@ -339,7 +356,7 @@ fn more_than_may_wait_is_counted_as_lost_and_said_in_the_record() {
     });
     assert_eq!(missed, MANY - 512);
     assert!(scene.store.finish());
-    assert_eq!(scene.look(Wanted::List).listed.len(), 512);
+    assert_eq!(scene.look(Wanted::List { most: 1000 }).listed.len(), 512);
     scene.end();
     let book = ground.book();
     assert!(book.all().expect("rows").iter().any(|row| row.kind == "missed"));
