@@ -3,10 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use tests::{Account, Counters, Daemon, Ground, Job, Policy, Tier, proc, truth, wait};
 
+use crate::Found;
 use crate::peers::{Peer, Watched};
 use crate::row::{Row, median};
 use crate::scale::Scale;
-use crate::Found;
 
 const BUDGET: usize = 10;
 
@@ -129,7 +129,8 @@ fn settled(job: &Job, account: &Account) -> Result<usize> {
     wait::until("nobody goes on", || {
         // First: whoever waits for the others makes no more of them.
         let leader = proc::Process::look(job.pid());
-        let rests = leader.is_none_or(|leader| leader.is_stopped() || leader.is_zombie() || leader.state == 'S');
+        let rests =
+            leader.is_none_or(|leader| leader.is_stopped() || leader.is_zombie() || leader.state == 'S');
         let mut others = proc::of_user(account.uid())?;
         others.retain(|process| !process.is_zombie());
         let stopped = others.iter().filter(|process| process.is_stopped()).count();
@@ -159,7 +160,8 @@ fn rows(ours: &[Vec<Lost>; ACTORS.len()], peers: &[Series], scale: Scale) -> Vec
             let values = past(&series.as_ref().ok()?[at]);
             (!values.is_empty()).then(|| (median(&values), peer.name()))
         };
-        let best = Peer::ALL.iter().zip(peers).filter_map(peer).min_by(|one, other| one.0.total_cmp(&other.0));
+        let best =
+            Peer::ALL.iter().zip(peers).filter_map(peer).min_by(|one, other| one.0.total_cmp(&other.0));
         rows.push(judged(actor, &ours[at], own, best, scale));
         for (peer, series) in Peer::ALL.iter().zip(peers) {
             let name = format!("… {}", peer.name());

@@ -9,8 +9,10 @@ mod cost;
 mod ground;
 mod growth;
 mod hold;
+mod idle;
 mod losses;
 mod memory;
+mod overload;
 mod peers;
 mod processes;
 mod programs;
@@ -19,6 +21,7 @@ mod report;
 mod respond;
 mod row;
 mod scale;
+mod soak;
 mod start;
 mod svg;
 mod table;
@@ -43,7 +46,7 @@ use crate::scale::Scale;
 struct Cli {
     #[command(subcommand)]
     inner: Option<Inner>,
-    /// Only these; `hold` takes the tier lsm, and runs only where it is named
+    /// Only these; `hold`, which takes the tier lsm, and `soak` run only where they are named
     #[arg(value_name = "PART", value_parser = PARTS.map(|part| part.name))]
     which: Vec<String>,
     /// How often each measurement is repeated, all variants in turns
@@ -52,6 +55,9 @@ struct Cli {
     /// Small numbers: to see that it works, in a minute or two. The figures mean little
     #[arg(long)]
     quick: bool,
+    /// What `soak` asks follows from this
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     /// Also write all of it into this file; `-` is our output, where it is the last line
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -100,18 +106,24 @@ const fn part(name: &'static str, about: &'static str, measure: fn(Scale) -> Res
     Part { name, about, named: false, measure }
 }
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 15] = [
     part("losses", "files lost past a budget of 10, beside what else there is", losses::measure),
     part("cost", "a call, beside what else there is", cost::measure),
     part("programs", "what runs in the kernel for a call", programs::measure),
     part("walk", "a call at depth 10, with 64 protected directories", walk::measure),
     part("growth", "how that grows", growth::measure),
     part("burst", "`rm -rf`, and what it takes to stop it", |scale| burst::measure(scale).map(Found::from)),
+    part("idle", "the agent, when nothing happens", |scale| idle::measure(scale).map(Found::from)),
     part("memory", "the agent", |scale| memory::measure(scale).map(Found::from)),
     part("processes", "telling processes apart", |scale| processes::measure(scale).map(Found::from)),
     part("start", "the agent's start", |scale| start::measure(scale).map(Found::from)),
     part("respond", "what a responder asks", |scale| respond::measure(scale).map(Found::from)),
     part("replay", "a policy tried", |scale| replay::measure(scale).map(Found::from)),
+    part("overload", "the worst day", |scale| overload::measure(scale).map(Found::from)),
+    Part {
+        named: true,
+        ..part("soak", "ten minutes of anything", |scale| soak::measure(scale).map(Found::from))
+    },
     Part { named: true, ..part("hold", "approvals", |scale| hold::measure(scale).map(Found::from)) },
 ];
 
@@ -137,6 +149,7 @@ fn run(cli: &Cli) -> Result<()> {
     wait::catch_signals()?;
     let tier = if cli.lsm { Tier::Lsm } else { Tier::Tracepoint };
     let scale = Scale::new(cli.runs, cli.quick, tier);
+    let scale = Scale { seed: cli.seed.unwrap_or(scale.seed), ..scale };
     let mut report = Report::new(scale, cli.quick, cli.emulated);
     let named = |part: &Part| cli.which.iter().any(|name| name == part.name);
     let chosen = |part: &&Part| if cli.which.is_empty() { !part.named } else { named(part) };

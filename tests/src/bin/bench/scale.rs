@@ -1,5 +1,7 @@
 //! How much is measured.
 
+use std::time::Duration;
+
 use tests::Tier;
 
 /// How much is measured, and where.
@@ -17,6 +19,15 @@ pub(crate) struct Scale {
     pub(crate) programs: usize,
     /// The last point of a curve is no further than this.
     pub(crate) most: usize,
+    /// How long nothing is done after a start, and how long it is then looked at.
+    pub(crate) settle: Duration,
+    pub(crate) idle: Duration,
+    /// How long every CPU is kept busy.
+    pub(crate) overload: Duration,
+    /// How long whatever may be asked is asked.
+    pub(crate) soak: Duration,
+    /// What is asked then follows from it.
+    pub(crate) seed: u64,
     pub(crate) tier: Tier,
 }
 
@@ -24,10 +35,36 @@ impl Scale {
     pub(crate) fn new(runs: Option<usize>, quick: bool, tier: Tier) -> Self {
         if quick {
             let runs = runs.unwrap_or(2);
-            return Self { runs, long_runs: 1, files: 1000, calls: 2000, programs: 60, most: 100, tier };
+            return Self {
+                runs,
+                long_runs: 1,
+                files: 1000,
+                calls: 2000,
+                programs: 60,
+                most: 100,
+                settle: Duration::from_secs(1),
+                idle: Duration::from_secs(2),
+                overload: Duration::from_secs(5),
+                soak: Duration::from_secs(20),
+                seed: 1,
+                tier,
+            };
         }
         let runs = runs.unwrap_or(5);
         let long_runs = runs.div_ceil(2);
-        Self { runs, long_runs, files: 20_000, calls: 20_000, programs: 400, most: usize::MAX, tier }
+        Self {
+            runs,
+            long_runs,
+            files: 20_000,
+            calls: 20_000,
+            programs: 400,
+            most: usize::MAX,
+            settle: Duration::from_secs(5),
+            idle: Duration::from_secs(10),
+            overload: Duration::from_secs(60),
+            soak: Duration::from_mins(10),
+            seed: 1,
+            tier,
+        }
     }
 }

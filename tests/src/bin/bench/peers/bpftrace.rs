@@ -52,8 +52,7 @@ pub(crate) fn counts(calls: &[&str], watched: &[Watched]) -> Result<Job> {
 }
 
 fn program(calls: &[&str], watched: &[Watched], act: &str) -> String {
-    let probes: Vec<_> =
-        calls.iter().map(|call| format!("tracepoint:syscalls:sys_enter_{call}")).collect();
+    let probes: Vec<_> = calls.iter().map(|call| format!("tracepoint:syscalls:sys_enter_{call}")).collect();
     let users: Vec<_> = watched.iter().map(|watched| format!("uid == {}", watched.uid)).collect();
     format!("{} /{}/ {{ {act} }}", probes.join(","), users.join(" || "))
 }
