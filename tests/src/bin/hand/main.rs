@@ -32,6 +32,8 @@ struct Cli {
 enum Deed {
     /// Take the steps, once for each of the first COUNT files
     Each { count: usize, steps: Vec<String> },
+    /// Take them again and again, once for each of the first COUNT files, until FILE is there; print how often
+    Until { file: String, count: usize, steps: Vec<String> },
     /// Take the steps with DIRECTORY as the root
     InRoot { how: processes::How, directory: String, count: usize, steps: Vec<String> },
     /// Make COUNT files that nobody asked for, numbered FROM
@@ -93,6 +95,7 @@ enum Deed {
 fn main() -> Result<ExitCode> {
     match Cli::parse().deed {
         Deed::Each { count, steps } => steps::each(count, &steps)?,
+        Deed::Until { file, count, steps } => println!("{}", steps::until(&file, count, &steps)?),
         Deed::InRoot { how, directory, count, steps } => {
             processes::enter(how, &directory)?;
             steps::each(count, &steps)?;
