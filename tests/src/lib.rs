@@ -54,7 +54,7 @@ pub use manager::Manager;
 pub use mount::{BpfFs, Devpts, Tmpfs};
 pub use party::{Crowd, Party, policy_of};
 pub use policy::{Policy, Tier};
-pub use program::{agent, hand};
+pub use program::{agent, bench, hand};
 pub use scene::Scene;
 pub use service::{Bus, Service};
 pub use socket::{SOCKET, Socket};

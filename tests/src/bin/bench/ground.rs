@@ -84,7 +84,8 @@ pub(crate) fn fill(directory: &Path, count: usize) -> Result<()> {
 /// Nothing is left in it.
 pub(crate) fn empty(directory: &Path) -> Result<()> {
     for entry in fs::read_dir(directory)?.flatten() {
-        fs::remove_file(entry.path()).or_else(|error| if entry.path().is_dir() { Ok(()) } else { Err(error) })?;
+        fs::remove_file(entry.path())
+            .or_else(|error| if entry.path().is_dir() { Ok(()) } else { Err(error) })?;
     }
     Ok(())
 }

@@ -32,5 +32,8 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     let left = rounds - crowd.parties[0].missing(rounds);
     ensure!(left == 0, "{left} files are left of {rounds}, whose deletion was approved");
     crowd.end()?;
-    Ok(vec![Row::new("approve, from the request to the end of the call, in the tier lsm", "ms", took).mostly(20.0)])
+    Ok(vec![
+        Row::new("approve, from the request to the end of the call, in the tier lsm", "ms", took)
+            .mostly(20.0),
+    ])
 }

@@ -3,10 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use tests::{Account, Counters, Daemon, Ground, Job, Policy, Tier, proc, truth, wait};
 
+use crate::Found;
 use crate::peers::{Peer, Watched};
 use crate::row::{Row, median};
 use crate::scale::Scale;
-use crate::Found;
 
 const BUDGET: usize = 10;
 
@@ -58,7 +58,7 @@ pub(crate) fn measure(scale: Scale) -> Result<Found> {
             let Ok(lost) = series else { continue };
             let party = Party::all(scale)?;
             match peer.start(BUDGET as u64, &party.watched()) {
-                Ok(_running) => party.act(scale, lost)?,
+                Ok(_running) => party.act(scale, lost).context(peer.name())?,
                 // Where it could not even start, it is not there; a signal to us is another matter.
                 Err(why) => {
                     wait::go_on()?;
@@ -97,7 +97,7 @@ impl Party {
         let policy = self.0.iter().fold(Policy::of_nobody().in_tier(scale.tier), watch);
         let (first, _) = self.0.first().context("there are actors")?;
         let mut daemon = Daemon::start(&policy.budget("deletes", &format!("{BUDGET}/1h")), first.base())?;
-        self.act(scale, lost)?;
+        self.act(scale, lost).context("burstguard")?;
         daemon.end()
     }
 
@@ -129,13 +129,19 @@ fn settled(job: &Job, account: &Account) -> Result<usize> {
     wait::until("nobody goes on", || {
         // First: whoever waits for the others makes no more of them.
         let leader = proc::Process::look(job.pid());
-        let rests = leader.is_none_or(|leader| leader.is_stopped() || leader.is_zombie() || leader.state == 'S');
+        let rests =
+            leader.is_none_or(|leader| leader.is_stopped() || leader.is_zombie() || leader.state == 'S');
         let mut others = proc::of_user(account.uid())?;
         others.retain(|process| !process.is_zombie());
         let stopped = others.iter().filter(|process| process.is_stopped()).count();
         let still = others.iter().all(|process| process.is_stopped() || process.pid == job.pid());
         // One that rests and has nobody to wait for just reads or writes.
         Ok((rests && still && (stopped > 0 || others.is_empty())).then_some(stopped))
+    })
+    .with_context(|| {
+        let all = proc::of_user(account.uid()).unwrap_or_default();
+        let states: String = all.iter().map(|process| process.state).collect();
+        format!("{} processes, in the states {states}", all.len())
     })
 }
 
@@ -159,7 +165,8 @@ fn rows(ours: &[Vec<Lost>; ACTORS.len()], peers: &[Series], scale: Scale) -> Vec
             let values = past(&series.as_ref().ok()?[at]);
             (!values.is_empty()).then(|| (median(&values), peer.name()))
         };
-        let best = Peer::ALL.iter().zip(peers).filter_map(peer).min_by(|one, other| one.0.total_cmp(&other.0));
+        let best =
+            Peer::ALL.iter().zip(peers).filter_map(peer).min_by(|one, other| one.0.total_cmp(&other.0));
         rows.push(judged(actor, &ours[at], own, best, scale));
         for (peer, series) in Peer::ALL.iter().zip(peers) {
             let name = format!("… {}", peer.name());

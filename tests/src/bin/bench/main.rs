@@ -28,7 +28,7 @@ mod walk;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Parser;
 use tests::{Tier, wait};
 
@@ -140,9 +140,15 @@ fn run(cli: &Cli) -> Result<()> {
     let mut report = Report::new(scale, cli.quick, cli.emulated);
     let named = |part: &Part| cli.which.iter().any(|name| name == part.name);
     let chosen = |part: &&Part| if cli.which.is_empty() { !part.named } else { named(part) };
+    let mut failed = Vec::new();
     for part in PARTS.iter().filter(chosen) {
         table::print_head(part.name, part.about);
-        let Found { rows, curves } = (part.measure)(scale).with_context(|| part.name)?;
+        // One that fails takes no other with it.
+        let Found { rows, curves } = (part.measure)(scale).or_else(|error| {
+            wait::go_on()?;
+            failed.push(part.name);
+            anyhow::Ok(vec![Row::skipped(part.name, format!("FAILED: {error:#}"))].into())
+        })?;
         // Approvals can be measured nowhere else, and say in their names where they were.
         let without_times = cli.emulated && !part.named;
         let say = |row: Row| if without_times { row.without_times() } else { row };
@@ -155,5 +161,7 @@ fn run(cli: &Cli) -> Result<()> {
     if let Some(directory) = &cli.svg {
         svg::draw_all(&report.curves, directory)?;
     }
-    cli.json.as_ref().map_or(Ok(()), |file| report.write(file))
+    cli.json.as_ref().map_or(Ok(()), |file| report.write(file))?;
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
 }

@@ -120,7 +120,7 @@ pub(crate) fn begin(command: Command, ready: &str) -> Result<Job> {
     let words = command.get_program().display().to_string();
     let job = Job::start(command)?;
     wait::until(&format!("{words} is ready"), || {
-        if job.output()?.contains(ready) {
+        if job.output()?.contains(ready) || job.complaint()?.contains(ready) {
             return Ok(Some(()));
         }
         match job.try_change() {

@@ -44,7 +44,8 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
         Row::new("… slower, round by round", "%", slower_by_users).typically(5.0),
         Row::new("… with units, programs and scripts watched", "us", by_all).times("off", off),
         Row::new("… slower, round by round", "%", slower_by_all).typically(5.0),
-        Row::new("… by a watched user, a program with destructive commands", "us", of_one.clone()).times("off", off),
+        Row::new("… by a watched user, a program with destructive commands", "us", of_one.clone())
+            .times("off", off),
         Row::new("… with 256 accounts and 256 commands", "us", of_many.clone()).times("of one", one),
         Row::new("… slower, round by round", "%", slower(&of_one, &of_many)).typically(100.0),
     ])

@@ -56,7 +56,8 @@ fn row(name: &str, earlier: &Program, now: &Program, calls: usize) -> Option<Row
         return None;
     }
     let Program { name: program, instructions, verified, .. } = now;
-    let name = format!("{name}: {program}, {instructions} instructions, the verifier went through {verified}");
+    let name =
+        format!("{name}: {program}, {instructions} instructions, the verifier went through {verified}");
     let each = ns as f64 / runs as f64;
     Some(Row::new(name, "ns", vec![each]).ratio("runs a call", runs as f64 / calls as f64))
 }

@@ -78,7 +78,10 @@ fn draw(curve: &Curve) -> String {
         let value = frame.top * f64::from(part) / 4.0;
         let y = frame.y(value);
         let class = if part == 0 { "axis" } else { "grid" };
-        let _ = writeln!(svg, "<line class=\"{class}\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>");
+        let _ = writeln!(
+            svg,
+            "<line class=\"{class}\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>"
+        );
         let (x, y) = (LEFT - 6.0, y + 4.0);
         let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", short(value));
     }
@@ -87,14 +90,19 @@ fn draw(curve: &Curve) -> String {
         let (x, y) = (frame.x(*at), frame.y(values.median));
         let _ = write!(line, "{x:.1},{y:.1} ");
         let (low, high) = (frame.y(values.min), frame.y(values.max));
-        let _ = writeln!(svg, "<line class=\"range\" x1=\"{x:.1}\" y1=\"{low:.1}\" x2=\"{x:.1}\" y2=\"{high:.1}\"/>");
+        let _ = writeln!(
+            svg,
+            "<line class=\"range\" x1=\"{x:.1}\" y1=\"{low:.1}\" x2=\"{x:.1}\" y2=\"{high:.1}\"/>"
+        );
         let _ = writeln!(svg, "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
         let y = base + 16.0;
-        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", short(*at as f64));
+        let _ =
+            writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", short(*at as f64));
     }
     let _ = writeln!(svg, "<polyline class=\"line\" points=\"{}\"/>", line.trim_end());
     let (x, y) = (f64::midpoint(LEFT, right), HEIGHT - 8.0);
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n</svg>", escaped(over));
+    let _ =
+        writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n</svg>", escaped(over));
     svg
 }
 

@@ -25,7 +25,8 @@ fn line(row: &Row) -> String {
         }
         None => " ".repeat(45),
     };
-    let verdicts: Vec<_> = goals.iter().map(verdict).chain(skipped.iter().map(|why| format!("skipped: {why}"))).collect();
+    let verdicts: Vec<_> =
+        goals.iter().map(verdict).chain(skipped.iter().map(|why| format!("skipped: {why}"))).collect();
     let line = format!("{first:>16} {second:>22}  {values}  {name}  {}", verdicts.join("; "));
     line.trim_end().to_owned()
 }
@@ -59,7 +60,8 @@ mod tests {
     fn a_line_has_ratios_first_and_says_why_there_is_nothing() {
         let row = Row::new("unlink", "ns", vec![2.0, 4.0, 6.0]).times("off", 2.0).typically(3.0);
         let line = line(&row);
-        let places = ["2.00 off", "4.00", "unlink", "median ≤ 3: MISSED"].map(|part| line.find(part).unwrap());
+        let places =
+            ["2.00 off", "4.00", "unlink", "median ≤ 3: MISSED"].map(|part| line.find(part).unwrap());
         assert!(places.is_sorted(), "{line}");
         assert!(super::line(&Row::skipped("auditd", "no audit")).ends_with("auditd  skipped: no audit"));
     }

@@ -31,7 +31,8 @@ pub(crate) fn measure(scale: Scale) -> Result<Found> {
     let (inside, outside) = (deep(&ground, &ground.tree(), DEPTH)?, deep(&ground, &ground.outside(), DEPTH)?);
     open_up(&ground.tree())?;
     let roots = roots(&ground, ROOTS)?;
-    let policy = roots[1..].iter().fold(Policy::new(watched.name(), &roots[0]), |policy, root| policy.also(root));
+    let policy =
+        roots[1..].iter().fold(Policy::new(watched.name(), &roots[0]), |policy, root| policy.also(root));
     let policy = wide(policy).in_tier(scale.tier);
     let landlock: Vec<_> =
         roots.iter().flat_map(|root| ["--landlock".to_owned(), root.display().to_string()]).collect();
@@ -79,7 +80,8 @@ fn rows(series: Series) -> Vec<Row> {
     let walk = more(&at_root, &deep);
     let row = |name: &str, values: Vec<f64>| Row::new(name, "ns", values).times("off", alone);
     let theirs = landlock.map(|values| (more(&off, &values), values));
-    let mut own = Row::new("the way up from depth 10, more than at the root", "ns", walk).typically(PUBLISHED);
+    let mut own =
+        Row::new("the way up from depth 10, more than at the root", "ns", walk).typically(PUBLISHED);
     if let Ok((theirs, _)) = &theirs {
         let theirs = median(theirs);
         let met = own.median() <= theirs;

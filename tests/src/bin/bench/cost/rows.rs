@@ -39,7 +39,11 @@ fn of_call(series: &Series, call: Call, system: Option<&'static str>) -> Vec<Row
     let place = system.map_or(String::new(), |system| format!(" on {system}"));
     let mut rows = vec![Row::new(format!("{}{place}, nobody watches", call.name()), "ns", off.clone())];
     if let Some(values) = of(Variant::Untracked) {
-        rows.push(untracked(row("… by a user that is not watched", values), extra(values), median(&slower(off, values))));
+        rows.push(untracked(
+            row("… by a user that is not watched", values),
+            extra(values),
+            median(&slower(off, values)),
+        ));
     }
     if let Some(values) = of(Variant::Outside) {
         rows.push(row("… by a watched user outside of every tree", values));

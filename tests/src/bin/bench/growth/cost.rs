@@ -40,10 +40,10 @@ impl Growing {
 
     fn over_accounts(&self) -> Result<Curve> {
         let at = up_to(&[1, 4, 16, 64, 256], self.scale.most);
-        let account = |number| format!("[account.m{number}]\nusers = [{}]\ntrees = ['t0']\n", 70_000 + number);
-        let series = self.each(&at, |count| {
-            self.policy.clone().and_says(&(1..count).map(account).collect::<String>())
-        })?;
+        let account =
+            |number| format!("[account.m{number}]\nusers = [{}]\ntrees = ['t0']\n", 70_000 + number);
+        let series = self
+            .each(&at, |count| self.policy.clone().and_says(&(1..count).map(account).collect::<String>()))?;
         Ok(Curve::new("accounts", CALL, "accounts", "ns", points(&at, series))
             .ends("a policy has at most 256 of them"))
     }
@@ -54,9 +54,15 @@ impl Growing {
             let patterns: Vec<_> = (0..count).map(|number| format!("**/*.{number}")).collect();
             self.policy.clone().except(&patterns)
         })?;
-        Ok(Curve::new("exceptions", CALL, "patterns that are excepted in the tree", "ns", points(&at, series))
-            .ends("a tree has at most 256 of them")
-            .because("each is compared with the name"))
+        Ok(Curve::new(
+            "exceptions",
+            CALL,
+            "patterns that are excepted in the tree",
+            "ns",
+            points(&at, series),
+        )
+        .ends("a tree has at most 256 of them")
+        .because("each is compared with the name"))
     }
 
     fn over_depth(&self) -> Result<Curve> {
@@ -88,7 +94,10 @@ impl Growing {
             for (&count, series) in at.iter().zip(&mut series) {
                 let mut daemon = Daemon::start(&policy(count), self.ground.base())?;
                 series.push(unlinks(&self.watched, &self.ground, &self.ground.tree(), self.scale.calls)?);
-                ensure!(!daemon.has_burst()?, "the budget was exceeded: what was measured is not what should be");
+                ensure!(
+                    !daemon.has_burst()?,
+                    "the budget was exceeded: what was measured is not what should be"
+                );
                 daemon.end()?;
             }
         }

@@ -63,9 +63,8 @@ fn real_one(account: &Account, ground: &Ground, policy: &Policy) -> Result<()> {
     command.current_dir(ground.tree());
     let job = Job::start(command)?;
     job.until_stopped()?;
-    let open = wait::until("an incident is open", || {
-        Ok(ask_json(&["incidents", "--open"])?[0]["id"].as_u64())
-    })?;
+    let open =
+        wait::until("an incident is open", || Ok(ask_json(&["incidents", "--open"])?[0]["id"].as_u64()))?;
     ask_json(&["kill", &open.to_string(), "--reason", "bench"])?;
     drop(job);
     wait::until("it is over", || {
@@ -127,7 +126,8 @@ impl Record {
         let mut head = transaction.query_row(last, [], |row| {
             Ok(Head { seq: row.get(0)?, at_ns: row.get(1)?, wall_us: row.get(2)?, hash: row.get(3)? })
         })?;
-        let mut insert = transaction.prepare("INSERT INTO entry VALUES (?1, ?2, ?3, 'closed', ?4, ?5, ?6)")?;
+        let mut insert =
+            transaction.prepare("INSERT INTO entry VALUES (?1, ?2, ?3, 'closed', ?4, ?5, ?6)")?;
         for number in self.incidents + 1..=count {
             self.like["id"] = number.into();
             let body = serde_json::to_vec(&self.like)?;

@@ -34,7 +34,8 @@ pub(super) fn curve(scale: Scale) -> Result<Curve> {
     }
     ensure!(!daemon.has_burst()?, "the budget was exceeded: what was measured is not what should be");
     daemon.end()?;
-    let curve = Curve::new("members", "unlinkat in a tree", "processes of accounts", "ns", points(&at, series));
+    let curve =
+        Curve::new("members", "unlinkat in a tree", "processes of accounts", "ns", points(&at, series));
     Ok(if scale.most > LIMIT { curve.ends(ends) } else { curve })
 }
 

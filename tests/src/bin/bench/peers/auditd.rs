@@ -120,19 +120,19 @@ pub(crate) struct Unaudited {
 }
 
 impl Unaudited {
-    const RULE: [&str; 1] = ["never,task"];
+    const RULE: &str = "never,task";
 
     /// A host that uses audit, or has none at all, is measured as it is.
     pub(crate) fn new() -> Self {
         let unused = || Status::of_now().is_ok_and(|status| status.enabled == 0 && status.pid == 0);
-        let ours = Path::new("/sbin/auditctl").exists() && unused() && auditctl(&["-a", Self::RULE[0]]).is_ok();
+        let ours = Path::new("/sbin/auditctl").exists() && unused() && auditctl(&["-a", Self::RULE]).is_ok();
         Self { ours }
     }
 
     /// Until the answer is dropped, it is not.
     pub(crate) fn suspend(&self) -> Result<Suspended> {
         if self.ours {
-            auditctl(&["-d", Self::RULE[0]])?;
+            auditctl(&["-d", Self::RULE])?;
         }
         Ok(Suspended { ours: self.ours })
     }
@@ -140,8 +140,10 @@ impl Unaudited {
 
 impl Drop for Unaudited {
     fn drop(&mut self) {
-        if self.ours && let Err(error) = auditctl(&["-d", Self::RULE[0]]) {
-            eprintln!("the audit rule {} is left behind: {error:#}", Self::RULE[0]);
+        if self.ours
+            && let Err(error) = auditctl(&["-d", Self::RULE])
+        {
+            eprintln!("the audit rule {} is left behind: {error:#}", Self::RULE);
         }
     }
 }
@@ -153,7 +155,9 @@ pub(crate) struct Suspended {
 
 impl Drop for Suspended {
     fn drop(&mut self) {
-        if self.ours && let Err(error) = auditctl(&["-a", Unaudited::RULE[0]]) {
+        if self.ours
+            && let Err(error) = auditctl(&["-a", Unaudited::RULE])
+        {
             eprintln!("what is measured from now on is audited: {error:#}");
         }
     }
@@ -166,7 +170,11 @@ impl Status {
             let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
             value.with_context(|| format!("`auditctl -s` does not say {name}: {text:?}"))
         };
-        Ok(Self { enabled: number("enabled ")?, pid: number("pid ")?, backlog_limit: number("backlog_limit ")? })
+        Ok(Self {
+            enabled: number("enabled ")?,
+            pid: number("pid ")?,
+            backlog_limit: number("backlog_limit ")?,
+        })
     }
 }
 
@@ -206,7 +214,10 @@ pub(super) fn listen(mut stopper: Stopper) -> Result<()> {
     fs::write(&listens, "").with_context(|| format!("cannot write {}", listens.display()))?;
     for line in std::io::stdin().lock().lines() {
         let line = line.context("what auditd says")?;
-        if line.starts_with("type=SYSCALL") && line.contains(KEY) && let Some(uid) = user(&line) {
+        if line.starts_with("type=SYSCALL")
+            && line.contains(KEY)
+            && let Some(uid) = user(&line)
+        {
             stopper.removed(uid, 1);
         }
     }

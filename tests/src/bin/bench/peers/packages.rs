@@ -22,8 +22,11 @@ pub(super) fn provide(package: &str, program: &str) -> Result<()> {
     for words in [&["update"][..], &["install", "--yes", "--no-install-recommends", "--no-remove", package]] {
         let mut apt = Command::new("apt-get");
         apt.args(["--quiet", "--option", "Dpkg::Use-Pty=0", "--option", "DPkg::Lock::Timeout=300"]);
-        let output =
-            apt.args(words).env("DEBIAN_FRONTEND", "noninteractive").output().context("cannot run apt-get")?;
+        let output = apt
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .output()
+            .context("cannot run apt-get")?;
         complaint = super::last_line(&String::from_utf8_lossy(&output.stderr));
     }
     if !Path::new(program).exists() {
@@ -54,7 +57,9 @@ impl NoServices {
 
 impl Drop for NoServices {
     fn drop(&mut self) {
-        if self.ours && let Err(error) = fs::remove_file(Self::POLICY) {
+        if self.ours
+            && let Err(error) = fs::remove_file(Self::POLICY)
+        {
             eprintln!("{} is left behind: {error}", Self::POLICY);
         }
     }
