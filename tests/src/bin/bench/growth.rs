@@ -50,8 +50,9 @@ impl Curve {
         Self { part: "growth", id, name: name.into(), over, unit, points, ends: None, shape }
     }
 
-    pub(crate) fn ends(mut self, why: impl Into<String>) -> Self {
-        self.ends = Some(why.into());
+    /// A quick one ends where it does for no other reason.
+    pub(crate) fn ends(mut self, scale: Scale, why: impl Into<String>) -> Self {
+        self.ends = Some(if scale.most == usize::MAX { why.into() } else { "it is a quick run".to_owned() });
         self
     }
 
@@ -71,7 +72,10 @@ const LINEAR: &str = "linear";
 fn shape(points: &[Point]) -> &'static str {
     let medians = || points.iter().map(|point| point.values.median);
     let most = medians().fold(0.0, f64::max);
-    if points.len() < 3 || points.first().is_none_or(|first| most <= first.values.median * FLAT) {
+    if points.len() < 3 {
+        return "too few points to say";
+    }
+    if points.first().is_none_or(|first| most <= first.values.median * FLAT) {
         return "flat";
     }
     let error = |x: fn(f64) -> f64| {

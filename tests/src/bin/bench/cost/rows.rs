@@ -33,11 +33,13 @@ pub(super) fn of(series: &Series, absent: &BTreeMap<&'static str, String>) -> Ve
 fn of_call(series: &Series, call: Call, system: Option<&'static str>) -> Vec<Row> {
     let of = |variant| series.get(&(call, system, variant));
     let Some(off) = of(Variant::Off) else { return Vec::new() };
-    let alone = median(off);
-    let row = |name: &str, values: &[f64]| Row::new(name, "ns", values.to_vec()).times("off", alone);
+    let (unit, ns) = if call == Call::Program { ("us", 1000.0) } else { ("ns", 1.0) };
+    let shown = |values: &[f64]| values.iter().map(|value| value / ns).collect::<Vec<_>>();
+    let alone = median(off) / ns;
+    let row = |name: &str, values: &[f64]| Row::new(name, unit, shown(values)).times("off", alone);
     let extra = |values: &[f64]| median(&more(off, values));
     let place = system.map_or(String::new(), |system| format!(" on {system}"));
-    let mut rows = vec![Row::new(format!("{}{place}, nobody watches", call.name()), "ns", off.clone())];
+    let mut rows = vec![Row::new(format!("{}{place}, nobody watches", call.name()), unit, shown(off))];
     if let Some(values) = of(Variant::Untracked) {
         rows.push(untracked(
             row("… by a user that is not watched", values),

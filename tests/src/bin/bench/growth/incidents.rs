@@ -45,7 +45,7 @@ pub(super) fn curves(scale: Scale) -> Result<Vec<Curve>> {
     }
     let curve = |id, name, series| {
         let curve = Curve::new(id, name, OVER, "ms", points(&at, series));
-        if let Some(why) = &ends { curve.ends(why.clone()) } else { curve }
+        if let Some(why) = &ends { curve.ends(scale, why.clone()) } else { curve }
     };
     Ok(vec![
         curve("incidents-start", "start to armed", starts)
