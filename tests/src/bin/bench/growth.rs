@@ -50,10 +50,15 @@ impl Curve {
         Self { part: "growth", id, name: name.into(), over, unit, points, ends: None, shape }
     }
 
-    /// A quick one ends where it does for no other reason.
-    pub(crate) fn ends(mut self, scale: Scale, why: impl Into<String>) -> Self {
-        self.ends = Some(if scale.most == usize::MAX { why.into() } else { "it is a quick run".to_owned() });
+    pub(crate) fn ends(mut self, why: impl Into<String>) -> Self {
+        self.ends = Some(why.into());
         self
+    }
+
+    /// By a limit; a quick one does not come so far.
+    pub(crate) fn ends_by(self, scale: Scale, limit: impl Into<String>) -> Self {
+        let quick = || "it is a quick run".to_owned();
+        self.ends(if scale.most == usize::MAX { limit.into() } else { quick() })
     }
 
     /// Why it grows as it does, if it is neither flat nor logarithmic.

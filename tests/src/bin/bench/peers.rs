@@ -133,8 +133,8 @@ pub(crate) fn begin(command: Command, ready: &str) -> Result<Job> {
 
 /// What a program has said last of why it ends.
 pub(crate) fn last_line(complaint: &str) -> String {
-    let lines = complaint.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphabetic));
-    lines.last().unwrap_or("it said nothing").to_owned()
+    let mut lines = complaint.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphabetic));
+    lines.next_back().unwrap_or("it said nothing").to_owned()
 }
 
 /// Be the peer that is ordered.

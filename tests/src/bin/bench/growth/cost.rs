@@ -35,7 +35,7 @@ impl Growing {
             roots[1..count].iter().fold(self.policy.clone(), |policy, root| policy.also(root))
         })?;
         Ok(Curve::new("roots", CALL, "protected directories", "ns", points(&at, series))
-            .ends(self.scale, format!("a policy has at most {ROOTS} of them")))
+            .ends_by(self.scale, format!("a policy has at most {ROOTS} of them")))
     }
 
     fn over_accounts(&self) -> Result<Curve> {
@@ -45,7 +45,7 @@ impl Growing {
         let series = self
             .each(&at, |count| self.policy.clone().and_says(&(1..count).map(account).collect::<String>()))?;
         Ok(Curve::new("accounts", CALL, "accounts", "ns", points(&at, series))
-            .ends(self.scale, "a policy has at most 256 of them"))
+            .ends_by(self.scale, "a policy has at most 256 of them"))
     }
 
     fn over_exceptions(&self) -> Result<Curve> {
@@ -61,7 +61,7 @@ impl Growing {
             "ns",
             points(&at, series),
         )
-        .ends(self.scale, "a tree has at most 256 of them")
+        .ends_by(self.scale, "a tree has at most 256 of them")
         .because("each is compared with the name"))
     }
 
