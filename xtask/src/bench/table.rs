@@ -1,18 +1,25 @@
 //! A run of the benchmarks as Markdown.
 
+mod matrix;
+
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Where it was, a table of its rows, and one of its curves.
+/// Where it was, its rows, a table for each part that measures the same over and over again, and one of its curves.
 pub(super) fn of(report: &Value) -> String {
     let text = |name: &str| report[name].as_str().unwrap_or("?").to_owned();
     let emulated = if report["emulated"] == true { ", on an emulated processor" } else { "" };
     let mut page =
         format!("Linux {}, {} CPUs, tier {}{emulated}:\n\n", text("kernel"), report["cpus"], text("tier"));
+    let rows = list(&report["rows"]);
+    let parts = rows.chunk_by(|one, next| one["part"] == next["part"]);
+    let (matrices, plain): (Vec<_>, Vec<_>) =
+        parts.map(|rows| (rows, matrix::of(rows))).partition(|(_, matrix)| matrix.is_some());
+    matrices.into_iter().filter_map(|(_, matrix)| matrix).for_each(|matrix| page += &format!("{matrix}\n"));
     // Writing to a text cannot fail.
     let _ = writeln!(page, "| | × | min | median | max | | goal |\n|---|---|---|---|---|---|---|");
-    for row in list(&report["rows"]) {
+    for row in plain.iter().flat_map(|(rows, _)| *rows) {
         let _ = writeln!(page, "{}", line(row));
     }
     if !list(&report["curves"]).is_empty() {

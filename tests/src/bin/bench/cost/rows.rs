@@ -39,7 +39,7 @@ fn of_call(series: &Series, call: Call, system: Option<&'static str>) -> Vec<Row
     let row = |name: &str, values: &[f64]| Row::new(name, unit, shown(values)).times("off", alone);
     let extra = |values: &[f64]| median(&more(off, values));
     let place = system.map_or(String::new(), |system| format!(" on {system}"));
-    let mut rows = vec![Row::new(format!("{}{place}, nobody watches", call.name()), unit, shown(off))];
+    let mut rows = vec![Row::new(format!("{}{place}: nobody watches", call.name()), unit, shown(off))];
     if let Some(values) = of(Variant::Untracked) {
         rows.push(untracked(
             row("… by a user that is not watched", values),
