@@ -13,8 +13,8 @@ use tests::bench;
 const PARTS: [&str; 4] = ["losses", "programs", "walk", "growth"];
 /// Rows that have to have a figure wherever a test of ours runs.
 const ROWS: [&str; 4] = [
-    "one process: lost past the budget, tier tracepoint",
-    "a fork storm: lost past the budget, tier tracepoint",
+    "one process: burstguard, tier tracepoint",
+    "a fork storm: burstguard, tier tracepoint",
     "… inotify, then SIGSTOP",
     "the way up from depth 10, more than at the root",
 ];

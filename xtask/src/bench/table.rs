@@ -14,12 +14,19 @@ pub(super) fn of(report: &Value) -> String {
         format!("Linux {}, {} CPUs, tier {}{emulated}:\n\n", text("kernel"), report["cpus"], text("tier"));
     let rows = list(&report["rows"]);
     let parts = rows.chunk_by(|one, next| one["part"] == next["part"]);
-    let (matrices, plain): (Vec<_>, Vec<_>) =
-        parts.map(|rows| (rows, matrix::of(rows))).partition(|(_, matrix)| matrix.is_some());
-    matrices.into_iter().filter_map(|(_, matrix)| matrix).for_each(|matrix| page += &format!("{matrix}\n"));
+    let mut plain = Vec::new();
+    for rows in parts {
+        match (matrix::of(rows), rows.first()) {
+            (Some(matrix), Some(row)) => {
+                let about = &report["parts"][row["part"].as_str().unwrap_or_default()];
+                page += &format!("{}:\n\n{matrix}\n", capitalised(&word(about)));
+            }
+            _ => plain.extend(rows),
+        }
+    }
     // Writing to a text cannot fail.
     let _ = writeln!(page, "| | × | min | median | max | | goal |\n|---|---|---|---|---|---|---|");
-    for row in plain.iter().flat_map(|(rows, _)| *rows) {
+    for row in plain {
         let _ = writeln!(page, "{}", line(row));
     }
     if !list(&report["curves"]).is_empty() {
@@ -73,6 +80,11 @@ fn list(value: &Value) -> &[Value] {
 
 fn word(value: &Value) -> String {
     escaped(value.as_str().unwrap_or_default())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A bar would end the cell.

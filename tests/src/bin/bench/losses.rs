@@ -187,7 +187,7 @@ fn judged(
     best: Option<(f64, &'static str)>,
     scale: Scale,
 ) -> Row {
-    let name = format!("{}: lost past the budget, tier {}", actor.name, scale.tier.name());
+    let name = format!("{}: burstguard, tier {}", actor.name, scale.tier.name());
     let row = Row::new(name, "files", past);
     let row = match (scale.tier, actor.threads) {
         (Tier::Lsm, _) => row.always(0.0),

@@ -101,7 +101,7 @@ const fn part(name: &'static str, about: &'static str, measure: fn(Scale) -> Res
 }
 
 const PARTS: [Part; 12] = [
-    part("losses", "files lost past a budget of 10, beside what else there is", losses::measure),
+    part("losses", "files lost past a budget of 10 deletes, beside what else there is", losses::measure),
     part("cost", "a call, beside what else there is", cost::measure),
     part("programs", "what runs in the kernel for a call", programs::measure),
     part("walk", "a call at depth 10, with 63 protected directories", walk::measure),
@@ -155,6 +155,7 @@ fn run(cli: &Cli) -> Result<()> {
         let rows: Vec<_> = rows.into_iter().map(|row| say(Row { part: part.name, ..row })).collect();
         table::print(&rows);
         curves.iter().for_each(table::print_curve);
+        report.parts.insert(part.name, part.about);
         report.rows.extend(rows);
         report.curves.extend(curves);
     }

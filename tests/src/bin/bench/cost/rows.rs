@@ -11,6 +11,8 @@ use crate::timed::{more, slower};
 const UNTRACKED: (f64, f64) = (100.0, 3.0);
 const INSIDE: f64 = 1000.0;
 
+/// A program, too, is in no tree.
+const OUTSIDE: &str = "… by a watched user outside of every tree";
 const OTHERS: [(Variant, &str); 4] = [
     (Variant::AuditOwn, "… under auditd, by the user that its rules name"),
     (Variant::AuditOther, "… under auditd, by another user"),
@@ -48,10 +50,10 @@ fn of_call(series: &Series, call: Call, system: Option<&'static str>) -> Vec<Row
         ));
     }
     if let Some(values) = of(Variant::Outside) {
-        rows.push(row("… by a watched user outside of every tree", values));
+        rows.push(row(OUTSIDE, values));
     }
     if let Some(values) = of(Variant::Inside) {
-        let name = if call == Call::Program { "… by a watched user" } else { "… in a tree" };
+        let name = if call == Call::Program { OUTSIDE } else { "… in a tree" };
         let auditd = of(Variant::AuditOwn).map(|values| extra(values));
         rows.push(inside(row(name, values), extra(values), auditd));
     }
