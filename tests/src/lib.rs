@@ -41,7 +41,7 @@ pub mod tracepoints;
 pub mod truth;
 pub mod wait;
 
-pub use account::Account;
+pub use account::{Account, end_with_us};
 pub use ask::{Said, ask, ask_json, say};
 pub use cgroup::Cgroup;
 pub use daemon::{Daemon, Refusal};

@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
-use tests::{Job, Outcome, wait};
+use tests::{Job, Outcome, end_with_us, wait};
 
 /// One of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +117,9 @@ impl Orders {
 }
 
 /// Starts a program and waits until it says that it is ready.
-pub(crate) fn begin(command: Command, ready: &str) -> Result<Job> {
+pub(crate) fn begin(mut command: Command, ready: &str) -> Result<Job> {
     let words = command.get_program().display().to_string();
+    end_with_us(&mut command, Signal::TERM);
     let job = Job::start(command)?;
     wait::until(&format!("{words} is ready"), || {
         if job.output()?.contains(ready) || job.complaint()?.contains(ready) {

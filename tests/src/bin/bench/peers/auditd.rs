@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use ::tests::wait;
+use ::tests::{end_with_us, wait};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -62,6 +62,7 @@ impl Auditd {
         let log = fs::File::create(home.path().join("said"))?;
         let mut command = Command::new("/sbin/auditd");
         command.args(["-n", "-c"]).arg(home.path()).stdin(Stdio::null());
+        end_with_us(&mut command, rustix::process::Signal::TERM);
         let child = command.stdout(log.try_clone()?).stderr(log).spawn().context("cannot start auditd")?;
         // From here on all is taken away again, whatever fails.
         let mut auditd = Self { child, rules: Vec::new(), before, _home: home };
