@@ -52,11 +52,13 @@ type Series = Result<[Vec<Lost>; ACTORS.len()], String>;
 pub(crate) fn measure(scale: Scale) -> Result<Found> {
     let mut ours: [Vec<Lost>; ACTORS.len()] = Default::default();
     let mut peers: Vec<Series> = Peer::ALL.iter().map(|_| Ok(Default::default())).collect();
+    let party = Party::new()?;
     for _ in 0..scale.long_runs {
-        Party::all(scale)?.under_us(scale, &mut ours)?;
+        party.fill(scale)?;
+        party.under_us(scale, &mut ours)?;
         for (peer, series) in Peer::ALL.into_iter().zip(&mut peers) {
             let Ok(lost) = series else { continue };
-            let party = Party::all(scale)?;
+            party.fill(scale)?;
             match peer.start(BUDGET as u64, &party.watched()) {
                 Ok(_running) => party.act(scale, lost).context(peer.name())?,
                 // Where it could not even start, it is not there; a signal to us is another matter.
@@ -70,18 +72,25 @@ pub(crate) fn measure(scale: Scale) -> Result<Found> {
     Ok(rows(&ours, &peers, scale).into())
 }
 
-/// An account and a full tree for each actor.
+/// An account and a tree for each actor. In memory: there removing is quickest, and so is making the files anew.
 struct Party(Vec<(Ground, Account)>);
 
 impl Party {
-    fn all(scale: Scale) -> Result<Self> {
+    fn new() -> Result<Self> {
         let one = |_: &Actor| {
             let account = Account::unlisted()?;
-            let ground = Ground::new(&account)?;
-            ground.fill(&ground.tree(), scale.files)?;
-            Ok((ground, account))
+            Ok((Ground::in_memory(&account)?, account))
         };
         Ok(Self(ACTORS.iter().map(one).collect::<Result<_>>()?))
+    }
+
+    /// Makes what is missing.
+    fn fill(&self, scale: Scale) -> Result<()> {
+        for (ground, _) in &self.0 {
+            wait::go_on()?;
+            ground.fill(&ground.tree(), scale.files)?;
+        }
+        Ok(())
     }
 
     fn watched(&self) -> Vec<Watched> {
