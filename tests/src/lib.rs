@@ -42,7 +42,7 @@ pub mod tracepoints;
 pub mod truth;
 pub mod wait;
 
-pub use account::Account;
+pub use account::{Account, end_with_us};
 pub use ask::{Said, ask, ask_json, say};
 pub use cgroup::Cgroup;
 pub use daemon::{Daemon, Refusal};
@@ -55,7 +55,7 @@ pub use manager::Manager;
 pub use mount::{BpfFs, Devpts, Tmpfs};
 pub use party::{Crowd, Party, policy_of};
 pub use policy::{Policy, Tier};
-pub use program::{agent, hand};
+pub use program::{agent, bench, hand};
 pub use scene::Scene;
 pub use service::{Bus, Service};
 pub use socket::{SOCKET, Socket};

@@ -55,6 +55,12 @@ impl Curve {
         self
     }
 
+    /// By a limit; a quick one does not come so far.
+    pub(crate) fn ends_by(self, scale: Scale, limit: impl Into<String>) -> Self {
+        let quick = || "it is a quick run".to_owned();
+        self.ends(if scale.most == usize::MAX { limit.into() } else { quick() })
+    }
+
     /// Why it grows as it does, if it is neither flat nor logarithmic.
     pub(crate) fn because(mut self, why: &str) -> Self {
         if self.shape == LINEAR {
@@ -71,7 +77,10 @@ const LINEAR: &str = "linear";
 fn shape(points: &[Point]) -> &'static str {
     let medians = || points.iter().map(|point| point.values.median);
     let most = medians().fold(0.0, f64::max);
-    if points.len() < 3 || points.first().is_none_or(|first| most <= first.values.median * FLAT) {
+    if points.len() < 3 {
+        return "too few points to say";
+    }
+    if points.first().is_none_or(|first| most <= first.values.median * FLAT) {
         return "flat";
     }
     let error = |x: fn(f64) -> f64| {

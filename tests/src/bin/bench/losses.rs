@@ -52,13 +52,15 @@ type Series = Result<[Vec<Lost>; ACTORS.len()], String>;
 pub(crate) fn measure(scale: Scale) -> Result<Found> {
     let mut ours: [Vec<Lost>; ACTORS.len()] = Default::default();
     let mut peers: Vec<Series> = Peer::ALL.iter().map(|_| Ok(Default::default())).collect();
+    let party = Party::new()?;
     for _ in 0..scale.long_runs {
-        Party::all(scale)?.under_us(scale, &mut ours)?;
+        party.fill(scale)?;
+        party.under_us(scale, &mut ours)?;
         for (peer, series) in Peer::ALL.into_iter().zip(&mut peers) {
             let Ok(lost) = series else { continue };
-            let party = Party::all(scale)?;
+            party.fill(scale)?;
             match peer.start(BUDGET as u64, &party.watched()) {
-                Ok(_running) => party.act(scale, lost)?,
+                Ok(_running) => party.act(scale, lost).context(peer.name())?,
                 // Where it could not even start, it is not there; a signal to us is another matter.
                 Err(why) => {
                     wait::go_on()?;
@@ -70,18 +72,25 @@ pub(crate) fn measure(scale: Scale) -> Result<Found> {
     Ok(rows(&ours, &peers, scale).into())
 }
 
-/// An account and a full tree for each actor.
+/// An account and a tree for each actor. In memory: there removing is quickest, and so is making the files anew.
 struct Party(Vec<(Ground, Account)>);
 
 impl Party {
-    fn all(scale: Scale) -> Result<Self> {
+    fn new() -> Result<Self> {
         let one = |_: &Actor| {
             let account = Account::unlisted()?;
-            let ground = Ground::new(&account)?;
-            ground.fill(&ground.tree(), scale.files)?;
-            Ok((ground, account))
+            Ok((Ground::in_memory(&account)?, account))
         };
         Ok(Self(ACTORS.iter().map(one).collect::<Result<_>>()?))
+    }
+
+    /// Makes what is missing.
+    fn fill(&self, scale: Scale) -> Result<()> {
+        for (ground, _) in &self.0 {
+            wait::go_on()?;
+            ground.fill(&ground.tree(), scale.files)?;
+        }
+        Ok(())
     }
 
     fn watched(&self) -> Vec<Watched> {
@@ -97,7 +106,7 @@ impl Party {
         let policy = self.0.iter().fold(Policy::of_nobody().in_tier(scale.tier), watch);
         let (first, _) = self.0.first().context("there are actors")?;
         let mut daemon = Daemon::start(&policy.budget("deletes", &format!("{BUDGET}/1h")), first.base())?;
-        self.act(scale, lost)?;
+        self.act(scale, lost).context("burstguard")?;
         daemon.end()
     }
 
@@ -137,6 +146,11 @@ fn settled(job: &Job, account: &Account) -> Result<usize> {
         let still = others.iter().all(|process| process.is_stopped() || process.pid == job.pid());
         // One that rests and has nobody to wait for just reads or writes.
         Ok((rests && still && (stopped > 0 || others.is_empty())).then_some(stopped))
+    })
+    .with_context(|| {
+        let all = proc::of_user(account.uid()).unwrap_or_default();
+        let states: String = all.iter().map(|process| process.state).collect();
+        format!("{} processes, in the states {states}", all.len())
     })
 }
 
@@ -182,7 +196,7 @@ fn judged(
     best: Option<(f64, &'static str)>,
     scale: Scale,
 ) -> Row {
-    let name = format!("{}: lost past the budget, tier {}", actor.name, scale.tier.name());
+    let name = format!("{}: burstguard, tier {}", actor.name, scale.tier.name());
     let row = Row::new(name, "files", past);
     let row = match (scale.tier, actor.threads) {
         (Tier::Lsm, _) => row.always(0.0),

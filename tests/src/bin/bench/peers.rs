@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
-use tests::{Job, Outcome, wait};
+use tests::{Job, Outcome, end_with_us, wait};
 
 /// One of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,11 +117,12 @@ impl Orders {
 }
 
 /// Starts a program and waits until it says that it is ready.
-pub(crate) fn begin(command: Command, ready: &str) -> Result<Job> {
+pub(crate) fn begin(mut command: Command, ready: &str) -> Result<Job> {
     let words = command.get_program().display().to_string();
+    end_with_us(&mut command, Signal::TERM);
     let job = Job::start(command)?;
     wait::until(&format!("{words} is ready"), || {
-        if job.output()?.contains(ready) {
+        if job.output()?.contains(ready) || job.complaint()?.contains(ready) {
             return Ok(Some(()));
         }
         match job.try_change() {
@@ -133,8 +135,8 @@ pub(crate) fn begin(command: Command, ready: &str) -> Result<Job> {
 
 /// What a program has said last of why it ends.
 pub(crate) fn last_line(complaint: &str) -> String {
-    let lines = complaint.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphabetic));
-    lines.last().unwrap_or("it said nothing").to_owned()
+    let mut lines = complaint.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphabetic));
+    lines.next_back().unwrap_or("it said nothing").to_owned()
 }
 
 /// Be the peer that is ordered.

@@ -1,5 +1,6 @@
 //! All of a run, for machines.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -20,6 +21,8 @@ pub(crate) struct Report {
     /// Less than it takes for figures that mean something.
     quick: bool,
     emulated: bool,
+    /// What each is about.
+    pub(crate) parts: BTreeMap<&'static str, &'static str>,
     pub(crate) rows: Vec<Row>,
     pub(crate) curves: Vec<Curve>,
 }
@@ -27,8 +30,8 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(scale: Scale, quick: bool, emulated: bool) -> Self {
         let cpus = thread::available_parallelism().map_or(0, usize::from);
-        let (rows, curves) = (Vec::new(), Vec::new());
-        Self { kernel: proc::kernel(), cpus, tier: scale.tier.name(), quick, emulated, rows, curves }
+        let (parts, rows, curves) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { kernel: proc::kernel(), cpus, tier: scale.tier.name(), quick, emulated, parts, rows, curves }
     }
 
     /// Into a file, or to our output as its last line.

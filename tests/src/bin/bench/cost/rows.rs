@@ -11,6 +11,8 @@ use crate::timed::{more, slower};
 const UNTRACKED: (f64, f64) = (100.0, 3.0);
 const INSIDE: f64 = 1000.0;
 
+/// A program, too, is in no tree.
+const OUTSIDE: &str = "… by a watched user outside of every tree";
 const OTHERS: [(Variant, &str); 4] = [
     (Variant::AuditOwn, "… under auditd, by the user that its rules name"),
     (Variant::AuditOther, "… under auditd, by another user"),
@@ -33,11 +35,13 @@ pub(super) fn of(series: &Series, absent: &BTreeMap<&'static str, String>) -> Ve
 fn of_call(series: &Series, call: Call, system: Option<&'static str>) -> Vec<Row> {
     let of = |variant| series.get(&(call, system, variant));
     let Some(off) = of(Variant::Off) else { return Vec::new() };
-    let alone = median(off);
-    let row = |name: &str, values: &[f64]| Row::new(name, "ns", values.to_vec()).times("off", alone);
+    let (unit, ns) = if call == Call::Program { ("us", 1000.0) } else { ("ns", 1.0) };
+    let shown = |values: &[f64]| values.iter().map(|value| value / ns).collect::<Vec<_>>();
+    let alone = median(off) / ns;
+    let row = |name: &str, values: &[f64]| Row::new(name, unit, shown(values)).times("off", alone);
     let extra = |values: &[f64]| median(&more(off, values));
     let place = system.map_or(String::new(), |system| format!(" on {system}"));
-    let mut rows = vec![Row::new(format!("{}{place}, nobody watches", call.name()), "ns", off.clone())];
+    let mut rows = vec![Row::new(format!("{}{place}: nobody watches", call.name()), unit, shown(off))];
     if let Some(values) = of(Variant::Untracked) {
         rows.push(untracked(
             row("… by a user that is not watched", values),
@@ -46,10 +50,10 @@ fn of_call(series: &Series, call: Call, system: Option<&'static str>) -> Vec<Row
         ));
     }
     if let Some(values) = of(Variant::Outside) {
-        rows.push(row("… by a watched user outside of every tree", values));
+        rows.push(row(OUTSIDE, values));
     }
     if let Some(values) = of(Variant::Inside) {
-        let name = if call == Call::Program { "… by a watched user" } else { "… in a tree" };
+        let name = if call == Call::Program { OUTSIDE } else { "… in a tree" };
         let auditd = of(Variant::AuditOwn).map(|values| extra(values));
         rows.push(inside(row(name, values), extra(values), auditd));
     }

@@ -7,7 +7,7 @@ use super::{Curve, points, up_to};
 use crate::cost::wide;
 use crate::ground::{deep, open_up, unlinks};
 use crate::scale::Scale;
-use crate::walk::roots;
+use crate::walk::{ROOTS, roots};
 
 const CALL: &str = "unlinkat in a tree";
 
@@ -29,13 +29,13 @@ struct Growing {
 
 impl Growing {
     fn over_roots(&self) -> Result<Curve> {
-        let at = up_to(&[1, 4, 16, 64], self.scale.most);
-        let roots = roots(&self.ground, 64)?;
+        let at = up_to(&[1, 4, 16, ROOTS], self.scale.most);
+        let roots = roots(&self.ground, ROOTS)?;
         let series = self.each(&at, |count| {
             roots[1..count].iter().fold(self.policy.clone(), |policy, root| policy.also(root))
         })?;
         Ok(Curve::new("roots", CALL, "protected directories", "ns", points(&at, series))
-            .ends("a policy has at most 64 of them"))
+            .ends_by(self.scale, format!("a policy has at most {ROOTS} of them")))
     }
 
     fn over_accounts(&self) -> Result<Curve> {
@@ -45,7 +45,7 @@ impl Growing {
         let series = self
             .each(&at, |count| self.policy.clone().and_says(&(1..count).map(account).collect::<String>()))?;
         Ok(Curve::new("accounts", CALL, "accounts", "ns", points(&at, series))
-            .ends("a policy has at most 256 of them"))
+            .ends_by(self.scale, "a policy has at most 256 of them"))
     }
 
     fn over_exceptions(&self) -> Result<Curve> {
@@ -61,7 +61,7 @@ impl Growing {
             "ns",
             points(&at, series),
         )
-        .ends("a tree has at most 256 of them")
+        .ends_by(self.scale, "a tree has at most 256 of them")
         .because("each is compared with the name"))
     }
 

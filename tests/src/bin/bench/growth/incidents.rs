@@ -2,13 +2,13 @@
 //! written behind it as the agent writes them (docs/record.md).
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tests::{Account, Daemon, Ground, Job, Policy, SOCKET, Socket, ask_json, wait};
+use tests::{Account, Daemon, Ground, Job, Policy, Socket, ask_json, wait};
 
 use super::{Curve, points, up_to};
 use crate::scale::Scale;
@@ -20,6 +20,8 @@ const FILE: &str = "state/incidents.db";
 const OVER: &str = "incidents in the record";
 /// Answers that are measured after one start.
 const ANSWERS: usize = 20;
+/// Incidents in each.
+const LISTED: usize = 20;
 
 pub(super) fn curves(scale: Scale) -> Result<Vec<Curve>> {
     let account = Account::unlisted()?;
@@ -28,24 +30,16 @@ pub(super) fn curves(scale: Scale) -> Result<Vec<Curve>> {
     real_one(&account, &ground, &policy)?;
     let mut record = Record::open(&ground.base().join(FILE))?;
     let at = up_to(&PLACES, scale.most.max(100));
-    let (mut starts, mut answers, mut ends) = (Vec::new(), Vec::new(), None);
+    let [mut starts, mut answers] = [Series::default(), Series::default()];
     for &count in &at {
         record.extend(count)?;
-        match measured(&policy, &ground, scale.long_runs) {
-            Ok((start, answer)) => {
-                starts.push(start);
-                answers.push(answer);
-            }
-            Err(why) => {
-                wait::go_on()?;
-                ends = Some(format!("with {count}: {why:#}"));
-                break;
-            }
-        }
+        let [start, answer] = measured(&policy, &ground, scale.long_runs, count);
+        starts.push(start, count)?;
+        answers.push(answer, count)?;
     }
-    let curve = |id, name, series| {
-        let curve = Curve::new(id, name, OVER, "ms", points(&at, series));
-        if let Some(why) = &ends { curve.ends(why.clone()) } else { curve }
+    let curve = |id, name, Series { values, ends }| {
+        let curve = Curve::new(id, name, OVER, "ms", points(&at, values));
+        if let Some(why) = ends { curve.ends(why) } else { curve }
     };
     Ok(vec![
         curve("incidents-start", "start to armed", starts)
@@ -53,6 +47,27 @@ pub(super) fn curves(scale: Scale) -> Result<Vec<Curve>> {
         curve("incidents-answer", "the list of the last 20 incidents", answers)
             .because("the last entry of each incident is looked for"),
     ])
+}
+
+/// What was measured at each place, as far as it went.
+#[derive(Default)]
+struct Series {
+    values: Vec<Vec<f64>>,
+    ends: Option<String>,
+}
+
+impl Series {
+    fn push(&mut self, measured: Result<Vec<f64>>, count: usize) -> Result<()> {
+        match measured {
+            _ if self.ends.is_some() => {}
+            Ok(values) => self.values.push(values),
+            Err(why) => {
+                wait::go_on()?;
+                self.ends = Some(format!("with {count}: {why:#}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An incident that is over.
@@ -74,23 +89,40 @@ fn real_one(account: &Account, ground: &Ground, policy: &Policy) -> Result<()> {
 }
 
 /// In ms: so many starts, and answers after each.
-fn measured(policy: &Policy, ground: &Ground, runs: usize) -> Result<(Vec<f64>, Vec<f64>)> {
-    let (mut starts, mut answers) = (Vec::new(), Vec::new());
+fn measured(policy: &Policy, ground: &Ground, runs: usize, count: usize) -> [Result<Vec<f64>>; 2] {
+    let [mut starts, mut answers] = [Ok(Vec::new()), Ok(Vec::new())];
     for _ in 0..runs {
-        let mut daemon = Daemon::start(policy, ground.base())?;
-        starts.push(daemon.until_armed().as_secs_f64() * 1000.0);
-        let mut socket = Socket::connect().with_context(|| format!("nobody listens at {SOCKET}"))?;
-        for _ in 0..ANSWERS {
-            let asked = Instant::now();
-            let (status, answer) = socket.get("/v1/incidents?limit=20")?;
-            answers.push(asked.elapsed().as_secs_f64() * 1000.0);
-            ensure!(status == 200, "the agent answered {status}: {answer}");
-            // No more than a user may ask in the long run.
-            wait::keep_distance(std::time::Duration::from_millis(20))?;
+        let mut daemon = match Daemon::start(policy, ground.base()) {
+            Ok(daemon) => daemon,
+            Err(why) => {
+                let nobody = Err(anyhow!("it was not armed"));
+                return [Err(why), nobody];
+            }
+        };
+        if let Ok(starts) = &mut starts {
+            starts.push(daemon.until_armed().as_secs_f64() * 1000.0);
         }
-        daemon.end()?;
+        answers = answers.and_then(|answers| more_answers(answers, count));
+        if let Err(why) = daemon.end() {
+            starts = Err(why);
+        }
     }
-    Ok((starts, answers))
+    [starts, answers]
+}
+
+fn more_answers(mut answers: Vec<f64>, count: usize) -> Result<Vec<f64>> {
+    let mut socket = Socket::connect()?;
+    for _ in 0..ANSWERS {
+        let asked = Instant::now();
+        let (status, answer) = socket.get(&format!("/v1/incidents?limit={LISTED}"))?;
+        answers.push(asked.elapsed().as_secs_f64() * 1000.0);
+        ensure!(status == 200, "the agent answered {status}: {answer}");
+        let all = serde_json::from_str::<Vec<Value>>(&answer)?.len();
+        ensure!(all == LISTED.min(count), "of {} incidents {all} were in the answer", LISTED.min(count));
+        // No more than a user may ask in the long run.
+        wait::keep_distance(Duration::from_millis(20))?;
+    }
+    Ok(answers)
 }
 
 /// The record while no agent writes to it.

@@ -36,7 +36,7 @@ pub(super) fn curve(scale: Scale) -> Result<Curve> {
     daemon.end()?;
     let curve =
         Curve::new("members", "unlinkat in a tree", "processes of accounts", "ns", points(&at, series));
-    Ok(if scale.most > LIMIT { curve.ends(ends) } else { curve })
+    Ok(curve.ends_by(scale, ends))
 }
 
 fn idle(ground: &Ground, account: &Account, count: usize) -> Result<Job> {

@@ -11,11 +11,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use ::tests::{end_with_us, wait};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
-use tests::wait;
 
 use super::stopper::Stopper;
 use super::{Orders, last_line, packages};
@@ -62,6 +62,7 @@ impl Auditd {
         let log = fs::File::create(home.path().join("said"))?;
         let mut command = Command::new("/sbin/auditd");
         command.args(["-n", "-c"]).arg(home.path()).stdin(Stdio::null());
+        end_with_us(&mut command, rustix::process::Signal::TERM);
         let child = command.stdout(log.try_clone()?).stderr(log).spawn().context("cannot start auditd")?;
         // From here on all is taken away again, whatever fails.
         let mut auditd = Self { child, rules: Vec::new(), before, _home: home };
@@ -120,20 +121,19 @@ pub(crate) struct Unaudited {
 }
 
 impl Unaudited {
-    const RULE: [&str; 1] = ["never,task"];
+    const RULE: &str = "never,task";
 
     /// A host that uses audit, or has none at all, is measured as it is.
     pub(crate) fn new() -> Self {
         let unused = || Status::of_now().is_ok_and(|status| status.enabled == 0 && status.pid == 0);
-        let ours =
-            Path::new("/sbin/auditctl").exists() && unused() && auditctl(&["-a", Self::RULE[0]]).is_ok();
+        let ours = Path::new("/sbin/auditctl").exists() && unused() && auditctl(&["-a", Self::RULE]).is_ok();
         Self { ours }
     }
 
     /// Until the answer is dropped, it is not.
     pub(crate) fn suspend(&self) -> Result<Suspended> {
         if self.ours {
-            auditctl(&["-d", Self::RULE[0]])?;
+            auditctl(&["-d", Self::RULE])?;
         }
         Ok(Suspended { ours: self.ours })
     }
@@ -142,9 +142,9 @@ impl Unaudited {
 impl Drop for Unaudited {
     fn drop(&mut self) {
         if self.ours
-            && let Err(error) = auditctl(&["-d", Self::RULE[0]])
+            && let Err(error) = auditctl(&["-d", Self::RULE])
         {
-            eprintln!("the audit rule {} is left behind: {error:#}", Self::RULE[0]);
+            eprintln!("the audit rule {} is left behind: {error:#}", Self::RULE);
         }
     }
 }
@@ -157,7 +157,7 @@ pub(crate) struct Suspended {
 impl Drop for Suspended {
     fn drop(&mut self) {
         if self.ours
-            && let Err(error) = auditctl(&["-a", Unaudited::RULE[0]])
+            && let Err(error) = auditctl(&["-a", Unaudited::RULE])
         {
             eprintln!("what is measured from now on is audited: {error:#}");
         }

@@ -27,7 +27,7 @@ pub(super) fn signals(budget: u64, watched: &[Watched]) -> Result<Job> {
 pub(super) fn prints(watched: &[Watched], reader: &Command) -> Result<Job> {
     let printing = bpftrace(&program(&REMOVES, watched, "printf(\"%d\\n\", uid);"))?;
     let mut both = Command::new("sh");
-    both.args(["-c", "reader=$1 orders=$2; shift 2; \"$@\" | \"$reader\" peer \"$orders\"", "sh"]);
+    both.args(["-c", "reader=$1 orders=$2; shift 2; \"$@\" 2>&1 | \"$reader\" peer \"$orders\"", "sh"]);
     both.arg(reader.get_program()).args(reader.get_args().skip(1));
     both.arg(printing.get_program()).args(printing.get_args()).env(ATTACHED, "1");
     begin(both, READY)
