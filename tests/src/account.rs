@@ -121,7 +121,7 @@ impl Drop for Account {
 }
 
 /// A child that we start gets this signal if we end without having ended it, as when we are killed.
-pub(crate) fn end_with_us(command: &mut Command, signal: Signal) {
+pub fn end_with_us(command: &mut Command, signal: Signal) {
     // SAFETY: one system call without memory of its own. It comes after the change of user, which would undo it.
     unsafe {
         command.pre_exec(move || Ok(set_parent_process_death_signal(Some(signal))?));

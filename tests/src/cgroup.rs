@@ -94,7 +94,8 @@ fn below(group: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-fn mount_point() -> Result<PathBuf> {
+/// Where the cgroup v2 tree is.
+pub(crate) fn mount_point() -> Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("cannot read the mounts")?;
     let point = |line: &str| {
         let mut words = line.split(' ').skip(1);

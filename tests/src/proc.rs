@@ -43,12 +43,21 @@ impl Process {
 
     /// Kills it, if it is still the process that was looked at.
     pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Stops it, if it is still the process that was looked at.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return };
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
         // The id may have been given to another process in between; the descriptor now fixes which one is meant.
         if Self::look(self.pid).is_some_and(|now| now.uid == self.uid) {
             // An error means that it has ended meanwhile.
-            let _ = pidfd_send_signal(handle, Signal::KILL);
+            let _ = pidfd_send_signal(handle, signal);
         }
     }
 }

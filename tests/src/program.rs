@@ -26,7 +26,16 @@ pub fn agent() -> Result<PathBuf> {
 
 /// The helper program of this crate, which does what no tool does; see `hand --help`.
 pub fn hand() -> Result<PathBuf> {
-    let path = directory()?.join("hand");
+    beside_us("hand")
+}
+
+/// The benchmarks; see `bench --help`.
+pub fn bench() -> Result<PathBuf> {
+    beside_us("bench")
+}
+
+fn beside_us(name: &str) -> Result<PathBuf> {
+    let path = directory()?.join(name);
     ensure!(path.is_file(), "there is no {}: run `cargo build -p tests`", path.display());
     Ok(path)
 }

@@ -1,5 +1,6 @@
 //! Everything that is done to this repository, as one program: `cargo xtask --help`.
 
+mod bench;
 mod corpus;
 mod docs;
 mod lint;
@@ -91,15 +92,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Build everything and run the benchmarks; what follows is passed on to them
-    Bench {
-        /// In a virtual machine, whose kernel can hold a call: how long it takes from an approval to its end. Needs root.
-        #[arg(long, conflicts_with = "args")]
-        vm: bool,
-        /// For the benchmarks; after `--` also their own --help
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
+    /// Build everything and run the benchmarks: one table, burstguard beside what else there is
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -124,7 +118,6 @@ fn obey(verb: Verb) -> Result<ExitCode> {
         Verb::Docs { check } => docs::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Verb::Demo { vm: true, .. } => vm::demo(&workspace),
         Verb::Demo { args, .. } => product::exec(&workspace, "demo", &args),
-        Verb::Bench { vm: true, .. } => vm::bench(&workspace),
-        Verb::Bench { args, .. } => product::exec(&workspace, "bench", &args),
+        Verb::Bench(options) => bench::run(&workspace, &options),
     }
 }

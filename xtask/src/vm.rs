@@ -108,18 +108,26 @@ pub(crate) fn lintian(workspace: &Workspace, package: &Path) -> Result<()> {
 
 /// Boots the kernel for every day and plays the demonstration of what only a guest's kernel can do.
 pub(crate) fn demo(workspace: &Workspace) -> Result<ExitCode> {
-    send(workspace, &guest::Errand::demo())
+    send(workspace, &guest::Errand::demo(), |(): &mut (), _| ()).map(|(status, ())| status)
 }
 
-/// The same with the measurements of it.
-pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
-    send(workspace, &guest::Errand::bench())
+/// The same with the measurements of it; the last line that began like JSON comes along.
+pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<(ExitCode, String)> {
+    send(workspace, &guest::Errand::bench(args), |last: &mut String, line| {
+        if line.starts_with('{') {
+            line.clone_into(last);
+        }
+    })
 }
 
-fn send(workspace: &Workspace, errand: &guest::Errand) -> Result<ExitCode> {
+fn send<S: Default>(
+    workspace: &Workspace,
+    errand: &guest::Errand,
+    see: impl Fn(&mut S, &str),
+) -> Result<(ExitCode, S)> {
     setup::run(workspace)?;
-    let guest = prepare(workspace, Series::default(), errand)?;
-    Ok(ExitCode::from(guest.boot(io::stdout(), |(): &mut (), _| ()).0?))
+    let (status, seen) = prepare(workspace, Series::default(), errand)?.boot(io::stdout(), see);
+    Ok((ExitCode::from(status?), seen))
 }
 
 /// Runs tests that say something, and shows each line to `see`; what that made of them.

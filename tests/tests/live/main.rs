@@ -3,6 +3,7 @@
 
 mod approve;
 mod bad_input;
+mod bench;
 mod budget;
 mod busy;
 mod bypass;

@@ -20,8 +20,9 @@ const LSM: &[&str] = &[
     "destructive::lsm::",
 ];
 
-/// The families of tests that need a browser or a session's bus, which no virtual machine has: they are the same on every kernel.
-const OF_THE_HOST: [&str; 2] = ["pages::", "desktop::"];
+/// The families of tests that need a browser or a session's bus, which no virtual machine has: they are the same on every kernel. And
+/// that of the benchmarks, for which an emulated processor is too slow.
+const OF_THE_HOST: [&str; 3] = ["pages::", "desktop::", "bench::"];
 
 /// Tests, by what their names contain, and what breaks first where they fail. An emulated machine takes some 25 s to start one
 /// daemon, most of it the verifier's: so each change is met by one test or two of each promise, and `--all` runs every test on both

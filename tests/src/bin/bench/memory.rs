@@ -1,29 +1,33 @@
-//! How much memory the agent takes.
+//! How much memory the agent takes, and whether it keeps up with what it hears.
 
-use anyhow::Result;
-use tests::proc;
+use anyhow::{Result, ensure};
+use tests::{Account, Daemon, Ground, Policy, proc};
 
+use crate::cost::wide;
+use crate::ground::{open_up, unlinks};
 use crate::row::Row;
+use crate::scale::Scale;
 
-/// In MiB.
-#[derive(Default)]
-pub(crate) struct Memory {
-    resident: Vec<f64>,
-    highest: Vec<f64>,
-}
-
-impl Memory {
-    pub(crate) fn look(&mut self, agent: u32) -> Result<()> {
-        self.resident.push(proc::memory_kib(agent, "VmRSS")? as f64 / 1024.0);
-        self.highest.push(proc::memory_kib(agent, "VmHWM")? as f64 / 1024.0);
-        Ok(())
+pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
+    let account = Account::unlisted()?;
+    let ground = Ground::in_memory(&account)?;
+    open_up(&ground.tree())?;
+    let policy = wide(Policy::new(account.name(), &ground.tree())).in_tier(scale.tier);
+    let calls = scale.calls * 5;
+    let (mut resident, mut highest, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..scale.runs {
+        let mut daemon = Daemon::start(&policy, ground.base())?;
+        unlinks(&account, &ground, &ground.tree(), calls)?;
+        ensure!(!daemon.has_burst()?, "the budget was exceeded: what was measured is not what should be");
+        let mib = |which| Ok::<_, anyhow::Error>(proc::memory_kib(daemon.pid(), which)? as f64 / 1024.0);
+        resident.push(mib("VmRSS")?);
+        highest.push(mib("VmHWM")?);
+        lost.push(daemon.end()?.get("record_lost") as f64);
     }
-
-    pub(crate) fn rows(self) -> [Row; 2] {
-        [
-            Row::new("the agent's memory after that", "MiB", self.resident).always(20.0),
-            // Loading the kernel programs takes more than running them.
-            Row::new("the agent's memory since its start, at its highest", "MiB", self.highest),
-        ]
-    }
+    Ok(vec![
+        Row::new(format!("records lost of {calls} operations in one go"), "records", lost).always(0.0),
+        Row::new("resident memory after that", "MiB", resident).always(20.0),
+        // Loading the kernel programs takes more than running them.
+        Row::new("resident memory since the start, at its highest", "MiB", highest),
+    ])
 }

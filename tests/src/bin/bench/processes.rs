@@ -4,14 +4,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use tests::{Account, Daemon, Ground, Policy, wait};
+use tests::{Account, Daemon, Ground, Policy};
 
-use crate::row::Row;
+use crate::row::{Row, median};
+use crate::scale::Scale;
 use crate::timed::{slower, timed};
 
-const RUNS: usize = 2000;
-
-pub(crate) fn measure(rounds: usize) -> Result<Vec<Row>> {
+pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     let (watched, other) = (Account::new()?, Account::new()?);
     let ground = Ground::new(&watched)?;
     let users = Policy::new(watched.name(), &ground.tree());
@@ -30,22 +29,24 @@ pub(crate) fn measure(rounds: usize) -> Result<Vec<Row>> {
     let one = users.clone().and_says("[command.hand]\nprogram = 'hand'\ndestroy = [['not', 'this']]\n");
     let many = one.clone().and_says(&account_and_command_each());
     let [mut alone, mut by_users, mut by_all, mut of_one, mut of_many] = [const { Vec::new() }; 5];
-    for _ in 0..rounds {
-        alone.push(run(&other, &ground)?);
-        by_users.push(under(&users, &other, &ground)?);
-        by_all.push(under(&all, &other, &ground)?);
-        of_one.push(under(&one, &watched, &ground)?);
-        of_many.push(under(&many, &watched, &ground)?);
+    for _ in 0..scale.runs {
+        alone.push(run(&other, &ground, scale)?);
+        by_users.push(under(&users, &other, &ground, scale)?);
+        by_all.push(under(&all, &other, &ground, scale)?);
+        of_one.push(under(&one, &watched, &ground, scale)?);
+        of_many.push(under(&many, &watched, &ground, scale)?);
     }
     let (slower_by_users, slower_by_all) = (slower(&alone, &by_users), slower(&alone, &by_all));
+    let (off, one) = (median(&alone), median(&of_one));
     Ok(vec![
-        Row::new("fork, exec, exit without an agent", "us", alone),
-        Row::new("… by a user that is not watched", "us", by_users),
+        Row::new("fork, exec, exit, nobody watches", "us", alone),
+        Row::new("… by a user that is not watched", "us", by_users).times("off", off),
         Row::new("… slower, round by round", "%", slower_by_users).typically(5.0),
-        Row::new("… with units, programs and scripts watched", "us", by_all),
+        Row::new("… with units, programs and scripts watched", "us", by_all).times("off", off),
         Row::new("… slower, round by round", "%", slower_by_all).typically(5.0),
-        Row::new("… by a watched user, a program with destructive commands", "us", of_one.clone()),
-        Row::new("… with 256 accounts and 256 commands", "us", of_many.clone()),
+        Row::new("… by a watched user, a program with destructive commands", "us", of_one.clone())
+            .times("off", off),
+        Row::new("… with 256 accounts and 256 commands", "us", of_many.clone()).times("of one", one),
         Row::new("… slower, round by round", "%", slower(&of_one, &of_many)).typically(100.0),
     ])
 }
@@ -68,14 +69,13 @@ fn account_and_command(number: usize) -> String {
     )
 }
 
-fn under(policy: &Policy, user: &Account, ground: &Ground) -> Result<f64> {
+fn under(policy: &Policy, user: &Account, ground: &Ground, scale: Scale) -> Result<f64> {
     let mut daemon = Daemon::start(policy, ground.base())?;
-    let took = run(user, ground)?;
+    let took = run(user, ground, scale)?;
     daemon.end()?;
     Ok(took)
 }
 
-fn run(user: &Account, ground: &Ground) -> Result<f64> {
-    wait::go_on()?;
-    Ok(timed(user, ground, "time-runs", RUNS, Path::new("/"))? / 1000.0)
+fn run(user: &Account, ground: &Ground, scale: Scale) -> Result<f64> {
+    Ok(timed(user, ground, &["time-runs"], scale.programs, Path::new("/"), &[])? / 1000.0)
 }

@@ -6,47 +6,48 @@ use anyhow::{Context as _, Result, ensure};
 use tests::{Account, Cgroup, Daemon, Ground, Job, Policy, Socket, ask_json, proc, wait};
 
 use crate::row::Row;
+use crate::scale::Scale;
 
-const PROCESSES: usize = 1000;
 /// Requests while the host is busy.
 const REQUESTS: usize = 300;
 const ACCOUNT: &str = "bench";
 
-pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
+pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     let account = Account::new()?;
     let ground = Ground::new(&account)?;
     let policy = Policy::named(ACCOUNT, account.name(), &ground.tree()).budget("deletes", "1024/1ms");
     let mut daemon = Daemon::start(&policy, ground.base())?;
-    let rows = vec![freezes(&account, runs)?, requests(&account, &ground)?];
+    let rows = vec![freezes(&account, scale)?, requests(&account, &ground)?];
     account.end_processes();
     daemon.end()?;
     Ok(rows)
 }
 
 /// From the request until the kernel says that nothing of a large account runs any more.
-fn freezes(account: &Account, runs: usize) -> Result<Row> {
+fn freezes(account: &Account, scale: Scale) -> Result<Row> {
+    let processes = 1000.min(scale.files / 4);
     let group = Cgroup::new("freeze")?;
     let crowd = format!(
-        "until grep -q {} /proc/self/cgroup; do :; done; n=0; while [ $n -lt {PROCESSES} ]; do sleep 600 & n=$((n+1)); done; wait",
+        "until grep -q {} /proc/self/cgroup; do :; done; n=0; while [ $n -lt {processes} ]; do sleep 600 & n=$((n+1)); done; wait",
         group.name()
     );
     let crowd = Job::start(account.shell(&crowd))?;
     group.take(crowd.pid())?;
     wait::until(
         "the crowd is there",
-        || Ok((proc::of_user(account.uid())?.len() > PROCESSES).then_some(())),
+        || Ok((proc::of_user(account.uid())?.len() > processes).then_some(())),
     )?;
     let mut took = Vec::new();
-    for _ in 0..runs {
+    for _ in 0..scale.runs {
         let frozen = ask_json(&["freeze", "--account", ACCOUNT, "--reason", "bench"])?;
-        ensure!(frozen["processes"].as_array().is_some_and(|all| all.len() > PROCESSES), "{frozen}");
+        ensure!(frozen["processes"].as_array().is_some_and(|all| all.len() > processes), "{frozen}");
         took.push(frozen["confirmed_us"].as_f64().context("a confirmation")? / 1000.0);
         let incident = frozen["incident"].to_string();
         let thaw = ["thaw", &incident, "--reason", "bench"];
         ask_json(&thaw)?;
     }
     account.end_processes();
-    Ok(Row::new("freeze of 1,000 processes, request to `frozen 1`", "ms", took).always(10.0))
+    Ok(Row::new(format!("freeze of {processes} processes, request to `frozen 1`"), "ms", took).always(10.0))
 }
 
 /// A request on a connection that is there, while the account deletes on every CPU.

@@ -5,13 +5,14 @@ use aya::maps::loaded_maps;
 use tests::{Account, Daemon, Ground, Policy, wait};
 
 use crate::row::Row;
+use crate::scale::Scale;
 
-pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
+pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     let account = Account::new()?;
     let ground = Ground::new(&account)?;
     let policy = Policy::new(account.name(), &ground.tree());
     let (mut outside, mut inside) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
+    for _ in 0..scale.runs {
         let mut daemon = Daemon::start(&policy, ground.base())?;
         outside.push(daemon.until_armed().as_secs_f64() * 1000.0);
         inside.push(daemon.armed().start_ms);

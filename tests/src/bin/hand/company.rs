@@ -61,6 +61,36 @@ pub(crate) fn spawn(count: usize) -> Result<()> {
     (0..count).try_for_each(|_| share_memory(end, null_mut()).and_then(ended_well))
 }
 
+/// Children that wait until they are killed, in our memory: each takes little of it.
+pub(crate) fn idle(count: usize) -> Result<()> {
+    extern "C" fn stay(_: *mut c_void) -> i32 {
+        loop {
+            // SAFETY: it comes back when there was a signal.
+            unsafe { libc::pause() };
+        }
+    }
+    const WORDS: usize = 512;
+    let mut stacks = vec![0_u128; WORDS * count];
+    let mut children = Vec::new();
+    for stack in stacks.chunks_exact_mut(WORDS) {
+        let flags = libc::CLONE_VM | libc::SIGCHLD;
+        // SAFETY: the stack grows down from its end, is large enough for one call, and outlives the child.
+        let child = unsafe { libc::clone(stay, stack.as_mut_ptr_range().end.cast(), flags, null_mut()) };
+        ensure!(child > 0, "after {} children: {}", children.len(), io::Error::last_os_error());
+        children.push(child);
+    }
+    println!("{count} children");
+    let read = io::stdin().read_line(&mut String::new());
+    for child in children {
+        // SAFETY: numbers, and no status is asked for; nobody else waits for our children.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, null_mut(), 0);
+        }
+    }
+    read.map(drop).context("cannot read the line")
+}
+
 /// Whether any of our threads has a child.
 fn has_child() -> Result<bool> {
     let threads = fs::read_dir("/proc/self/task").context("cannot list our threads")?;

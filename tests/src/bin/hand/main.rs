@@ -7,6 +7,8 @@ mod bus;
 mod calls;
 mod company;
 mod contents;
+mod gang;
+mod landlock;
 mod objects;
 mod processes;
 mod ring;
@@ -30,12 +32,20 @@ struct Cli {
 enum Deed {
     /// Take the steps, once for each of the first COUNT files
     Each { count: usize, steps: Vec<String> },
+    /// Take them again and again, once for each of the first COUNT files, until FILE is there; print how often
+    Until { file: String, count: usize, steps: Vec<String> },
     /// Take the steps with DIRECTORY as the root
     InRoot { how: processes::How, directory: String, count: usize, steps: Vec<String> },
     /// Make COUNT files that nobody asked for, numbered FROM
     Decoys { from: usize, count: usize },
     /// Unlink the first COUNT files from as many THREADS at once, which all begin together
     Threads { threads: usize, count: usize },
+    /// Unlink the first COUNT files from as many PROCESSES at once, which all begin together
+    Processes { processes: usize, count: usize },
+    /// Unlink the first COUNT files from as many CHILDREN, made one after the other without a pause
+    Storm { children: usize, count: usize },
+    /// Unlink the first COUNT files through one ring
+    RingAll { count: usize },
     /// Unlink the first COUNT files from a thread, after the main thread has exited
     WithoutLeader { count: usize },
     /// Unlink the first COUNT files while another thread counts in FILE
@@ -64,8 +74,20 @@ enum Deed {
     AskOrphaned { socket: String, path: String },
     /// Open the first file for overwriting COUNT times
     Overwrite { count: usize },
-    /// On one CPU, unlink the first COUNT files of the working directory, and print the ns of an undisturbed unlink
-    Time { cpu: usize, count: usize },
+    /// On one CPU, do this to COUNT files of the working directory, and print the ns of one that is undisturbed
+    Time {
+        what: timing::What,
+        cpu: usize,
+        count: usize,
+        /// What their names begin with
+        #[arg(long, default_value = "f")]
+        prefix: char,
+        /// First take from ourselves all that destroys, but below this directory and as many more as are named
+        #[arg(long)]
+        landlock: Vec<String>,
+    },
+    /// Make COUNT children that do nothing and run no program, say so, and end them when there is a line to read
+    Idle { count: usize },
     /// On one CPU, run a program that does nothing COUNT times, and print the ns of an undisturbed run, from fork to exit
     TimeRuns { cpu: usize, count: usize },
 }
@@ -73,12 +95,16 @@ enum Deed {
 fn main() -> Result<ExitCode> {
     match Cli::parse().deed {
         Deed::Each { count, steps } => steps::each(count, &steps)?,
+        Deed::Until { file, count, steps } => println!("{}", steps::until(&file, count, &steps)?),
         Deed::InRoot { how, directory, count, steps } => {
             processes::enter(how, &directory)?;
             steps::each(count, &steps)?;
         }
         Deed::Decoys { from, count } => steps::decoys(from, count)?,
         Deed::Threads { threads, count } => processes::threads(threads, count)?,
+        Deed::Processes { processes, count } => gang::processes(processes, count)?,
+        Deed::Storm { children, count } => gang::storm(children, count)?,
+        Deed::RingAll { count } => ring::unlink_all(count)?,
         Deed::WithoutLeader { count } => processes::without_leader(count)?,
         Deed::BesideThread { file, count } => company::beside_thread(file, count)?,
         Deed::VforkChild { count } => company::vfork_child(count)?,
@@ -94,7 +120,11 @@ fn main() -> Result<ExitCode> {
         Deed::AskOrphaned { socket, path } => calls::ask_orphaned(&socket, &path)?,
         Deed::Overwrite { count } => contents::overwrite(count)?,
         Deed::TimeRuns { cpu, count } => println!("{}", timing::runs(cpu, count)?),
-        Deed::Time { cpu, count } => println!("{}", timing::unlinks(cpu, count)?),
+        Deed::Time { what, cpu, count, prefix, landlock } => {
+            landlock::restrict(&landlock)?;
+            println!("{}", timing::files(what, cpu, count, prefix)?);
+        }
+        Deed::Idle { count } => company::idle(count)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,16 @@ pub(crate) fn each(count: usize, steps: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Takes the steps for each of the first `count` files, again and again, until there is such a file; for how many in all.
+pub(crate) fn until(file: &str, count: usize, steps: &[String]) -> Result<usize> {
+    let mut taken = 0;
+    while !Path::new(file).exists() {
+        each(count, steps)?;
+        taken += count;
+    }
+    Ok(taken)
 }
 
 /// The name of a file that the harness made.

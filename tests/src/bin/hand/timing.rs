@@ -7,20 +7,41 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::steps::file_name;
 
-/// The ns of an unlink, in CPU time of this thread. Only the calls are timed: the names are made before.
-pub(crate) fn unlinks(cpu: usize, count: usize) -> Result<u64> {
+/// What is done to files.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum What {
+    Unlink,
+    /// And close it
+    Create,
+    /// To a name of which there is none, which begins with g
+    Rename,
+    /// For reading, and close it
+    Open,
+}
+
+/// The ns of one, in CPU time of this thread. Only the calls are timed: the names are made before.
+pub(crate) fn files(what: What, cpu: usize, count: usize, prefix: char) -> Result<u64> {
     const BATCH: usize = 500;
     let here = File::open(".").context("cannot open the working directory")?;
-    let names = (0..count).map(|number| CString::new(file_name(number)));
-    let names: Vec<_> = names.collect::<Result<_, _>>()?;
-    undisturbed(cpu, &names, BATCH, ClockId::ThreadCPUTime, |name| {
-        Ok(unlinkat(&here, name, AtFlags::empty())?)
+    let names = |prefix: char| {
+        let name = move |number| CString::new(format!("{prefix}{}", &file_name(number)[1..]));
+        (0..count).map(name).collect::<Result<Vec<_>, _>>()
+    };
+    let names: Vec<_> = names(prefix)?.into_iter().zip(names('g')?).collect();
+    let open = |name: &CString, flags| openat(&here, name, flags, Mode::RUSR).map(drop);
+    undisturbed(cpu, &names, BATCH, ClockId::ThreadCPUTime, |(name, other)| {
+        Ok(match what {
+            What::Unlink => unlinkat(&here, name, AtFlags::empty()),
+            What::Create => open(name, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY),
+            What::Rename => renameat(&here, name, &here, other),
+            What::Open => open(name, OFlags::RDONLY),
+        }?)
     })
 }
 
