@@ -12,7 +12,8 @@ use super::{READY, Watched, begin, packages, say_ready};
 /// What it prints, if it is asked to by its environment, when all is attached.
 const ATTACHED: &str = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 /// The host need not have tracefs, and is not to be given one.
-const WITH_TRACEFS: &str = "mount -t tracefs tracefs /sys/kernel/tracing && exec \"$0\" \"$@\"";
+const WITH_TRACEFS: &str = "test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing || exit; \
+    exec \"$0\" \"$@\"";
 
 /// Removals by each user, at their begin: where a signal is sent the call is still done, as at its end.
 const REMOVES: [&str; 6] = ["unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2"];
@@ -40,7 +41,7 @@ pub(super) fn listen(mut stopper: Stopper) -> Result<()> {
         match line.trim().parse() {
             Ok(uid) => stopper.removed(uid, 1),
             Err(_) if line.contains(ATTACHED) => say_ready()?,
-            Err(_) => {}
+            Err(_) => eprintln!("{line}"),
         }
     }
     Ok(())
