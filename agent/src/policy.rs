@@ -34,6 +34,8 @@ mod discover;
 pub(crate) mod drill;
 pub(crate) mod duration;
 mod exception;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod host;
 mod keeping;
 mod keys;
@@ -46,6 +48,8 @@ mod reader;
 pub(crate) mod reference;
 mod render;
 mod sources;
+#[cfg(any(fuzzing, test))]
+mod test_host;
 #[cfg(test)]
 pub(crate) mod tests;
 mod validate;
