@@ -90,7 +90,10 @@ impl Target {
             let bytes = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
             format!("\"{bytes}\"\n")
         };
-        fs::write(directory.with_extension("dict"), (self.words)().iter().map(word).collect::<String>())
+        // libFuzzer refuses an empty one.
+        let head = format!("# What {} may well contain\n", self.name);
+        let words = (self.words)().iter().map(word).collect::<String>();
+        fs::write(directory.with_extension("dict"), head + &words)
     }
 }
 

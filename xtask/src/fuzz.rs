@@ -59,7 +59,7 @@ const TARGET: &str =
 
 /// Tries them, and ends with a line for each.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let ground = Ground::prepare(workspace)?;
+    let ground = Ground::prepare(workspace, "fuzz")?;
     let targets = ground.targets(&options.targets)?;
     let seconds = options.seconds.or(options.runs.is_none().then_some(USUAL));
     let outcomes = ground.try_all(&targets, options.runs, seconds, options.jobs);
@@ -75,9 +75,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// All of them for a moment, each counted as a test.
+/// All of them for a moment, each counted as a test. Not optimised: that takes longer to build than it saves.
 pub(crate) fn stage(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let ground = Ground::prepare(workspace)?;
+    let ground = Ground::prepare(workspace, "fuzz-moment")?;
     let targets = ground.targets(&[])?;
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let outcomes = ground.try_all(&targets, None, Some(MOMENT), jobs);
@@ -91,22 +91,25 @@ pub(crate) fn stage(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 /// Where it happens.
 struct Ground<'w> {
     workspace: &'w Workspace,
+    /// How the programs are built.
+    profile: &'static str,
     /// What is built, and below it what is found.
     directory: PathBuf,
 }
 
 impl<'w> Ground<'w> {
     /// With the programs of all targets.
-    fn prepare(workspace: &'w Workspace) -> Result<Self> {
+    fn prepare(workspace: &'w Workspace, profile: &'static str) -> Result<Self> {
         if run::for_output(Command::new("c++").arg("--version")).is_err() {
             debian::install_missing(&["g++"]).context("a compiler of C++, which libFuzzer is written in")?;
         }
         let directory = workspace.target.join("fuzz");
-        let mut build = workspace.cargo(["build", "--profile=fuzz", "--package=fuzz", "--target", TARGET]);
+        let mut build =
+            workspace.cargo(["build", "--profile", profile, "--package=fuzz", "--target", TARGET]);
         // All is compiled with these flags: in the usual target directory it would be rebuilt each time.
         build.env("RUSTFLAGS", INSTRUMENTED.join(" ")).env("CARGO_TARGET_DIR", &directory);
         run::to_the_end(&mut build)?;
-        Ok(Self { workspace, directory })
+        Ok(Self { workspace, profile, directory })
     }
 
     /// All that there are, or these.
@@ -148,7 +151,7 @@ impl<'w> Ground<'w> {
     }
 
     fn try_one(&self, target: &str, runs: Option<u64>, seconds: Option<u64>) -> Result<Said> {
-        let program = self.directory.join(TARGET).join("fuzz").join(target);
+        let program = self.directory.join(TARGET).join(self.profile).join(target);
         let [corpus, made, found, logs] =
             ["corpus", "made", "found", "logs"].map(|kind| self.directory.join(kind));
         let [corpus, made, found] = [corpus, made, found].map(|kind| kind.join(target));

@@ -48,7 +48,7 @@ enum Verb {
     Lint,
     /// Run every test, and end with one line that sums them up
     ///
-    /// Setup, lint, unit and property tests, generated documents, loom, a release build and the package, then the tests that load
+    /// Setup, lint, unit and property tests, generated documents, loom, a moment of fuzzing, a release build and the package, then the tests that load
     /// the kernel programs and need root, what is shipped for Prometheus, and virtual machines.
     Test(test::Options),
     /// Test on another kernel than this one, in a virtual machine
