@@ -28,9 +28,10 @@ pub const POLICY: Target = Target::new("policy", policy::fuzzing::policy).words(
 /// Where a webhook sends to.
 pub const URL: Target = Target::new("url", policy::fuzzing::url);
 /// A request over the control socket: method and path, headers, an empty line, the body.
-pub const REQUEST: Target = Target::new("request", control::fuzzing::request);
+pub const REQUEST: Target = Target::new("request", control::fuzzing::request).words(control::fuzzing::words);
 /// What comes over a connection to the control socket.
-pub const CONNECTION: Target = Target::new("connection", control::fuzzing::connection);
+pub const CONNECTION: Target =
+    Target::new("connection", control::fuzzing::connection).words(control::fuzzing::words);
 /// What /proc says of a process: the name of the file in the first line, then its text.
 pub const PROCESS: Target = Target::new("process", processes::fuzzing::process);
 /// What is mounted.
@@ -45,7 +46,7 @@ pub const CARRIED: Target = Target::new("carried", incidents::fuzzing::carried);
 /// The arguments of a command, as /proc has them.
 pub const ARGUMENTS: Target = Target::new("arguments", store::fuzzing::arguments);
 /// What the daemon answers: what it is about in the first line, then the body.
-pub const ANSWER: Target = Target::new("answer", client::fuzzing::answer);
+pub const ANSWER: Target = Target::new("answer", client::fuzzing::answer).words(control::fuzzing::words);
 
 /// All of them.
 pub const TARGETS: [&Target; 13] = [

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     io,
     pin::Pin,
     task::{Context, Poll},
@@ -19,6 +20,7 @@ use hyper::{
 };
 use hyper_util::service::TowerToHyperService;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::{
     runtime::Runtime,
     sync::{broadcast, mpsc},
@@ -29,7 +31,7 @@ use super::{
     Call, Caller, Events,
     caller::Unknown,
     limits::Limits,
-    server,
+    routes, server,
     service::{Peer, Service},
 };
 use crate::api::{
@@ -167,6 +169,25 @@ pub(crate) fn request(bytes: &[u8]) {
             assert!(!problem.message.is_empty());
         }
     });
+}
+
+/// Every path and every key, as they are described to whoever asks.
+pub(crate) fn words() -> Vec<String> {
+    fn add(value: &Value, words: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) => {
+                let named = ["paths", "properties"].iter().filter_map(|key| map.get(*key)?.as_object());
+                words.extend(named.flat_map(|named| named.keys().cloned()));
+                map.values().for_each(|value| add(value, words));
+            }
+            Value::Array(list) => list.iter().for_each(|value| add(value, words)),
+            _ => {}
+        }
+    }
+    let mut words = BTreeSet::from(["POST ", "GET ", "\r\n\r\n", "prefer: wait="].map(str::to_owned));
+    let described = serde_json::to_value(routes::documented().into_openapi()).expect("JSON");
+    add(&described, &mut words);
+    words.into_iter().collect()
 }
 
 /// `METHOD PATH`, lines of headers, an empty line, the body.
