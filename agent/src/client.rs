@@ -10,6 +10,8 @@ mod drill;
 mod exec;
 mod failure;
 mod freeze;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod http;
 mod incident;
 mod incidents;

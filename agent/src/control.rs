@@ -5,6 +5,8 @@
 
 mod caller;
 mod events;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod limits;
 mod refusal;
 mod routes;

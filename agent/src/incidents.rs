@@ -7,6 +7,8 @@ mod decide;
 mod escape;
 mod facts;
 mod freeze;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod governor;
 mod impact;
 mod incident;

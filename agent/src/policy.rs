@@ -35,6 +35,8 @@ mod discover;
 pub(crate) mod drill;
 pub(crate) mod duration;
 mod exception;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod host;
 mod keeping;
 mod keys;
@@ -47,6 +49,8 @@ mod reader;
 pub(crate) mod reference;
 mod render;
 mod sources;
+#[cfg(any(fuzzing, test))]
+mod test_host;
 #[cfg(test)]
 pub(crate) mod tests;
 mod validate;

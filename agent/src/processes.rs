@@ -2,6 +2,8 @@
 
 pub(crate) mod above;
 pub(crate) mod cgroup;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 pub(crate) mod lineage;
 pub(crate) mod mountinfo;
 pub(crate) mod never_touch;

@@ -9,6 +9,8 @@
 //! is counted as lost, in it and in the metrics.
 
 mod format;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod read;
 mod segments;
 mod writer;

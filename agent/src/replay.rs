@@ -5,6 +5,8 @@
 mod account;
 mod fate;
 mod frame;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 pub(crate) mod learn;
 mod plot;
 mod rate;

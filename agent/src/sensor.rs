@@ -7,6 +7,8 @@ mod addresses;
 pub(crate) mod btf;
 mod decode;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod grants;
 mod held;
 mod kernel;

@@ -15,6 +15,8 @@ mod chain;
 mod entry;
 mod fault;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod journal;
 mod left;
 mod proof;

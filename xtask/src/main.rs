@@ -3,6 +3,7 @@
 mod bench;
 mod corpus;
 mod docs;
+mod fuzz;
 mod lint;
 mod monitoring;
 mod once;
@@ -48,7 +49,7 @@ enum Verb {
     Lint,
     /// Run every test, and end with one line that sums them up
     ///
-    /// Setup, lint, unit and property tests, generated documents, loom, a release build and the package, then the tests that load
+    /// Setup, lint, unit and property tests, generated documents, loom, a moment of fuzzing, a release build and the package, then the tests that load
     /// the kernel programs and need root, what is shipped for Prometheus, and virtual machines.
     Test(test::Options),
     /// Test on another kernel than this one, in a virtual machine
@@ -69,6 +70,11 @@ enum Verb {
     ///
     /// Debian's packages are fetched by apt and kept unpacked in target/monitoring. Needs root, for a daemon that serves metrics.
     Monitoring,
+    /// Have libFuzzer try everything that reads what others wrote; ends with a line a target
+    ///
+    /// What it finds is kept in target/fuzz/found, with the command that does it again; the inputs that reach something are kept in
+    /// target/fuzz/corpus, and it goes on from them. Takes a compiler of C++.
+    Fuzz(fuzz::Options),
     /// Make the Debian package
     ///
     /// cargo-deb is built once, into target/tools. Prints where the package is.
@@ -114,6 +120,7 @@ fn obey(verb: Verb) -> Result<ExitCode> {
         Verb::Corpus(options) => corpus::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Verify(options) => verify::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Monitoring => monitoring::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Verb::Fuzz(options) => fuzz::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Verb::Package { check } => package::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Verb::Docs { check } => docs::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Verb::Demo { vm: true, .. } => vm::demo(&workspace),

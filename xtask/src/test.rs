@@ -13,7 +13,7 @@ use crate::product::{self, BINARY_VARIABLE};
 use crate::tally::Tally;
 use crate::vm::Series;
 use crate::workspace::Workspace;
-use crate::{corpus, docs, lint, monitoring, package, run, setup, vm};
+use crate::{corpus, docs, fuzz, lint, monitoring, package, run, setup, vm};
 use summary::Summary;
 
 /// Which stages.
@@ -109,6 +109,7 @@ const STAGES: &[Stage] = &[
     Stage::new("generated documents", |workspace, _| docs::run(workspace, true)),
     Stage::new("property tests, many more cases", property).long(),
     Stage::new("interleavings (loom)", loom),
+    Stage::new("fuzzing, a moment each", fuzz::stage),
     Stage::new("tests of the agent's parts that need root", as_root),
     Stage::new("release build", |workspace, _| product::build(workspace)).gate(),
     Stage::new("package", package::stage),

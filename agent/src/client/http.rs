@@ -140,7 +140,7 @@ async fn whole(response: Response<Incoming>) -> Result<Bytes, Failure> {
     Ok(body.map_err(|error| Failure::Broken(error.to_string()))?.to_bytes())
 }
 
-fn problem(body: &[u8]) -> Failure {
+pub(super) fn problem(body: &[u8]) -> Failure {
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => Failure::Problem(problem),
         Err(_) => Failure::Answer(String::from_utf8_lossy(body).chars().take(200).collect()),

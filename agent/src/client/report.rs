@@ -1,7 +1,7 @@
 //! `burstguard report ID -o FILE`: a page about an incident, to be handed on.
 
 mod decisions;
-mod page;
+pub(super) mod page;
 mod paths;
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@ use ratatui::{
 
 use super::{Failure, session::Session};
 use feed::Feed;
+#[cfg(any(fuzzing, test))]
+pub(super) use feed::fuzz;
 use state::{Effect, Input, State};
 use view::{Paint, View};
 

@@ -87,6 +87,23 @@ impl Caller {
         matches!(poll(&mut ended, Some(&Timespec::default())), Ok(0))
     }
 
+    /// Root, of whom it is not asked whether it is still there.
+    #[cfg(any(fuzzing, test))]
+    pub(super) fn unwatched() -> Self {
+        let groups = Vec::new();
+        Self {
+            pid: 1,
+            start: 0,
+            uid: 0,
+            gid: 0,
+            groups,
+            login: u32::MAX,
+            person: 0,
+            name: None,
+            process: None,
+        }
+    }
+
     pub(super) fn named(self) -> Self {
         let name = User::from_uid(Uid::from_raw(self.uid)).ok().flatten().map(|user| user.name);
         Self { name, ..self }

@@ -132,10 +132,7 @@ async fn connection(stream: tokio::net::UnixStream, admitted: Admitted, service:
     }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READING));
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .max_buf_size(HEADER_BYTES)
+    let served = http()
         .serve_connection(
             TokioIo::new(Box::pin(stream)),
             TowerToHyperService::new(service.to(Peer::new(caller, admitted))),
@@ -144,6 +141,13 @@ async fn connection(stream: tokio::net::UnixStream, admitted: Admitted, service:
     if let Err(error) = served {
         log::debug!("a connection to the control socket ended early: {error}");
     }
+}
+
+/// What is spoken on a connection.
+pub(super) fn http() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER).max_buf_size(HEADER_BYTES);
+    http
 }
 
 /// With the user's name if it is found in time: it is for people, nothing is decided by it.

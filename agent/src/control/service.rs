@@ -68,6 +68,12 @@ impl Service {
         &self.too_many
     }
 
+    /// For every connection, whose requests say themselves who asks.
+    #[cfg(any(fuzzing, test))]
+    pub(super) fn bare(self) -> Router {
+        self.router
+    }
+
     /// For one connection.
     pub(super) fn to(self, peer: Peer) -> Router {
         self.router.layer(Extension(peer))

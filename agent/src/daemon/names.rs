@@ -38,7 +38,7 @@ pub(crate) struct OwnName {
 
 impl Names {
     /// In the order of their indices, without the self-test's.
-    #[cfg(test)]
+    #[cfg(any(fuzzing, test))]
     pub(crate) fn of(
         accounts: impl IntoIterator<Item = impl Into<String>>,
         roots: impl IntoIterator<Item = impl Into<PathBuf>>,

@@ -40,7 +40,11 @@ pub(super) fn what(incident: &Incident) -> String {
             if counts.is_empty() {
                 return format!("{}{place}", whole.unwrap_or_else(|| "nothing yet".to_owned()));
             }
-            let did = format!("{} in {}{place}", counts.join(", "), span(incident.last - incident.opened));
+            let did = format!(
+                "{} in {}{place}",
+                counts.join(", "),
+                span(incident.last.saturating_sub(incident.opened))
+            );
             [Some(did), whole].into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
     }

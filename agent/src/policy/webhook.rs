@@ -71,8 +71,12 @@ impl FromStr for Url {
             Some("http") => is_loopback(host),
             _ => false,
         };
-        let is_plain =
-            !uri.authority().is_some_and(|whole| whole.as_str().contains('@')) && !text.contains('#');
+        // Nothing else: no user, and no rest that would be passed over, such as a port that is no number.
+        let is_whole = uri.authority().is_some_and(|whole| match whole.port() {
+            Some(port) => *whole.as_str() == format!("{host}:{}", port.as_str()),
+            None => whole.as_str() == host,
+        });
+        let is_plain = is_whole && !text.contains('#');
         (is_safe && is_plain).then_some(Self(uri)).ok_or(WANTED)
     }
 }
@@ -110,9 +114,13 @@ mod tests {
 
     #[test]
     fn what_leaves_the_host_is_encrypted() {
-        for good in
-            ["https://h/x?y=z", "https://192.0.2.1:8443", "http://127.0.0.1:1/x", "http://[::1]:8080/"]
-        {
+        for good in [
+            "https://h/x?y=z",
+            "https://h",
+            "https://192.0.2.1:8443",
+            "http://127.0.0.1:1/x",
+            "http://[::1]:8080/",
+        ] {
             assert!(good.parse::<Url>().is_ok(), "{good}");
         }
         let bad = [
@@ -126,6 +134,11 @@ mod tests {
             "http://127.0.0.1.h/",
             "https://u:p@h/",
             "https://h/#x",
+            "https://h:/",
+            "https://h:x/",
+            "https://h:65536/",
+            "http://[::1]0/",
+            "https://[::1",
             "https://",
             "http://u@127.0.0.1/",
             "file:///etc/shadow",

@@ -39,7 +39,8 @@ fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = after.get(..3).filter(|digits| digits.iter().all(|digit| matches!(digit, b'0'..=b'7')));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| first == b'\\') {
             Some(byte) => {
                 bytes.push(byte);
@@ -57,6 +58,15 @@ fn unescape(text: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_three_digits_stays() {
+        for (written, name) in
+            [("a\\040b", "a b"), ("a\\+40b", "a\\+40b"), ("a\\400", "a\\400"), ("a\\04", "a\\04")]
+        {
+            assert_eq!(unescape(written), PathBuf::from(name), "{written}");
+        }
+    }
 
     #[test]
     fn a_line_is_a_mount() {

@@ -180,7 +180,7 @@ pub(crate) fn stats_above(pid: u32) -> impl Iterator<Item = (u32, Stat)> {
 }
 
 /// Reads a stat line. The name in parentheses may itself hold spaces and parentheses.
-fn parse(line: &str) -> Option<Stat> {
+pub(super) fn parse(line: &str) -> Option<Stat> {
     // https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h#L1692
     const PF_KTHREAD: u32 = 0x0020_0000;
     const PF_EXITING: u32 = 0x4;
@@ -201,7 +201,7 @@ fn parse(line: &str) -> Option<Stat> {
     Some(Stat { state, parent, session, terminal, start, kernel_thread, user_time, unseen, threads, exiting })
 }
 
-fn real_uid(status: &str) -> Option<u32> {
+pub(super) fn real_uid(status: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 

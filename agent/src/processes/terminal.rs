@@ -145,7 +145,7 @@ fn mounts(pid: u32) -> String {
     String::from_utf8_lossy(&list).into_owned()
 }
 
-fn field(info: &str, name: &str) -> Option<u64> {
+pub(super) fn field(info: &str, name: &str) -> Option<u64> {
     info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 

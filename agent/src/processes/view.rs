@@ -37,7 +37,7 @@ pub(crate) fn view(process: &Process, stopped: bool) -> ProcessView {
 }
 
 /// The address from which somebody has logged in by ssh: the first word of a variable that sshd sets.
-fn ssh_from(environment: &[u8]) -> Option<String> {
+pub(super) fn ssh_from(environment: &[u8]) -> Option<String> {
     let mut variables = environment.split(|byte| *byte == 0);
     let value = variables.find_map(|variable| variable.strip_prefix(b"SSH_CONNECTION="))?;
     let address = std::str::from_utf8(value).ok()?.split(' ').next()?;
@@ -51,7 +51,7 @@ pub(crate) fn comm(pid: u32) -> Bytes {
 }
 
 /// The arguments with spaces between them.
-fn words(mut line: Vec<u8>) -> Vec<u8> {
+pub(super) fn words(mut line: Vec<u8>) -> Vec<u8> {
     line.truncate(COMMAND);
     while line.last() == Some(&0) {
         line.pop();

@@ -170,7 +170,7 @@ impl Deed<Vec<u8>> {
             what,
             verb: u8::try_from(act.verb).unwrap_or_default(),
             account: u16::try_from(record.account).ok()?,
-            root: act.root.and_then(|root| u16::try_from(root).ok()),
+            root: act.root.and_then(|root| u16::try_from(root).ok()).filter(|root| *root != NO_TREE),
             key: act.key,
             pid: record.pid,
             uid: record.uid,

@@ -54,24 +54,30 @@ pub(crate) fn read(
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_one_of_many(source) => continue,
             bytes => bytes.map_err(|error| Problem::Unreadable { path: path.clone(), error })?,
         };
-        let Some(mut rest) = bytes.strip_prefix(PREFACE.as_bytes()) else {
+        let Some((entries, rest)) = entries(&bytes) else {
             if PREFACE.as_bytes().starts_with(&bytes) {
                 torn.push(path); // it was just begun
                 continue;
             }
             return Err(Problem::Foreign(path));
         };
-        let mut entries = Vec::with_capacity(rest.len() / format::HEAD);
-        while let Some((entry, length)) = format::first(rest) {
-            entries.push(entry);
-            rest = &rest[length..];
-        }
         see(entries, count);
         if !rest.is_empty() {
             torn.push(path);
         }
     }
     Ok(torn)
+}
+
+/// The entries of a file as far as they are whole, and what is behind them; none if it is no recording.
+pub(crate) fn entries(bytes: &[u8]) -> Option<(Vec<Entry<&[u8]>>, &[u8])> {
+    let mut rest = bytes.strip_prefix(PREFACE.as_bytes())?;
+    let mut entries = Vec::with_capacity(rest.len() / format::HEAD);
+    while let Some((entry, length)) = format::first(rest) {
+        entries.push(entry);
+        rest = &rest[length..];
+    }
+    Some((entries, rest))
 }
 
 /// None of ours is larger by far.

@@ -145,6 +145,18 @@ fn quantile(sorted: &[u64], percent: usize) -> u64 {
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
+/// What is learned is a budget that is no smaller than what was seen.
+#[cfg(any(fuzzing, test))]
+pub(super) fn fuzz(trial: &Trial) {
+    for rate in trial.accounts.values().flat_map(|tried| &tried.rates) {
+        let Some(proposal) = Proposal::of(rate, 3) else { continue };
+        let Proposal { p50, p95, p99, most, proposed, .. } = &proposal;
+        assert!(p50 <= p95 && p95 <= p99 && p99 <= most);
+        assert!(u64::from(proposed.count()) > *most || proposed.count() == Budget::MAX_COUNT);
+        assert!(!proposal.line().is_empty());
+    }
+}
+
 /// Looks, and prints the drop-in.
 pub(crate) fn run(arguments: Arguments, json: bool) -> Result<()> {
     let Arguments { account, policy, of } = arguments;

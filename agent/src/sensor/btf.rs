@@ -12,6 +12,8 @@ use record::{
     CONST, FUNC, FUNC_PROTO, Member, PTR, RESTRICT, Record, STRUCT, TYPE_TAG, TYPEDEF, UNION, VOLATILE,
 };
 
+#[cfg(any(fuzzing, test))]
+pub(super) mod blob;
 mod error;
 mod record;
 #[cfg(test)]

@@ -59,23 +59,21 @@ impl Left {
     }
 }
 
+#[cfg(any(fuzzing, test))]
+impl Left {
+    /// What the body of an entry leaves.
+    pub(crate) fn in_body(body: Vec<u8>, at_ns: BootNs, wall_us: i64, boot: Option<&str>) -> Option<Self> {
+        let hash = super::chain::Head::NONE.hash;
+        Self::of(&Row { seq: 1, at_ns, wall_us, kind: String::new(), incident: None, body, hash }, boot)
+    }
+}
+
 #[cfg(test)]
 impl Left {
     /// What an entry that was written in one boot leaves for a daemon of another, or of the same.
     pub(crate) fn by(entry: &Entry, written_in: &str, read_in: &str) -> Option<Self> {
-        let hash = super::chain::Head::NONE.hash;
         let body = entry.body(Some(written_in)).expect("JSON");
-        let wall_us = entry.wall.as_microsecond();
-        let row = Row {
-            seq: 1,
-            at_ns: entry.at,
-            wall_us,
-            kind: String::new(),
-            incident: entry.incident(),
-            body,
-            hash,
-        };
-        Self::of(&row, Some(read_in))
+        Self::in_body(body, entry.at, entry.wall.as_microsecond(), Some(read_in))
     }
 }
 

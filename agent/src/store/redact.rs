@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &[u8] = b"[redacted]";
 /// How much of a command line is kept.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 /// How large what is made of a pattern may be, in bytes.
 const SIZE: usize = 1 << 20;
 /// The longest pattern, in bytes.

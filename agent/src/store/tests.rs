@@ -25,7 +25,7 @@ use super::{
     proof::{Anchors, prove},
     *,
 };
-use crate::api::{Bytes, Decision, IncidentDetail, Responder, State, Verb};
+use crate::api::{Bytes, Decision, IncidentDetail, IncidentSummary, Responder, State, Verb};
 
 /// A state directory.
 pub(super) struct Ground(TempDir);

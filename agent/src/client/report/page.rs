@@ -17,7 +17,11 @@ const STYLE: &str = include_str!("style.css");
 /// Nothing is loaded, run or sent, whatever the page says.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-pub(super) fn page(screen: &Screen, incident: &IncidentDetail, account: Option<&AccountView>) -> String {
+pub(in crate::client) fn page(
+    screen: &Screen,
+    incident: &IncidentDetail,
+    account: Option<&AccountView>,
+) -> String {
     let summary = &incident.summary;
     let name = story::account(summary);
     let page = html! {

@@ -153,6 +153,14 @@ struct Event {
     missed: Option<u64>,
 }
 
+/// What is counted of a line names an account.
+#[cfg(any(fuzzing, test))]
+pub(in crate::client) fn fuzz(line: &str) {
+    let counted = Counted(Mutex::new(Some(BTreeMap::new())));
+    counted.take_in(line);
+    assert!(counted.take().expect("it listens").values().all(|count| *count == 1));
+}
+
 impl Counted {
     /// How long until it listens again after the stream has ended.
     const AGAIN: Duration = Duration::from_secs(1);
@@ -173,20 +181,26 @@ impl Counted {
                 "/v1/events",
                 || (),
                 |line| {
-                    match serde_json::from_str(line) {
-                        Ok(Event { event, account: Some(account), .. }) if event == "operation" => {
-                            if let Some(counted) = self.lock().as_mut() {
-                                *counted.entry(account).or_default() += 1;
-                            }
-                        }
-                        Ok(Event { event, missed: Some(0), .. }) if event == "cut" => pause = Self::YIELD,
-                        _ => {}
-                    }
+                    pause = self.take_in(line).unwrap_or(pause);
                     Ok(())
                 },
             );
             *self.lock() = None;
             thread::park_timeout(pause);
+        }
+    }
+
+    /// Counts what a line tells; how long to wait then, if it is the last one and says so.
+    fn take_in(&self, line: &str) -> Option<Duration> {
+        match serde_json::from_str(line) {
+            Ok(Event { event, account: Some(account), .. }) if event == "operation" => {
+                if let Some(counted) = self.lock().as_mut() {
+                    *counted.entry(account).or_default() += 1;
+                }
+                None
+            }
+            Ok(Event { event, missed: Some(0), .. }) if event == "cut" => Some(Self::YIELD),
+            _ => None,
         }
     }
 

@@ -2,46 +2,10 @@ use std::{io, process::Command};
 
 use proptest::prelude::*;
 
-use super::*;
-use blob::Blob;
-
-mod blob;
-
-/// One type of each kind, then the shapes the kernel programs ask for.
-fn kernel() -> Blob {
-    let mut blob = Blob::new();
-    let int = blob.add("int", 1, 0, 4, &[32]);
-    let pointer = blob.add("", PTR, 0, int, &[]);
-    blob.add("", 3, 0, 0, &[int, int, 4]);
-    blob.add("e", 6, 1, 4, &[0, 7]);
-    blob.add("f", 7, 0, 0, &[]);
-    blob.add("v", 14, 0, int, &[0]);
-    blob.add(".data", 15, 1, 4, &[6, 0, 4]);
-    blob.add("float", 16, 0, 4, &[]);
-    blob.add("tag", 17, 0, int, &[0]);
-    blob.add("e64", 19, 1, 8, &[0, 7, 0]);
-
-    let halves = blob.structure("", &[("hash", int, 0), ("len", int, 32)]);
-    let either = {
-        let body = [0, halves, 0, blob.name("hash_len"), int, 0];
-        blob.add("", UNION, 2, 8, &body)
-    };
-    let qstr = blob.structure("qstr", &[("", either, 0), ("name", pointer, 64)]);
-    let alias = blob.add("qstr_t", TYPEDEF, 0, qstr, &[]);
-    let tagged = blob.add("rcu", TYPE_TAG, 0, alias, &[]);
-    let volatile = blob.add("", VOLATILE, 0, tagged, &[]);
-    let constant = blob.add("", CONST, 0, volatile, &[]);
-    blob.structure("dentry", &[("d_flags", int, 0), ("d_name", constant, 256), ("d_ptr", pointer, 512)]);
-
-    let unnamed = blob.function("", &["", "", ""], pointer);
-    let probe = blob.add("", PTR, 0, unnamed, &[]);
-    blob.add("btf_trace_fork", TYPEDEF, 0, probe, &[]);
-    blob.add("btf_trace_anonymous", TYPEDEF, 0, probe, &[]);
-    blob.add("btf_trace_changed", TYPEDEF, 0, probe, &[]);
-    blob.function("__traceiter_fork", &["__data", "parent", "child"], pointer);
-    blob.function("__traceiter_changed", &["__data", "parent", "flags", "child"], pointer);
-    blob
-}
+use super::{
+    blob::{Blob, kernel, odd},
+    *,
+};
 
 #[test]
 fn offsets() {
@@ -112,12 +76,7 @@ fn arguments() {
 
 #[test]
 fn cycles_end() {
-    let mut blob = kernel();
-    let own = blob.count + 1;
-    blob.structure("inner", &[("", own, 0), ("", own, 0), ("x", own, 8)]);
-    let alias = blob.add("alias", TYPEDEF, 0, own + 1, &[]);
-    blob.structure("outer", &[("", alias, 0), ("a", alias, 0)]);
-    let btf = blob.parse();
+    let btf = odd().parse();
     assert_eq!(btf.offset("inner", "x.x.x").unwrap(), 3);
     assert!(matches!(btf.offset("inner", "y"), Err(BtfError::NoMember { .. })));
     assert!(matches!(btf.offset("outer", "a.x"), Err(BtfError::NoMember { .. })));

@@ -1,0 +1,3 @@
+//! See `POLICY` in `agent/src/fuzzing.rs`.
+#![cfg_attr(fuzzing, no_main)]
+fuzz::target!(POLICY);

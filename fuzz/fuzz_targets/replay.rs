@@ -1,0 +1,3 @@
+//! See `REPLAY` in `agent/src/fuzzing.rs`.
+#![cfg_attr(fuzzing, no_main)]
+fuzz::target!(REPLAY);

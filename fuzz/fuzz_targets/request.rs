@@ -1,0 +1,3 @@
+//! See `REQUEST` in `agent/src/fuzzing.rs`.
+#![cfg_attr(fuzzing, no_main)]
+fuzz::target!(REQUEST);
