@@ -57,9 +57,23 @@ const INSTRUMENTED: [&str; 6] = [
 const TARGET: &str =
     if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
+/// How the programs are built.
+struct Build {
+    profile: &'static str,
+    /// Where cargo builds, below its usual directory, and where it then puts them.
+    directory: &'static str,
+    programs: &'static str,
+    flags: &'static str,
+}
+
+/// For long: as fast as a release.
+const FAST: Build = Build { profile: "fuzz", directory: "fuzz", programs: "fuzz", flags: "" };
+/// For a moment, of which building takes the most: what the tests have built to build with serves here too.
+const SOON: Build = Build { profile: "dev", directory: "", programs: "debug", flags: " -Cdebuginfo=0" };
+
 /// Tries them, and ends with a line for each.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let ground = Ground::prepare(workspace, "fuzz")?;
+    let ground = Ground::prepare(workspace, &FAST)?;
     let targets = ground.targets(&options.targets)?;
     let seconds = options.seconds.or(options.runs.is_none().then_some(USUAL));
     let outcomes = ground.try_all(&targets, options.runs, seconds, options.jobs);
@@ -75,9 +89,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// All of them for a moment, each counted as a test. Not optimised: that takes longer to build than it saves.
+/// All of them for a moment, each counted as a test.
 pub(crate) fn stage(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let ground = Ground::prepare(workspace, "fuzz-moment")?;
+    let ground = Ground::prepare(workspace, &SOON)?;
     let targets = ground.targets(&[])?;
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let outcomes = ground.try_all(&targets, None, Some(MOMENT), jobs);
@@ -91,25 +105,25 @@ pub(crate) fn stage(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 /// Where it happens.
 struct Ground<'w> {
     workspace: &'w Workspace,
-    /// How the programs are built.
-    profile: &'static str,
-    /// What is built, and below it what is found.
+    programs: PathBuf,
+    /// What comes of it.
     directory: PathBuf,
 }
 
 impl<'w> Ground<'w> {
     /// With the programs of all targets.
-    fn prepare(workspace: &'w Workspace, profile: &'static str) -> Result<Self> {
+    fn prepare(workspace: &'w Workspace, build: &Build) -> Result<Self> {
         if run::for_output(Command::new("c++").arg("--version")).is_err() {
             debian::install_missing(&["g++"]).context("a compiler of C++, which libFuzzer is written in")?;
         }
-        let directory = workspace.target.join("fuzz");
-        let mut build =
+        let Build { profile, directory, programs, flags } = build;
+        let target = workspace.target.join(directory);
+        let mut cargo =
             workspace.cargo(["build", "--profile", profile, "--package=fuzz", "--target", TARGET]);
-        // All is compiled with these flags: in the usual target directory it would be rebuilt each time.
-        build.env("RUSTFLAGS", INSTRUMENTED.join(" ")).env("CARGO_TARGET_DIR", &directory);
-        run::to_the_end(&mut build)?;
-        Ok(Self { workspace, profile, directory })
+        cargo.env("RUSTFLAGS", INSTRUMENTED.join(" ") + flags).env("CARGO_TARGET_DIR", &target);
+        run::to_the_end(&mut cargo)?;
+        let programs = target.join(TARGET).join(programs);
+        Ok(Self { workspace, programs, directory: workspace.target.join("fuzz") })
     }
 
     /// All that there are, or these.
@@ -151,7 +165,7 @@ impl<'w> Ground<'w> {
     }
 
     fn try_one(&self, target: &str, runs: Option<u64>, seconds: Option<u64>) -> Result<Said> {
-        let program = self.directory.join(TARGET).join(self.profile).join(target);
+        let program = self.programs.join(target);
         let [corpus, made, found, logs] =
             ["corpus", "made", "found", "logs"].map(|kind| self.directory.join(kind));
         let [corpus, made, found] = [corpus, made, found].map(|kind| kind.join(target));

@@ -63,7 +63,7 @@ impl FromStr for Url {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WANTED: &str = "a URL with https, or with http and a loopback address, without a user and a fragment, such as \"https://hooks.example.org/burstguard\"";
+        const WANTED: &str = "a URL of ASCII with https, or with http and a loopback address, without a user and a fragment, such as \"https://hooks.example.org/burstguard\"";
         let uri: Uri = text.parse().map_err(|_| WANTED)?;
         let host = uri.host().filter(|host| !host.is_empty()).ok_or(WANTED)?;
         let is_safe = match uri.scheme_str() {
@@ -76,7 +76,7 @@ impl FromStr for Url {
             Some(port) => *whole.as_str() == format!("{host}:{}", port.as_str()),
             None => whole.as_str() == host,
         });
-        let is_plain = is_whole && !text.contains('#');
+        let is_plain = is_whole && text.is_ascii() && !text.contains('#');
         (is_safe && is_plain).then_some(Self(uri)).ok_or(WANTED)
     }
 }
@@ -134,6 +134,7 @@ mod tests {
             "http://127.0.0.1.h/",
             "https://u:p@h/",
             "https://h/#x",
+            "https://h/\u{9d}",
             "https://h:/",
             "https://h:x/",
             "https://h:65536/",

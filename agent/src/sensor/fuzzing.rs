@@ -10,19 +10,21 @@ use super::{
 };
 use crate::recording;
 
-/// Of the right length it is a record, or tells something unknown. Names end before the first NUL, a path is never empty, no part of a
+/// What is not as long as a record is none; what is, is one, or tells something unknown. Names end before the first NUL, a path is never empty, no part of a
 /// cut-off argument is kept; and of a deed the recording has the same.
 pub(crate) fn record(bytes: &[u8]) {
-    let record = match decode(bytes) {
+    let size = size_of::<record::Record>();
+    if bytes.len() != size {
+        assert_eq!(decode(bytes), Err(DecodeError::Length(bytes.len())));
+    }
+    let mut whole = bytes.to_vec();
+    whole.resize(size, 0);
+    let record = match decode(&whole) {
         Ok(record) => record,
-        Err(DecodeError::Length(length)) => {
-            assert!(length == bytes.len() && length != size_of::<record::Record>());
-            return;
-        }
+        Err(DecodeError::Length(length)) => panic!("{length}"),
         Err(DecodeError::Tag(tag)) => return assert!(tag == 0 || tag > what::TAMPERING),
         Err(DecodeError::Reason(_)) => return,
     };
-    assert_eq!(bytes.len(), size_of::<record::Record>());
     assert!(record.comm.len() <= 16 && !record.comm.contains(&0));
     match &record.what {
         What::Operation(act)
