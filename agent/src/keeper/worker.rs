@@ -198,7 +198,7 @@ impl Worker {
     }
 
     /// Another policy is in force.
-    fn follow(&mut self, trees: &[policy::Tree]) {
+    pub(super) fn follow(&mut self, trees: &[policy::Tree]) {
         self.trees = Trees::of_policy(trees, &self.state.join(DIRECTORY));
         self.begin = true;
         self.when.part = Instant::now();
@@ -222,7 +222,7 @@ impl Worker {
         self.dirty.entry(id).or_insert(Dirty { since, due });
     }
 
-    fn turn(&mut self) -> Result<()> {
+    pub(super) fn turn(&mut self) -> Result<()> {
         if self.shelf.is_none() {
             self.shelf = Some(Shelf::open(&self.state)?);
         }
@@ -285,7 +285,9 @@ impl Worker {
                 self.end_all()?;
                 break;
             }
-            self.look_at(some.into_iter().map(|id| (id, false, true)).collect())?;
+            // At first all is kept as it is: nobody knows when it comes to rest.
+            let young = !self.has_looked;
+            self.look_at(some.into_iter().map(|id| (id, young, true)).collect())?;
         }
         let rest = if self.has_looked { LATER_REST } else { FIRST_REST };
         self.when.part = Instant::now() + began.elapsed() * rest;
@@ -378,8 +380,9 @@ impl Worker {
         }
         if looked.young {
             self.stirs(id, now);
-            let dirty = self.dirty.get_mut(&id);
-            if let (Some(dirty), Some(since)) = (dirty, since.filter(|since| since.elapsed() < LONG)) {
+            if let (Some(dirty), Some(since)) = (self.dirty.get_mut(&id), since)
+                && (looked.changing > 0 || since.elapsed() < LONG)
+            {
                 dirty.since = since;
             }
         }
@@ -517,9 +520,4 @@ fn give_way() {
 fn rest(time: Duration) {
     let timeout = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
     let _ = poll(&mut [], Some(&timeout)); // interrupted: then it was shorter
-}
-
-/// Where what is kept lies in the state directory.
-pub(super) fn own(state: &Path) -> PathBuf {
-    state.join(DIRECTORY)
 }
