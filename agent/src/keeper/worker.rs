@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::RandomState,
     os::fd::{AsFd as _, OwnedFd},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, TryRecvError},
