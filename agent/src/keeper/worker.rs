@@ -57,8 +57,9 @@ const PART: Duration = Duration::from_millis(100);
 /// How long a disk is left alone that has failed, at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Of the file system that it lies in, this part stays free.
+/// Of the file system that it lies in, this part stays free, and so many bytes.
 const FREE: u64 = 20;
+const FREE_AT_LEAST: u64 = 16 << 20;
 /// What no tree is kept of any more ages by this.
 const AGE: Duration = Duration::from_hours(30 * 24);
 
@@ -224,6 +225,7 @@ impl Worker {
 
     pub(super) fn turn(&mut self) -> Result<()> {
         if self.shelf.is_none() {
+            self.has_room()?;
             self.shelf = Some(Shelf::open(&self.state)?);
         }
         let now = Instant::now();
@@ -459,9 +461,9 @@ impl Worker {
     fn has_room(&self) -> Result<()> {
         let found =
             statvfs(&self.state).with_context(|| format!("cannot look at {}", self.state.display()))?;
-        if found.f_bavail < found.f_blocks / FREE {
+        if found.f_bavail < found.f_blocks / FREE || found.f_bavail * found.f_frsize < FREE_AT_LEAST {
             bail!(
-                "of the file system of {} less than a {FREE}th is free: make room there, then it goes on by itself",
+                "of the file system of {} less than a {FREE}th, or than 16 MiB, is free: make room there, then it goes on by itself",
                 self.state.display()
             );
         }

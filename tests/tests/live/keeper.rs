@@ -60,7 +60,10 @@ fn a_daemon_that_is_killed_leaves_nothing_that_is_half() -> Result<()> {
     let mut daemon = stage.daemon()?;
     let begun = stage.state().join("keeper/contents");
     wait::until("the first contents are there", || {
-        Ok(fs::read_dir(&begun).ok().filter(|all| all.size_hint().0 > 0 || fs::read_dir(&begun).is_ok_and(|all| all.count() > 20)).map(drop))
+        Ok(fs::read_dir(&begun)
+            .ok()
+            .filter(|all| all.size_hint().0 > 0 || fs::read_dir(&begun).is_ok_and(|all| all.count() > 20))
+            .map(drop))
     })?;
     daemon.kill()?;
     let mut daemon = stage.daemon()?;
