@@ -60,6 +60,7 @@ use crate::{
         release::release as release_members,
     },
     incidents::Off,
+    keeper::{self, Keeper},
     metrics::{self, Metrics},
     notify,
     output::{Form, Output},
@@ -129,6 +130,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let host = boot::prepare_host()?;
     sensor::restore();
     let directory = store::directory(state);
+    keeper::prepare(&directory);
     let watched = Watched::open(&directory);
     // It is opened while the kernel verifies the programs.
     let recorded = loaded.policy.recording;
@@ -155,6 +157,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         store.leave();
         Opened::default()
     });
+    let keeper = Keeper::open(directory.clone(), &in_force.policy.trees);
     let parts = Parts {
         in_force,
         freezer: adopt_freezes(&memory),
@@ -163,6 +166,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         record: Record::new(store, directory.clone()),
         recording: Recording::open(directory.join(recording::DIRECTORY), recorded),
         webhooks,
+        keeper,
         control,
         events,
         metrics,

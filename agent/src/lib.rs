@@ -23,6 +23,7 @@ mod heap;
 mod identity;
 mod impact;
 mod incidents;
+mod keeper;
 mod logging;
 mod manual;
 mod metrics;

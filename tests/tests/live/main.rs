@@ -26,6 +26,7 @@ mod hold;
 mod holding;
 mod identity;
 mod impact;
+mod keeper;
 mod leases;
 mod limits;
 mod lineage;

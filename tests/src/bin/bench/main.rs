@@ -10,6 +10,7 @@ mod ground;
 mod growth;
 mod hold;
 mod idle;
+mod keeper;
 mod losses;
 mod memory;
 mod overload;
@@ -106,7 +107,7 @@ const fn part(name: &'static str, about: &'static str, measure: fn(Scale) -> Res
     Part { name, about, named: false, measure }
 }
 
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     part("losses", "files lost past a budget of 10 deletes, beside what else there is", losses::measure),
     part("cost", "a call, beside what else there is", cost::measure),
     part("programs", "what runs in the kernel for a call", programs::measure),
@@ -119,6 +120,7 @@ const PARTS: [Part; 15] = [
     part("start", "the agent's start", |scale| start::measure(scale).map(Found::from)),
     part("respond", "what a responder asks", |scale| respond::measure(scale).map(Found::from)),
     part("replay", "a policy tried", |scale| replay::measure(scale).map(Found::from)),
+    part("keeper", "what is kept of 10,000 files", |scale| keeper::measure(scale).map(Found::from)),
     part("overload", "the worst day", |scale| overload::measure(scale).map(Found::from)),
     Part {
         named: true,

@@ -22,6 +22,8 @@ pub(crate) struct Scale {
     /// How long nothing is done after a start, and how long it is then looked at.
     pub(crate) settle: Duration,
     pub(crate) idle: Duration,
+    /// How long files are changed, of which versions are kept.
+    pub(crate) churn: Duration,
     /// How long every CPU is kept busy.
     pub(crate) overload: Duration,
     /// How long whatever may be asked is asked.
@@ -44,6 +46,7 @@ impl Scale {
                 most: 100,
                 settle: Duration::from_secs(1),
                 idle: Duration::from_secs(2),
+                churn: Duration::from_secs(5),
                 overload: Duration::from_secs(5),
                 soak: Duration::from_secs(20),
                 seed: 1,
@@ -61,6 +64,7 @@ impl Scale {
             most: usize::MAX,
             settle: Duration::from_secs(5),
             idle: Duration::from_secs(10),
+            churn: Duration::from_secs(60),
             overload: Duration::from_secs(60),
             soak: Duration::from_mins(10),
             seed: 1,
