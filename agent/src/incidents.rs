@@ -17,6 +17,7 @@ mod people;
 mod recent;
 mod record;
 mod records;
+mod restore;
 mod rights;
 mod stage;
 mod tampering;
@@ -89,8 +90,8 @@ pub(crate) struct Incidents {
     orders: Vec<Decision>,
     /// The same, while it is not known what came of it, by the call that asked for it.
     ordered: HashMap<Option<CallId>, Decision>,
-    /// Ends of incidents that an earlier daemon has left, to be written down.
-    ends: Vec<Entry>,
+    /// What is to be written down of incidents that an earlier daemon has left: how they end, and what is put back of them.
+    others: Vec<Entry>,
 }
 
 /// Nothing is enforced.
@@ -139,7 +140,7 @@ impl Incidents {
             counters: Vec::new(),
             orders: Vec::new(),
             ordered: HashMap::new(),
-            ends: Vec::new(),
+            others: Vec::new(),
         }
     }
 

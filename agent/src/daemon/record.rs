@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Effect, Input, agent::Agent, evidence::Seen};
 use crate::{
-    api::{Request, Right},
+    api::Request,
     control::Call,
     report::Event,
     store::{Entry, FILE, Head, News, Past, Store, Ticket, Wanted},
@@ -142,11 +142,15 @@ impl Agent {
     pub(super) fn look_back(&mut self, call: Call) -> Option<Call> {
         let wanted = match &call.request {
             Request::Incidents(filter) if !filter.open => Wanted::List,
-            Request::Incident(id) if self.incidents.get(*id).is_none() => Wanted::One(*id),
+            Request::Incident(id) | Request::Restore { incident: id, .. }
+                if self.incidents.get(*id).is_none() =>
+            {
+                Wanted::One(*id)
+            }
             _ => return Some(call),
         };
         // Whoever may not ask costs nothing more.
-        if !self.rights_of(&call.caller).allow(Right::View, false) {
+        if !self.rights_of(&call.caller).allow(call.request.right(call.caller.pid), false) {
             return Some(call);
         }
         let ticket = self.record.ticket();
