@@ -19,6 +19,7 @@ mod daemon;
 mod enforcer;
 mod identity;
 mod incidents;
+mod keeper;
 mod logging;
 mod manual;
 mod metrics;

@@ -39,7 +39,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::api::{IncidentDetail, IncidentSummary, StoreView};
 pub(crate) use carried::Carried;
-pub(crate) use chain::Head;
+pub(crate) use chain::{Hash, Head};
 pub(crate) use entry::{Entry, Says, Step};
 pub(crate) use file::{FILE, make_directory};
 pub(crate) use left::{Left, UNKNOWN};

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest as _, Sha256};
 
-/// Of an entry and all before it.
+/// A SHA-256: in the chain, of an entry and all before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hash(pub(crate) [u8; 32]);
 
