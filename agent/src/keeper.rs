@@ -6,10 +6,12 @@
 
 mod seen;
 mod shelf;
+mod there;
 mod version;
 
 pub(crate) use seen::At;
 pub(crate) use shelf::{Limits, Shelf};
+pub(crate) use there::what_is_at;
 pub(crate) use version::{Hash, Meta, Moment, Version, What, Why};
 
 /// In the state directory.

@@ -32,6 +32,7 @@ mod progress;
 mod recording;
 mod replay;
 mod report;
+mod restore;
 mod sensor;
 mod store;
 mod trees;

@@ -7,6 +7,7 @@
 mod contents;
 mod index;
 mod keeping;
+mod names;
 mod prune;
 #[cfg(test)]
 mod tests;
