@@ -19,8 +19,8 @@ use std::time::Duration;
 pub(crate) use account::{AccountView, BudgetView, GrantedBy, GrantedView, LeaseView, Standing};
 pub(crate) use allowance::Allowance;
 pub(crate) use answer::{
-    Answer, By, Evidence, GovernorView, Joined, LeftAlone, Mode, Moved, PolicyView, ProcessView, Reloaded,
-    Status, StoreView, Tested, Told, WebhookView, Whois, Why,
+    Answer, By, Evidence, GovernorView, Joined, KeeperView, LeftAlone, Mode, Moved, PolicyView, ProcessView,
+    Reloaded, Status, StoreView, Tested, Told, WebhookView, Whois, Why,
 };
 pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;
@@ -33,7 +33,7 @@ pub(crate) use request::{
     ApproveBody, DrillBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, ReloadBody, Request,
     Restore, RestoreBody, Restored, Right, Scope, Target, span,
 };
-pub(crate) use sizes::Sizes;
+pub(crate) use sizes::{Sizes, text as bytes};
 
 /// The version of every path (`/v1/…`) and of every `--json` output.
 pub(crate) const VERSION: u32 = 1;

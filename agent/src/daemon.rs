@@ -59,6 +59,7 @@ use crate::{
         release::release as release_members,
     },
     incidents::Off,
+    keeper::Keeper,
     metrics::{self, Metrics},
     notify,
     output::{Form, Output},
@@ -154,6 +155,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         store.leave();
         Opened::default()
     });
+    let keeper = Keeper::open(directory.clone(), &in_force.policy.trees);
     let parts = Parts {
         in_force,
         freezer: adopt_freezes(&memory),
@@ -162,6 +164,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         record: Record::new(store, directory.clone()),
         recording: Recording::open(directory.join(recording::DIRECTORY), recorded),
         webhooks,
+        keeper,
         control,
         events,
         metrics,

@@ -14,6 +14,7 @@ pub(crate) use budget::{Budget, Budgets};
 pub(crate) use commands::{By, Command, Words};
 pub(crate) use exception::{Exception, Name};
 pub(crate) use host::{Host, ThisHost};
+pub(crate) use keep::Keep;
 pub(crate) use keeping::Keeping;
 pub(crate) use loosen::loosened;
 pub(crate) use parse::is_name;
@@ -35,6 +36,7 @@ pub(crate) mod drill;
 pub(crate) mod duration;
 mod exception;
 mod host;
+mod keep;
 mod keeping;
 mod keys;
 mod loosen;
@@ -124,6 +126,7 @@ pub(crate) struct Tree {
     pub(crate) paths: Vec<PathBuf>,
     /// What lies in it and is not of it; no path is excepted by one of its own tree's.
     pub(crate) except: Vec<Exception>,
+    pub(crate) keep: Keep,
 }
 
 /// How a process has another act for it, that does not act for its account.

@@ -68,6 +68,28 @@ pub(crate) struct Status {
     /// Who is told of events over HTTP.
     #[serde(default)]
     pub(crate) webhooks: Vec<WebhookView>,
+    /// How what is kept of protected trees stands.
+    #[serde(default)]
+    pub(crate) keeper: KeeperView,
+}
+
+/// How what is kept of protected trees stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct KeeperView {
+    /// Why nothing can be kept, if so.
+    pub(crate) degraded: Option<String>,
+    /// Names that are there and are kept.
+    pub(crate) names: u64,
+    pub(crate) versions: u64,
+    /// What all of it takes, in bytes.
+    pub(crate) size: u64,
+    /// Names that are there and are not kept.
+    pub(crate) left: u64,
+    /// Directories with changes that are not kept yet, and how old the oldest of those is.
+    pub(crate) unsettled: u64,
+    pub(crate) behind_ms: u64,
+    /// When all was last looked at; none before that was done.
+    pub(crate) looked_at: Option<Timestamp>,
 }
 
 /// How a webhook stands. The URL is not shown, since it is often a secret.

@@ -35,7 +35,7 @@ impl Sizes {
 }
 
 /// In the largest unit of which there is a whole one.
-fn text(bytes: u64) -> String {
+pub(crate) fn text(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let unit = (1..=UNITS.len()).rev().find(|unit| bytes >> (10 * unit) > 0);
     match unit {

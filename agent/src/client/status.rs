@@ -5,7 +5,7 @@ use super::{
     session::Session,
     term::{Screen, bad, clean, count, good, paths, short},
 };
-use crate::api::{self, GovernorView, Mode, WebhookView};
+use crate::api::{self, GovernorView, KeeperView, Mode, WebhookView};
 
 pub(super) fn run(session: &Session) -> Result<(), Failure> {
     let status: api::Status = session.daemon.get("/v1/status")?;
@@ -46,6 +46,7 @@ pub(super) fn text(screen: &Screen, status: &api::Status) -> String {
         );
     }
     text.extend(degraded(status));
+    text.extend(kept(screen, &status.keeper));
     text.extend(status.webhooks.iter().filter_map(|one| webhook(screen, one)));
     text.extend(policy.warnings.iter().map(|warning| format!("warning: {}\n", clean(warning))));
     if !status.accounts.is_empty() {
@@ -89,6 +90,29 @@ pub(super) fn degraded(status: &api::Status) -> Option<String> {
         }
     };
     Some(format!("record   {}: {}; {lost} lost{early}\n", bad("DEGRADED"), clean(why)))
+}
+
+/// A line about what is kept of protected trees, if anything ever was, or could not be.
+fn kept(screen: &Screen, keeper: &KeeperView) -> Option<String> {
+    let KeeperView { degraded, names, versions, size, left, unsettled: _, behind_ms, looked_at } = keeper;
+    if *keeper == KeeperView::default() {
+        return None;
+    }
+    let stands = match (degraded, looked_at) {
+        (Some(why), _) => format!("{}: {}", bad("NOT KEPT"), clean(why)),
+        (None, None) => "the first look at all of it is under way".to_owned(),
+        (None, Some(at)) => format!("all looked at {}", screen.ago(*at)),
+    };
+    let behind = match behind_ms / 1000 {
+        0..=10 => String::new(),
+        behind => bad(format!(", {behind}s behind")),
+    };
+    Some(format!(
+        "kept     {}, {} in {}, {left} left; {stands}{behind}\n",
+        count(*names, "name", "names"),
+        crate::api::bytes(*size),
+        count(*versions, "version", "versions"),
+    ))
 }
 
 /// A line for a webhook that does not get through, or has lost something.

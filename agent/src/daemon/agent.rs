@@ -34,6 +34,7 @@ use crate::{
     control::{Call, Control},
     enforcer::freezer::Freezer,
     incidents::{Incidents, WasOff},
+    keeper::Keeper,
     metrics::Metrics,
     output::Output,
     recording::Recording,
@@ -61,6 +62,7 @@ pub(super) struct Parts {
     pub(super) record: Record,
     pub(super) recording: Recording,
     pub(super) webhooks: Webhooks,
+    pub(super) keeper: Keeper,
     /// What was in the record.
     pub(super) opened: Opened,
     pub(super) control: Control,
@@ -85,6 +87,7 @@ pub(super) struct Agent {
     pub(super) record: Record,
     pub(super) recording: Recording,
     pub(super) webhooks: Webhooks,
+    pub(super) keeper: Keeper,
     pub(super) events: broadcast::Sender<Arc<str>>,
     pub(super) teller: Teller,
     pub(super) metrics: Arc<Metrics>,
@@ -135,6 +138,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         record,
         recording,
         webhooks,
+        keeper,
         opened: Opened { last_incident, left },
         control,
         events,
@@ -156,6 +160,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         record,
         recording,
         webhooks,
+        keeper,
         events,
         teller: Teller::start(Arc::clone(&metrics)),
         metrics,
@@ -217,6 +222,7 @@ impl Agent {
                         return Ok(asked);
                     }
                 }
+                kept = self.keeper.news() => self.all_go_ahead(vec![kept.ticket], None),
                 Some(finished) = self.finished.1.recv() => {
                     if let Some(outcome) = self.take_finished(finished) {
                         return Ok(Input::Outcome(outcome));

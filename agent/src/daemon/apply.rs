@@ -223,6 +223,7 @@ impl Agent {
         self.record.store.bound(self.in_force.bounds);
         self.recording.bound(self.in_force.recording);
         self.webhooks.follow(&self.in_force.policy.webhooks);
+        self.keeper.follow(&self.in_force.policy.trees);
         self.begin_recording();
         let names = self.in_force.generation.names().clone();
         let about = &self.in_force.about;

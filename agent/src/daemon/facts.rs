@@ -13,7 +13,7 @@ use agent_common::{
 use jiff::{Timestamp, ToSpan as _};
 
 use super::tier::Chosen;
-use crate::api::{Above, Bytes, ProcessView, StoreView, WebhookView};
+use crate::api::{Above, Bytes, KeeperView, ProcessView, StoreView, WebhookView};
 use crate::policy::{self, Hold};
 use crate::processes::proc::ProcessId;
 use crate::sensor::{BudgetUse, Grant, HeldCall};
@@ -35,6 +35,7 @@ pub(crate) struct Facts {
     /// How the record stands.
     pub(crate) store: StoreView,
     pub(crate) webhooks: Vec<WebhookView>,
+    pub(crate) keeper: KeeperView,
 }
 
 /// What changes only with a reload or a self-test. Its times are of the kernel's clock, so that setting the other one makes

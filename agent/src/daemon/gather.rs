@@ -62,6 +62,7 @@ impl Agent {
             policy_changed: self.policy_changed,
             store: self.record.store.standing().view(),
             webhooks: self.webhooks.standing().iter().map(|(name, one)| one.view(name)).collect(),
+            keeper: self.keeper.standing().view(),
         })
     }
 
@@ -75,6 +76,7 @@ impl Agent {
             unpinned: self.unpinned.clone(),
             recording: self.recording.standing(),
             webhooks: self.webhooks.standing(),
+            keeper: self.keeper.standing(),
             maps: vec![MapFill { map: "lineage", entries: members, capacity: MAX_MEMBERS.into() }],
             counters: facts.counters.clone(),
         }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
     path::PathBuf,
     time::Duration,
 };
@@ -19,6 +21,8 @@ use crate::{
 
 /// How long the disk is given, before what was decided is carried out all the same: a broken disk must keep nobody from acting.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the keeper is given, before what was decided lets calls change what it may not have kept.
+const KEEPING: Duration = Duration::from_millis(250);
 /// How often the head goes to the log if nobody decides.
 const ANCHOR: Duration = Duration::from_secs(60);
 
@@ -57,6 +61,8 @@ enum Then {
         effects: Vec<Effect>,
     },
     Answer(Call),
+    /// The same, once what it lets change is kept.
+    Go(Vec<Effect>),
 }
 
 impl Record {
@@ -112,7 +118,8 @@ impl Record {
     }
 
     fn wait(&mut self, then: Then) {
-        self.waits.insert(self.last, Waits { until: Instant::now() + PATIENCE, then });
+        let patience = if matches!(then, Then::Go(_)) { KEEPING } else { PATIENCE };
+        self.waits.insert(self.last, Waits { until: Instant::now() + patience, then });
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -193,6 +200,15 @@ impl Agent {
 
     fn past_patience(&mut self) -> Result<Option<Input>> {
         let Some(then) = self.record.overdue(Instant::now()) else { return Ok(None) };
+        if let Then::Go(effects) = then {
+            self.keeper.was_late();
+            log::warn!(
+                "a decision is carried out before all that it lets change is kept: that has taken longer than {} ms",
+                KEEPING.as_millis()
+            );
+            self.record.ready.push_back(effects);
+            return Ok(None);
+        }
         let why = format!("the disk has not answered within {} ms", PATIENCE.as_millis());
         if self.record.store.standing().degraded.is_none() {
             self.record.store.does_not_answer(&why);
@@ -201,6 +217,7 @@ impl Agent {
         match then {
             Then::Answer(call) => return self.take_call(call, Past::default()),
             Then::Do { incidents, effects } => self.go_ahead(incidents, effects, Some(&why)),
+            Then::Go(_) => {}
         }
         Ok(None)
     }
@@ -210,14 +227,45 @@ impl Agent {
         if let Some(why) = unwritten {
             self.unrecorded(incidents, why);
         }
-        self.record.ready.push_back(effects);
+        self.when_kept(effects);
+    }
+
+    /// What lets calls go on that wait is done once what they are about is kept, as it is right before.
+    fn when_kept(&mut self, effects: Vec<Effect>) {
+        let paths = self.about_to_change(&effects);
+        let ticket = self.record.ticket();
+        if !paths.is_empty() && self.keeper.keep_now(ticket, paths) {
+            self.record.wait(Then::Go(effects));
+        } else {
+            self.record.ready.push_back(effects);
+        }
+    }
+
+    /// The first names of calls that wait, if these effects let them go on.
+    fn about_to_change(&self, effects: &[Effect]) -> Vec<PathBuf> {
+        let generation = &self.in_force.generation;
+        let accounts = effects.iter().filter_map(|effect| match effect {
+            Effect::Approve { account, .. } | Effect::Lease { account, .. } => Some(account),
+            Effect::Thaw { account, .. } => account.as_ref(),
+            _ => None,
+        });
+        let calls = accounts.flat_map(|account| generation.held_of(account));
+        calls
+            .filter(|call| !call.command)
+            .filter_map(|call| {
+                let root = generation.names().tree(call.names.first()?.root?)?;
+                Some(root.join(OsStr::from_bytes(&call.path)))
+            })
+            .collect()
     }
 
     /// The same for all of these that have not gone ahead already, because the disk was late.
-    fn all_go_ahead(&mut self, tickets: Vec<Ticket>, unwritten: Option<&str>) {
+    pub(super) fn all_go_ahead(&mut self, tickets: Vec<Ticket>, unwritten: Option<&str>) {
         for ticket in tickets {
-            if let Some(Then::Do { incidents, effects }) = self.record.take(ticket) {
-                self.go_ahead(incidents, effects, unwritten);
+            match self.record.take(ticket) {
+                Some(Then::Do { incidents, effects }) => self.go_ahead(incidents, effects, unwritten),
+                Some(Then::Go(effects)) => self.record.ready.push_back(effects),
+                Some(Then::Answer(_)) | None => {}
             }
         }
     }
@@ -252,6 +300,8 @@ impl Agent {
         }
         let rest: Vec<Ticket> = self.record.waits.keys().copied().collect();
         self.all_go_ahead(rest, Some("the disk has not answered before the end"));
+        let rest: Vec<Ticket> = self.record.waits.keys().copied().collect();
+        self.all_go_ahead(rest, None);
         while let Some(effects) = self.record.ready() {
             self.carry_out(effects);
         }

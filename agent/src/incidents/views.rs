@@ -66,6 +66,7 @@ impl Incidents {
             open_incidents: self.incidents.values().filter(|incident| incident.is_open()).count() as u64,
             store: facts.store.clone(),
             webhooks: facts.webhooks.clone(),
+            keeper: facts.keeper.clone(),
         }
     }
 

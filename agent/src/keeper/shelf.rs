@@ -5,10 +5,10 @@
 //! index does not name is none: it is what a writer has left that was killed, written anew if it is wanted and swept away if not.
 
 mod contents;
-mod index;
+pub(super) mod index;
 mod keeping;
 mod names;
-mod prune;
+pub(super) mod prune;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::{At, DIRECTORY, Hash, Moment, Version};
 use crate::store::make_directory;
@@ -134,21 +134,27 @@ impl Shelf {
     pub(crate) fn keep(&mut self, at: At<'_>, limits: Limits) -> Result<Version> {
         let mut keeping = self.begin()?;
         let kept = keeping.keep(at, limits)?;
-        let loose = keeping.commit()?;
-        self.remove(&loose)?;
+        keeping.commit()?;
         Ok(kept)
-    }
-
-    /// Begins to keep several: together they cost one sync. Nobody else can write meanwhile.
-    pub(super) fn begin(&mut self) -> Result<Keeping<'_>> {
-        let behavior = TransactionBehavior::Immediate;
-        let tx = self.db.transaction_with_behavior(behavior).context("cannot write to the keeper's index")?;
-        Keeping::new(tx, &mut self.contents)
     }
 
     pub(super) fn index(&self) -> &Connection {
         &self.db
     }
+
+    /// Begins to keep several: together they cost one sync. Nobody else can write meanwhile.
+    pub(super) fn begin(&mut self) -> Result<Keeping<'_>> {
+        Keeping::begin(&self.db, &mut self.contents)
+    }
+}
+
+/// Whether an error is that of an index which is broken.
+pub(super) fn is_broken(error: &anyhow::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<rusqlite::Error>())
+        .any(|error| matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
 }
 
 fn open(file: &Path, flags: OpenFlags) -> Result<Connection> {

@@ -6,6 +6,7 @@ use agent_common::{rules::Kind, wire::Counter};
 use crate::{
     api::{GrantedBy, Responder, Verb},
     incidents::TOUCHED_WORDS,
+    keeper::Why,
     policy::Response,
     webhook::{Dropped, Failed},
 };
@@ -117,6 +118,7 @@ const FAULT: Label = words("counter", || labels_of(true));
 const LIMIT: Label = words("counter", || labels_of(false));
 const WEBHOOK: Label =
     Label { name: "webhook", values: Values::Other("the webhooks of the policy in force") };
+const LEFT: Label = words("why", || Why::ALL.iter().map(|why| why.word()).collect());
 const FAILED_BY: Label = words("reason", || Failed::ALL.iter().map(|why| why.word()).collect());
 const DROPPED_BY: Label = words("reason", || Dropped::ALL.iter().map(|why| why.word()).collect());
 const VERSION: Label = Label { name: "version", values: Values::Other("the version") };
@@ -260,6 +262,32 @@ metrics! {
             "Entries that were written to the recording.";
         RECORDING_MISSED = "recording_missed_total", COUNTER, [],
             "Entries that are lost for the recording.";
+    }
+    "What is kept" {
+        KEEPER_DEGRADED = "keeper_degraded", GAUGE, [],
+            "Whether what changes in protected trees cannot be kept.";
+        KEEPER_FAILURES = "keeper_failures_total", COUNTER, [],
+            "How often that began.";
+        KEEPER_NAMES = "keeper_names", GAUGE, [],
+            "Names in protected trees that are kept as they are now.";
+        KEEPER_VERSIONS = "keeper_versions", GAUGE, [],
+            "Versions of all names, those of what is gone too.";
+        KEEPER_BYTES = "keeper_bytes", GAUGE, [],
+            "What contents, each once, and versions take.";
+        KEEPER_LEFT = "keeper_left", GAUGE, [LEFT],
+            "Names in protected trees that are not kept, by why.";
+        KEEPER_UNSETTLED = "keeper_unsettled_directories", GAUGE, [],
+            "Directories with changes that are not kept yet.";
+        KEEPER_BEHIND = "keeper_behind_seconds", GAUGE, [],
+            "How old the oldest change is that is not kept yet; 0 if all are.";
+        KEEPER_UNWATCHED = "keeper_unwatched_directories", GAUGE, [],
+            "Directories that the kernel does not tell changes of, which are looked at each minute.";
+        KEEPER_LOOKED = "keeper_looked_timestamp_seconds", GAUGE, [],
+            "When all protected trees were last looked at from one end to the other; not there before that was done.";
+        KEEPER_LOST = "keeper_lost_total", COUNTER, [],
+            "How often the kernel had more changes to tell than it keeps, so that all is looked at again.";
+        KEEPER_LATE = "keeper_late_total", COUNTER, [],
+            "Decisions that let calls go on before what those may change was kept.";
     }
     "Webhooks" {
         WEBHOOK_WAITING = "webhook_waiting", GAUGE, [WEBHOOK],

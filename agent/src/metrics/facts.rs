@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{AccountView, GrantedBy, IncidentSummary, Mode, Standing, State, Status, StoreView},
+    keeper::{self, Why},
     recording,
     webhook::{self, Dropped, Failed},
 };
@@ -32,6 +33,8 @@ pub(crate) struct Facts {
     pub(crate) recording: recording::Standing,
     /// How each webhook stands, by its name.
     pub(crate) webhooks: Vec<(String, webhook::Standing)>,
+    /// How what is kept of protected trees stands.
+    pub(crate) keeper: keeper::Standing,
     /// By map of the kernel programs; only those that can fill up.
     pub(crate) maps: Vec<MapFill>,
     /// The kernel programs' counters.
@@ -77,6 +80,7 @@ impl Facts {
             self.accounts(),
             self.budgets(),
             self.webhooks(),
+            self.keeper(),
             self.kernel(),
         ]
         .concat();
@@ -180,6 +184,32 @@ impl Facts {
             }
         }
         [used, limit].map(Family::done).into()
+    }
+
+    fn keeper(&self) -> Vec<MetricFamily> {
+        let keeper = &self.keeper;
+        let mut left = Family::of(&catalog::KEEPER_LEFT);
+        for (why, count) in Why::ALL.iter().zip(keeper.left) {
+            left.add(&[("why", why.word())], count);
+        }
+        let mut looked = Family::of(&catalog::KEEPER_LOOKED);
+        if let Some(at) = keeper.looked {
+            looked.add(&[], seconds(at));
+        }
+        vec![
+            one(&catalog::KEEPER_DEGRADED, keeper.degraded.is_some().into()),
+            one(&catalog::KEEPER_FAILURES, keeper.failures),
+            one(&catalog::KEEPER_NAMES, keeper.names),
+            one(&catalog::KEEPER_VERSIONS, keeper.versions),
+            one(&catalog::KEEPER_BYTES, keeper.bytes),
+            left.done(),
+            one(&catalog::KEEPER_UNSETTLED, keeper.unsettled),
+            one(&catalog::KEEPER_BEHIND, keeper.behind()),
+            one(&catalog::KEEPER_UNWATCHED, keeper.unwatched),
+            looked.done(),
+            one(&catalog::KEEPER_LOST, keeper.lost),
+            one(&catalog::KEEPER_LATE, keeper.late),
+        ]
     }
 
     fn webhooks(&self) -> Vec<MetricFamily> {

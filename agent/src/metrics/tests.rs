@@ -6,7 +6,7 @@ use crate::{
         AccountView, BudgetView, GovernorView, GrantedBy, GrantedView, IncidentSummary, Mode, PolicyView,
         Sizes, Standing, State, Status, StoreView,
     },
-    recording,
+    keeper, recording,
     report::{Actor, Destruction},
     webhook,
 };
@@ -98,6 +98,7 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
             unrecorded: 3,
         },
         webhooks: Vec::new(),
+        keeper: Default::default(),
     };
     Facts {
         status,
@@ -119,6 +120,20 @@ fn facts<'a>(accounts: impl IntoIterator<Item = &'a str>) -> Facts {
             "pager".to_owned(),
             webhook::Standing { waiting: 2, oldest: Some(then), ..Default::default() },
         )],
+        keeper: keeper::Standing {
+            degraded: Some("full".to_owned()),
+            failures: 2,
+            names: 31,
+            versions: 32,
+            bytes: 33,
+            left: [1, 2, 3, 4, 5],
+            unsettled: 34,
+            since: None,
+            unwatched: 35,
+            looked: Some(then),
+            lost: 36,
+            late: 37,
+        },
         maps: vec![MapFill { map: "lineage", entries: 7, capacity: 100_000 }],
         counters: Counter::ALL.iter().map(|counter| (*counter, 5)).collect(),
     }
@@ -261,6 +276,19 @@ fn how_things_stand_is_shown() {
         ("recording_size_bytes", 8192.),
         ("recording_written_total", 21.),
         ("recording_missed_total", 4.),
+        ("keeper_degraded", 1.),
+        ("keeper_failures_total", 2.),
+        ("keeper_names", 31.),
+        ("keeper_versions", 32.),
+        ("keeper_bytes", 33.),
+        ("keeper_left{why=\"too_large\"}", 1.),
+        ("keeper_left{why=\"changing\"}", 5.),
+        ("keeper_unsettled_directories", 34.),
+        ("keeper_behind_seconds", 0.),
+        ("keeper_unwatched_directories", 35.),
+        ("keeper_looked_timestamp_seconds", 1_700_000_000.),
+        ("keeper_lost_total", 36.),
+        ("keeper_late_total", 37.),
     ] {
         assert_eq!(value(&metrics, series), Some(expected), "{series}");
     }

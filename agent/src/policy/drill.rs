@@ -10,7 +10,7 @@ use std::{
 use agent_common::wire::row::MAX_ROOTS;
 use thiserror::Error;
 
-use super::{Account, Loaded, Tree, is_name};
+use super::{Account, Keep, Loaded, Tree, is_name};
 
 /// What is drilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,12 @@ impl Drill {
             ..like.clone()
         };
         policy.accounts.push(drilled);
-        policy.trees.push(Tree { name, paths: vec![tree.clone()], except: Vec::new() });
+        policy.trees.push(Tree {
+            name,
+            paths: vec![tree.clone()],
+            except: Vec::new(),
+            keep: Keep { files: false, ..Keep::default() },
+        });
         Ok(Loaded { policy, ..loaded })
     }
 }

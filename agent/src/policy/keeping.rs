@@ -24,7 +24,7 @@ const DAY: u64 = 24;
 /// Ten years.
 const MOST_DAYS: u64 = 3650;
 /// Largest first.
-const UNITS: [(&str, u64); 2] = [("GiB", 1 << 30), ("MiB", 1 << 20)];
+const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 const LARGEST: u64 = 64 << 30;
 
 impl Days {
@@ -66,19 +66,28 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let size =
-            UNITS.iter().find_map(|(unit, bytes)| number(text.strip_suffix(unit)?)?.checked_mul(*bytes));
-        let size = size.filter(|size| (1 << 20..=LARGEST).contains(size));
+        let is_whole = |size: &u64| size.is_multiple_of(1 << 20) && (1 << 20..=LARGEST).contains(size);
+        let size = sized(text).filter(is_whole);
         size.map(Self).ok_or_else(|| "a size from 1MiB to 64GiB such as \"64MiB\"".to_owned())
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = UNITS.iter().find(|(_, bytes)| self.0.is_multiple_of(*bytes));
-        let (name, bytes) = unit.unwrap_or(&UNITS[UNITS.len() - 1]);
-        write!(f, "{}{name}", self.0 / bytes)
+        f.write_str(&written(self.0))
     }
+}
+
+/// A size in one of the units, in bytes.
+pub(super) fn sized(text: &str) -> Option<u64> {
+    UNITS.iter().find_map(|(unit, bytes)| number(text.strip_suffix(unit)?)?.checked_mul(*bytes))
+}
+
+/// The same the other way round, in the largest unit of which it is a number.
+pub(super) fn written(size: u64) -> String {
+    let unit = UNITS.iter().find(|(_, bytes)| size.is_multiple_of(*bytes));
+    let (name, bytes) = unit.unwrap_or(&UNITS[UNITS.len() - 1]);
+    format!("{}{name}", size / bytes)
 }
 
 /// Digits and nothing else.

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Account, Budget, Exception, Mode, Name, OnAgentLoss, Policy, Response, Then, Tree, Way, duration,
+    keep::FileSize, keeping::Size,
 };
 
 /// What of these accounts `after` holds less tightly than `before`, a line each.
@@ -57,6 +58,7 @@ impl<'p> Side<'p> {
         found.extend(self.hold(new));
         found.extend(self.budgets(new));
         found.extend(self.trees(new));
+        found.extend(self.kept(new));
         found.extend(self.processes(new));
         found.extend(self.ways(new));
         found.extend(self.commands(new));
@@ -139,6 +141,33 @@ impl<'p> Side<'p> {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// What is kept of the account's trees, to be restored.
+    fn kept(self, new: Self) -> Vec<String> {
+        let trees = self.account.trees.iter().filter_map(|index| self.policy.trees.get(*index));
+        let pairs =
+            trees.filter_map(|old| Some((old, new.policy.trees.iter().find(|now| now.name == old.name)?)));
+        let less = pairs.flat_map(|(tree, now)| {
+            let (old, now) = (&tree.keep, &now.keep);
+            let key = |key| format!("tree.{}.keep.{key}", tree.name);
+            let more =
+                now.except.iter().filter(|exception| !old.except.iter().any(|one| covers(one, exception)));
+            let mut less: Vec<String> =
+                more.map(|exception| format!("{} has {exception} now", key("except"))).collect();
+            less.extend((old.files && !now.files).then(|| changed(&key("files"), old.files, now.files)));
+            if now.size < old.size {
+                less.push(changed(&key("size"), FileSize(old.size), FileSize(now.size)));
+            }
+            if now.total < old.total {
+                less.push(changed(&key("total"), Size::of(old.total), Size::of(now.total)));
+            }
+            if now.age < old.age {
+                less.push(changed(&key("age"), duration::text(old.age), duration::text(now.age)));
+            }
+            if old.files { less } else { Vec::new() }
+        });
+        less.collect()
     }
 
     fn processes(self, new: Self) -> Vec<String> {

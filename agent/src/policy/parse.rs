@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    Budget, Exception, Governor, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
+    Budget, Exception, Governor, Keep, Mode, OnAgentLoss, Pattern, Response, Script, Then, Unit,
     budget::{Budgets, Slot},
+    keep,
     keeping::{Days, Size},
     keys,
     node::{Node, Table, get},
@@ -44,6 +45,7 @@ pub(super) struct TreeDraft {
     pub(super) at: At,
     pub(super) paths: Option<Vec<Located<String>>>,
     pub(super) except: Vec<Located<Exception>>,
+    pub(super) keep: Keep,
 }
 
 /// See [`super::Way`].
@@ -198,6 +200,24 @@ impl Reader<'_> {
             at: at.clone(),
             paths: get(table, "paths").map(|node| self.list("paths", node, "strings", text::any)),
             except: get(table, "except").map(|node| self.parsed("except", node)).unwrap_or_default(),
+            keep: self.keep(table),
+        }
+    }
+
+    fn keep(&mut self, tree: &Table) -> Keep {
+        let usual = Keep::default();
+        let Some(keep) = get(tree, "keep").and_then(|node| self.table("keep", node)) else { return usual };
+        let size = get(keep, "size").and_then(|node| self.text::<keep::FileSize>("keep.size", node));
+        let total = get(keep, "total").and_then(|node| self.text::<Size>("keep.total", node));
+        let except = get(keep, "except").map(|node| self.parsed::<Exception>("keep.except", node));
+        Keep {
+            files: get(keep, "files").and_then(|node| self.truth("keep.files", node)).unwrap_or(usual.files),
+            size: size.map_or(usual.size, |size| size.0),
+            total: total.map_or(usual.total, Size::bytes),
+            age: get(keep, "age")
+                .and_then(|node| self.duration("keep.age", node, keep::AGE))
+                .unwrap_or(usual.age),
+            except: except.into_iter().flatten().map(|except| except.value).collect(),
         }
     }
 

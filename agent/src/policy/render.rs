@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Account, Command, Governor, Policy, Role, Roles, Tree, Way, Words, duration,
+    Account, Command, Governor, Keep, Policy, Role, Roles, Tree, Way, Words, duration,
+    keep::FileSize,
     keeping::{Days, Size},
     webhook::Webhook,
 };
@@ -22,6 +23,7 @@ pub(super) fn effective(policy: &Policy) -> Value {
             let except = tree.except.iter().map(ToString::to_string).collect::<Vec<_>>();
             table.insert("except".to_owned(), json!(except));
         }
+        table.insert("keep".to_owned(), keep(&tree.keep));
         (tree.name.clone(), Value::Object(table))
     };
     json!({
@@ -46,6 +48,20 @@ pub(super) fn effective(policy: &Policy) -> Value {
             "view": people(view), "respond": people(respond), "admin": people(admin), "approvals": approvals,
         },
     })
+}
+
+fn keep(keep: &Keep) -> Value {
+    let Keep { files, size, total, age, except } = keep;
+    let mut table = Map::from_iter([
+        ("files".to_owned(), json!(files)),
+        ("size".to_owned(), json!(FileSize(*size).to_string())),
+        ("total".to_owned(), json!(Size::of(*total).to_string())),
+        ("age".to_owned(), json!(duration::text(*age))),
+    ]);
+    if !except.is_empty() {
+        table.insert("except".to_owned(), json!(texts(except)));
+    }
+    Value::Object(table)
 }
 
 fn governor(governor: &Governor) -> Map<String, Value> {

@@ -158,8 +158,18 @@ fn a_whole_policy() {
     let expected = Policy {
         mode: Mode::Enforce,
         trees: vec![
-            Tree { name: "deployed".to_owned(), paths: vec!["/srv".into()], except: vec![] },
-            Tree { name: "system".to_owned(), paths: vec!["/etc".into(), "/boot".into()], except: vec![] },
+            Tree {
+                name: "deployed".to_owned(),
+                paths: vec!["/srv".into()],
+                except: vec![],
+                keep: Keep::default(),
+            },
+            Tree {
+                name: "system".to_owned(),
+                paths: vec!["/etc".into(), "/boot".into()],
+                except: vec![],
+                keep: Keep::default(),
+            },
         ],
         accounts: vec![
             Account {
@@ -302,8 +312,18 @@ fn told<T: std::str::FromStr<Err: fmt::Debug>>(n: u32, count: u32, texts: [&str;
 fn policies() -> impl Strategy<Value = Policy> {
     let trees = exceptions().prop_map(|except| {
         vec![
-            Tree { name: "a.b".to_owned(), paths: vec!["/etc".into(), "/odd/a*b".into()], except },
-            Tree { name: "s-1".to_owned(), paths: vec!["/srv".into()], except: Vec::new() },
+            Tree {
+                name: "a.b".to_owned(),
+                paths: vec!["/etc".into(), "/odd/a*b".into()],
+                except,
+                keep: Keep::default(),
+            },
+            Tree {
+                name: "s-1".to_owned(),
+                paths: vec!["/srv".into()],
+                except: Vec::new(),
+                keep: Keep::default(),
+            },
         ]
     });
     let account = (

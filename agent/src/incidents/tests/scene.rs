@@ -134,6 +134,7 @@ impl Scene {
             policy_changed: false,
             store: StoreView::default(),
             webhooks: Vec::new(),
+            keeper: Default::default(),
         })
     }
 

@@ -42,7 +42,7 @@ const SELECT: &str = "SELECT v.number, t.name, d.path, v.name, b.name, v.at, v.w
 const BY_THEN: &str = "(CASE WHEN b.name = :boot THEN v.at <= :at ELSE v.wall <= :wall END)";
 
 /// What is in the column `kind`.
-pub(super) mod kind {
+pub(in super::super) mod kind {
     pub(crate) const FILE: i64 = 0;
     pub(crate) const DIRECTORY: i64 = 1;
     pub(crate) const LINK: i64 = 2;
@@ -146,11 +146,86 @@ pub(super) fn current(
 }
 
 /// All that is in a directory now, as far as is known: number, tree and name.
-pub(super) fn there(db: &Connection, directory: i64) -> Result<Vec<(i64, i64, Vec<u8>)>> {
+pub(in super::super) fn there(db: &Connection, directory: i64) -> Result<Vec<(i64, i64, Vec<u8>)>> {
     let mut there = db.prepare_cached(
         "SELECT number, tree, name FROM version WHERE directory = ?1 AND superseded IS NULL",
     )?;
     there.query_map([directory], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+}
+
+/// The path of a directory; none if there is nothing of it any more.
+pub(in super::super) fn directory(db: &Connection, id: i64) -> Result<Option<PathBuf>> {
+    let mut path = db.prepare_cached("SELECT path FROM directory WHERE id = ?1")?;
+    let path = path.query_row([id], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+    Ok(path.map(|path| PathBuf::from(std::ffi::OsString::from_vec(path))))
+}
+
+/// Its number; it gets one if it has none.
+pub(in super::super) fn directory_number(db: &Connection, path: &Path) -> Result<i64> {
+    number(db, Table::Directory, &path.as_os_str().as_bytes())
+}
+
+/// Calls `each` with the name, stamp and kind of all of a tree's that is in a directory now, as far as is known.
+pub(in super::super) fn known(
+    db: &Connection,
+    directory: i64,
+    tree: &str,
+    mut each: impl FnMut(&[u8], &[u8], i64),
+) -> Result<()> {
+    let mut known = db.prepare_cached(
+        "SELECT name, stamp, kind FROM version INDEXED BY newest
+         WHERE directory = ?1 AND superseded IS NULL AND tree = (SELECT id FROM tree WHERE name = ?2)",
+    )?;
+    let mut rows = known.query(params![directory, tree])?;
+    while let Some(row) = rows.next()? {
+        let stamp = row.get_ref(1)?.as_blob_or_null()?.unwrap_or_default();
+        each(row.get_ref(0)?.as_blob()?, stamp, row.get(2)?);
+    }
+    Ok(())
+}
+
+/// How many names of a directory are known.
+pub(in super::super) fn count(db: &Connection, directory: i64) -> Result<u64> {
+    let mut count = db.prepare_cached(
+        "SELECT count(*) FROM version INDEXED BY newest WHERE directory = ?1 AND superseded IS NULL",
+    )?;
+    count.query_row([directory], |row| row.get(0)).map(unsigned)
+}
+
+/// What was left is looked at again: another policy may keep it.
+pub(in super::super) fn look_at_left_again(db: &Connection) -> Result<()> {
+    let again =
+        "UPDATE version SET stamp = NULL WHERE superseded IS NULL AND stamp IS NOT NULL AND kind = ?1";
+    db.execute(again, [kind::LEFT]).map(drop)
+}
+
+/// Every directory of which there is anything.
+pub(in super::super) fn all_directories(db: &Connection) -> Result<Vec<i64>> {
+    db.prepare_cached("SELECT id FROM directory")?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The names of all trees of which there is anything.
+pub(in super::super) fn trees(db: &Connection) -> Result<Vec<String>> {
+    db.prepare_cached("SELECT name FROM tree")?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// How much there is of everything: names, versions, bytes, and what is left by why.
+pub(in super::super) fn sum(db: &Connection) -> Result<(u64, u64, u64, [u64; Why::ALL.len()])> {
+    let one = |sql| db.query_row(sql, [], |row| row.get(0)).map(unsigned);
+    let names = one("SELECT count(*) FROM version INDEXED BY newest WHERE superseded IS NULL AND kind != 4")?;
+    let versions = one("SELECT count(*) FROM version")?;
+    let bytes = one("SELECT ifnull(sum(bytes), 0) FROM tree")?;
+    let mut left = [0; Why::ALL.len()];
+    let mut by_why = db.prepare_cached(
+        "SELECT why, count(*) FROM version WHERE superseded IS NULL AND kind = 4 GROUP BY why",
+    )?;
+    let mut rows = by_why.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(count) = usize::try_from(row.get::<_, i64>(0)?).ok().and_then(|why| left.get_mut(why)) {
+            *count = unsigned(row.get(1)?);
+        }
+    }
+    Ok((names, versions, bytes, left))
 }
 
 /// The number of a directory, of a tree or of a boot; it gets one if it has none.

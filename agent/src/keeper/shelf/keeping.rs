@@ -1,9 +1,13 @@
 //! A batch that is put on the shelf: several names, and one sync for all of them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 use rustix::fs::FileType;
 
 use super::{
@@ -18,12 +22,19 @@ use super::{
 
 /// How often a file is read that changes meanwhile.
 const TRIES: usize = 3;
+/// After so long, or so many bytes, somebody else may write too.
+const LONG: Duration = Duration::from_millis(200);
+const MUCH: u64 = 64 << 20;
+const CANNOT: &str = "cannot write to the keeper's index";
 
 /// What is put on the shelf together. Nothing of it is there until [`Self::commit`].
 pub(in super::super) struct Keeping<'s> {
-    tx: Transaction<'s>,
+    tx: &'s Connection,
     contents: &'s mut Contents,
     boot: i64,
+    /// When it was begun, and what it has read of files since.
+    begun: Instant,
+    read: u64,
     /// Of the trees that were touched.
     sums: BTreeMap<i64, Sums>,
     /// Contents that no version has any more.
@@ -39,35 +50,63 @@ struct Sums {
 }
 
 impl<'s> Keeping<'s> {
-    pub(super) fn new(tx: Transaction<'s>, contents: &'s mut Contents) -> Result<Self> {
-        let boot = index::number(&tx, Table::Boot, &Moment::now().boot)?;
-        Ok(Self { tx, contents, boot, sums: BTreeMap::new(), loose: Vec::new() })
+    pub(super) fn begin(tx: &'s Connection, contents: &'s mut Contents) -> Result<Self> {
+        tx.execute_batch("BEGIN IMMEDIATE").context(CANNOT)?;
+        let begun = Instant::now();
+        let mut keeping =
+            Self { tx, contents, boot: 0, begun, read: 0, sums: BTreeMap::new(), loose: Vec::new() };
+        keeping.boot = index::number(tx, Table::Boot, &Moment::now().boot)?;
+        Ok(keeping)
     }
 
-    /// All of it is on the disk. Contents that no version has any more, which may go.
-    pub(in super::super) fn commit(self) -> Result<Vec<Hash>> {
-        let Self { tx, contents, sums, loose, .. } = self;
-        contents.sync()?;
-        for (tree, sums) in sums {
-            tx.execute(
-                "UPDATE tree SET bytes = ?2, now = ?3 WHERE id = ?1",
-                params![tree, sums.all, sums.now],
-            )?;
+    /// All of it is on the disk.
+    pub(in super::super) fn commit(mut self) -> Result<()> {
+        self.finish()
+    }
+
+    /// What was put on the shelf is on the disk, and somebody else can write before it goes on, if that has not been so for long.
+    pub(in super::super) fn breathe(&mut self) -> Result<bool> {
+        if self.begun.elapsed() < LONG && self.read < MUCH {
+            return Ok(false);
         }
-        tx.commit().context("cannot write to the keeper's index")?;
-        Ok(loose)
+        self.finish()?;
+        self.tx.execute_batch("BEGIN IMMEDIATE").context(CANNOT)?;
+        (self.begun, self.read) = (Instant::now(), 0);
+        Ok(true)
     }
 
-    pub(in super::super) fn tx(&self) -> &Transaction<'s> {
-        &self.tx
+    fn finish(&mut self) -> Result<()> {
+        self.contents.sync()?;
+        for (tree, sums) in std::mem::take(&mut self.sums) {
+            let all = params![tree, sums.all, sums.now];
+            self.tx.execute("UPDATE tree SET bytes = ?2, now = ?3 WHERE id = ?1", all).context(CANNOT)?;
+        }
+        self.tx.execute_batch("COMMIT").context(CANNOT)?;
+        self.remove_loose()
     }
 
-    pub(super) fn contents(&mut self) -> &mut Contents {
-        self.contents
+    /// Removes contents that no version has any more, unless somebody has begun to keep them again. Whoever is killed before leaves
+    /// them to be swept away.
+    fn remove_loose(&mut self) -> Result<()> {
+        let loose = std::mem::take(&mut self.loose);
+        if loose.is_empty() {
+            return Ok(());
+        }
+        self.tx.execute_batch("BEGIN IMMEDIATE").context(CANNOT)?;
+        for hash in loose {
+            if !is_held(self.tx, &hash)? {
+                self.contents.remove(&hash)?;
+            }
+        }
+        self.tx.execute_batch("COMMIT").context(CANNOT)
+    }
+
+    pub(in super::super) fn tx(&self) -> &'s Connection {
+        self.tx
     }
 
     pub(super) fn sweep(&mut self, first: u8) -> Result<()> {
-        let tx = &self.tx;
+        let tx = self.tx;
         self.contents.sweep(first, |hash| is_held(tx, hash))
     }
 
@@ -117,7 +156,8 @@ impl<'s> Keeping<'s> {
                 if !self.has_room(at, signed(size) + ROW, limits)? {
                     return Ok(left(meta, seen, Why::Full));
                 }
-                let tx = &self.tx;
+                let tx = self.tx;
+                self.read += signed(size).unsigned_abs();
                 Ok(match self.contents.take(seen, |hash| is_held(tx, hash))? {
                     Ok(taken) => What::File { meta, size: taken.size, content: taken.hash },
                     Err(why) => left(meta, seen, why),
@@ -137,9 +177,9 @@ impl<'s> Keeping<'s> {
         limits: Limits,
     ) -> Result<Version> {
         let (directory, name) = index::split(at.path);
-        let directory = index::number(&self.tx, Table::Directory, &directory)?;
-        let tree = index::number(&self.tx, Table::Tree, &at.tree)?;
-        let current = index::current(&self.tx, directory, name)?;
+        let directory = index::number(self.tx, Table::Directory, &directory)?;
+        let tree = index::number(self.tx, Table::Tree, &at.tree)?;
+        let current = index::current(self.tx, directory, name)?;
         if let Some((current, before)) = &current
             && current.tree == at.tree
             && is_same(&current.what, &what)
@@ -166,7 +206,7 @@ impl<'s> Keeping<'s> {
         }
         self.enter(tree, &columns)?;
         let place = Place { tree, directory, name, boot: self.boot, taken: &taken };
-        let number = index::insert(&self.tx, &place, &columns, stamp)?;
+        let number = index::insert(self.tx, &place, &columns, stamp)?;
         self.fit(tree, limits.total)?;
         Ok(Version { number, ..version(at, taken, what) })
     }
@@ -181,7 +221,7 @@ impl<'s> Keeping<'s> {
             .prepare_cached(replaced)?
             .query_map(params![directory, name], |row| row.get::<_, i64>(0))?
             .sum::<Result<_, _>>()?;
-        let tree = index::number(&self.tx, Table::Tree, &at.tree)?;
+        let tree = index::number(self.tx, Table::Tree, &at.tree)?;
         let sums = self.sums(tree)?;
         Ok(sums.now + more - replaced <= signed(limits.total))
     }
@@ -256,7 +296,7 @@ impl<'s> Keeping<'s> {
             self.add(tree, -size, 0)?;
             let none = "DELETE FROM held WHERE content = ?1 AND tree = ?2";
             self.tx.prepare_cached(none)?.execute(params![content, tree])?;
-            if !is_held(&self.tx, &Hash(content))? {
+            if !is_held(self.tx, &Hash(content))? {
                 self.loose.push(Hash(content));
             }
         }
@@ -291,10 +331,10 @@ impl<'s> Keeping<'s> {
         // The time is that of the look, so it is later than whatever has made it go.
         let taken = Moment::now();
         let (directory, name) = index::split(path);
-        let directory = index::number(&self.tx, Table::Directory, &directory)?;
-        let number = match index::current(&self.tx, directory, name)? {
+        let directory = index::number(self.tx, Table::Directory, &directory)?;
+        let number = match index::current(self.tx, directory, name)? {
             Some((current, _)) => {
-                let tree = index::number(&self.tx, Table::Tree, &current.tree)?;
+                let tree = index::number(self.tx, Table::Tree, &current.tree)?;
                 self.ends(signed(current.number), tree, directory, name, &taken)?
             }
             None => 0,
@@ -305,8 +345,8 @@ impl<'s> Keeping<'s> {
 
     /// Nothing is below a name any more.
     fn emptied(&mut self, path: &Path, taken: &Moment) -> Result<()> {
-        for directory in index::directories(&self.tx, path)? {
-            for (number, tree, name) in index::there(&self.tx, directory)? {
+        for directory in index::directories(self.tx, path)? {
+            for (number, tree, name) in index::there(self.tx, directory)? {
                 self.ends(number, tree, directory, &name, taken)?;
             }
         }
@@ -318,19 +358,19 @@ impl<'s> Keeping<'s> {
         let columns = Columns::of(&What::Gone);
         self.enter(tree, &columns)?;
         let place = Place { tree, directory, name, boot: self.boot, taken };
-        Ok(index::insert(&self.tx, &place, &columns, None)?)
+        Ok(index::insert(self.tx, &place, &columns, None)?)
     }
 
     /// A name is not to be kept any more, whatever is there: what is kept of it, and below it, ages.
     pub(in super::super) fn let_age(&mut self, path: &Path) -> Result<()> {
         let wall = Moment::now().wall.as_microsecond();
         let (directory, name) = index::split(path);
-        let directory = index::number(&self.tx, Table::Directory, &directory)?;
-        if let Some((current, _)) = index::current(&self.tx, directory, name)? {
+        let directory = index::number(self.tx, Table::Directory, &directory)?;
+        if let Some((current, _)) = index::current(self.tx, directory, name)? {
             self.supersede(current.number, wall)?;
         }
-        for directory in index::directories(&self.tx, path)? {
-            for (number, ..) in index::there(&self.tx, directory)? {
+        for directory in index::directories(self.tx, path)? {
+            for (number, ..) in index::there(self.tx, directory)? {
                 self.supersede(unsigned(number), wall)?;
             }
         }
@@ -346,8 +386,16 @@ fn is_settled(seen: &Seen, taken: &Moment) -> bool {
     (taken.wall.as_nanosecond() - changed).abs() > TICK
 }
 
+impl Drop for Keeping<'_> {
+    fn drop(&mut self) {
+        if !self.tx.is_autocommit() {
+            let _ = self.tx.execute_batch("ROLLBACK"); // what is not committed is not there, whether that can be said or not
+        }
+    }
+}
+
 /// Whether any version has a content.
-pub(super) fn is_held(tx: &Transaction<'_>, hash: &Hash) -> Result<bool> {
+pub(super) fn is_held(tx: &Connection, hash: &Hash) -> Result<bool> {
     Ok(tx.prepare_cached("SELECT 1 FROM held WHERE content = ?1")?.exists([hash.0])?)
 }
 
@@ -356,12 +404,11 @@ fn is_same(one: &What, other: &What) -> bool {
     let without = |what: &What| {
         let mut what = what.clone();
         match &mut what {
-            What::File { meta, .. }
-            | What::Directory(meta)
-            | What::Link { meta, .. }
-            | What::Left { meta, .. } => {
+            What::File { meta, .. } | What::Link { meta, .. } | What::Left { meta, .. } => {
                 meta.atime = Default::default();
             }
+            // Its times say that something in it has changed, which is a version of that.
+            What::Directory(meta) => (meta.atime, meta.mtime) = Default::default(),
             What::Gone => {}
         }
         what

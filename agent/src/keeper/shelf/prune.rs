@@ -6,10 +6,8 @@ use anyhow::{Context as _, Result};
 use rusqlite::params;
 
 use super::{
-    super::Hash,
     Shelf,
     index::{self, Table, signed},
-    keeping::is_held,
 };
 
 /// How many versions go in one batch, during which nobody else can write.
@@ -36,23 +34,8 @@ impl Shelf {
             keeping.forget(number)?;
         }
         keeping.fit(tree, total)?;
-        let loose = keeping.commit()?;
-        self.remove(&loose)?;
+        keeping.commit()?;
         Ok(more)
-    }
-
-    /// Removes contents, unless somebody has begun to keep them again.
-    pub(in super::super) fn remove(&mut self, loose: &[Hash]) -> Result<()> {
-        if loose.is_empty() {
-            return Ok(());
-        }
-        let mut keeping = self.begin()?;
-        for hash in loose {
-            if !is_held(keeping.tx(), hash)? {
-                keeping.contents().remove(hash)?;
-            }
-        }
-        keeping.commit().map(drop)
     }
 
     /// Removes what writers that were killed have left of a 256th of all contents, and directories of which nothing is kept any more.
@@ -63,7 +46,7 @@ impl Shelf {
             keeping.tx().execute(none, []).context("cannot write to the keeper's index")?;
         }
         keeping.sweep(first)?;
-        keeping.commit().map(drop)
+        keeping.commit()
     }
 }
 

@@ -6,7 +6,8 @@ use agent_common::wire::exception::MAX_EXCEPTIONS;
 
 use super::{
     super::{
-        By, Governor, Mode, OnAgentLoss, Response, Then, budget::Budget, duration, parse, validate::MAX_PATHS,
+        By, Governor, Mode, OnAgentLoss, Response, Then, budget::Budget, duration, keep, parse,
+        validate::MAX_PATHS,
     },
     Holds, Key, Keys, Without,
 };
@@ -50,7 +51,7 @@ const LIMITS: &str = "When so much is stopped that [the rule must be wrong](#the
 
 const WEBHOOKS: &str = "Who is told of events over HTTP, at most 8, see [Webhooks](webhook.md).";
 
-static TREE: [Key; 2] = [
+static TREE: [Key; 3] = [
     Key::value(
         "paths",
         Without::Refused,
@@ -62,6 +63,35 @@ static TREE: [Key; 2] = [
         Without::Usual,
         || format!("[exceptions](#exceptions), at most {MAX_EXCEPTIONS} a tree"),
         "names in these directories that are not of the tree",
+    ),
+    Key { name: "keep", holds: Holds::Group(&[&KEEP]) },
+];
+
+static KEEP: [Key; 5] = [
+    Key::value(
+        "files",
+        Without::Usual,
+        || "`true`, `false`".to_owned(),
+        "whether versions of what is in the tree are [kept](#what-is-kept), to be restored",
+    ),
+    Key::value("size", Without::Usual, || "`1KiB` to `64MiB`".to_owned(), "the largest file that is kept"),
+    Key::value(
+        "total",
+        Without::Usual,
+        || "`1MiB` to `64GiB`".to_owned(),
+        "how much all that is kept of the tree may take. What was superseded first goes first; if what is there now is more, the rest is left",
+    ),
+    Key::value(
+        "age",
+        Without::Usual,
+        || durations(&keep::AGE),
+        "how long a version is kept once something else has come, or nothing is there any more. What is there now is kept as long as it is",
+    ),
+    Key::value(
+        "except",
+        Without::Usual,
+        || "[exceptions](#exceptions)".to_owned(),
+        "names that are protected and not kept, besides those of `except`",
     ),
 ];
 

@@ -32,7 +32,12 @@ fn a_key_is_replaced_and_its_neighbours_stay() {
 
     let new =
         load_all(&[BASE, "mode = 'enforce'\n[tree.t]\npaths = ['/srv']", "mode = 'observe'"]).unwrap().policy;
-    let trees = vec![Tree { name: "t".to_owned(), paths: vec!["/srv".into()], except: vec![] }];
+    let trees = vec![Tree {
+        name: "t".to_owned(),
+        paths: vec!["/srv".into()],
+        except: vec![],
+        keep: Keep::default(),
+    }];
     assert_eq!(new, Policy { trees, ..old });
 }
 

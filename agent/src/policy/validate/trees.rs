@@ -75,7 +75,7 @@ impl<H: Host> Validator<'_, H> {
             }
         }
         let except = self.exceptions(name, &exceptions, &paths);
-        Tree { name: name.to_owned(), paths, except }
+        Tree { name: name.to_owned(), paths, except, keep: draft.keep.clone() }
     }
 
     /// Whether the path is one more of the tree.
