@@ -8,16 +8,27 @@ use serde_json::Value;
 
 use crate::{ask_json, wait};
 
+/// How often it is waited: the keeper comes last, and on a machine that is busy it takes its time.
+const TIMES: usize = 4;
+
 /// Waits until at least so many names are kept, and nothing has changed that is not.
 pub fn until_settled(names: u64) -> Result<()> {
     let mut last = Value::Null;
-    let settled = wait::until("all is kept", || {
+    let mut is_settled = || {
         last = ask_json(&["status"])?["keeper"].take();
         let is_settled = last["unsettled"] == 0
             && !last["looked_at"].is_null()
             && last["names"].as_u64().is_some_and(|kept| kept >= names);
-        Ok(is_settled.then_some(()))
-    });
+        anyhow::Ok(is_settled.then_some(()))
+    };
+    let mut settled = Ok(());
+    for _ in 0..TIMES {
+        wait::go_on()?;
+        settled = wait::until("all is kept", &mut is_settled);
+        if settled.is_ok() {
+            break;
+        }
+    }
     settled.map_err(|error| error.context(format!("the keeper: {last}")))
 }
 

@@ -1,7 +1,6 @@
 //! What got through comes back, bit for bit and with its metadata, and it is on the record who had it put back.
 
 mod faults;
-mod many;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};

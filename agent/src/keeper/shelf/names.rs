@@ -49,3 +49,25 @@ impl Shelf {
         Ok(self.history(path)?.into_iter().rev().find(is_later))
     }
 }
+
+#[cfg(test)]
+impl Shelf {
+    /// Keeps what is at each of these names of a directory, all at once.
+    pub(crate) fn keep_all(
+        &mut self,
+        directory: &Path,
+        names: &[std::ffi::OsString],
+    ) -> Result<Vec<Version>> {
+        use std::os::fd::AsFd as _;
+        let parent = std::fs::File::open(directory)?;
+        let mut keeping = self.begin()?;
+        let keep = |name: &std::ffi::OsString| {
+            let path = directory.join(name);
+            let at = super::At { parent: parent.as_fd(), name, path: &path, tree: "t" };
+            keeping.keep(at, super::Limits::MOST)
+        };
+        let kept = names.iter().map(keep).collect::<Result<_>>()?;
+        keeping.commit()?;
+        Ok(kept)
+    }
+}

@@ -11,7 +11,7 @@ use super::{Kept, text};
 use crate::store::state;
 
 /// So many files go with one call.
-const MANY: usize = 3000;
+const MANY: usize = 600;
 
 #[test]
 fn what_somebody_has_changed_since_is_left_unless_it_is_meant() -> Result<()> {

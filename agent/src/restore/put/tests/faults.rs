@@ -97,6 +97,39 @@ fn a_content_that_is_not_what_it_was_is_not_put_back() {
     assert!(ground.names().is_empty());
 }
 
+/// As many as a tree may have, which go with one call.
+#[test]
+#[ignore = "takes a minute, and needs root"]
+fn fifty_thousand_files_come_back() {
+    const DIRECTORIES: usize = 100;
+    const FILES: usize = 500;
+    let ground = Ground::new();
+    let narrow = Narrow::mount(ground.at(""), c"size=512m,mode=0700");
+    let mut shelf = Shelf::open(&ground.state()).expect("a shelf");
+    let mut kept = Vec::new();
+    for directory in 0..DIRECTORIES {
+        let path = ground.at(&directory.to_string());
+        fs::create_dir(&path).expect("a directory");
+        let names: Vec<OsString> = (0..FILES).map(|file| format!("f{file}").into()).collect();
+        for (number, name) in names.iter().enumerate() {
+            fs::write(path.join(name), format!("{}\n", number % 50)).expect("a file");
+        }
+        kept.extend(shelf.keep_all(&ground.at(""), &[directory.to_string().into()]).expect("kept"));
+        kept.extend(shelf.keep_all(&path, &names).expect("kept"));
+    }
+    drop(shelf);
+    for directory in 0..DIRECTORIES {
+        fs::remove_dir_all(ground.at(&directory.to_string())).expect("removed");
+    }
+    let begun = std::time::Instant::now();
+    let done = ground.restore(&ground.plan(&kept), Where::InPlace);
+    println!("{} names are back after {:?}", done.len(), begun.elapsed());
+    assert_eq!(done.len(), DIRECTORIES * (FILES + 1));
+    assert!(done.iter().all(|done| *done == Ok(Done::Back)));
+    assert_eq!(ground.plan(&kept).wanted().count(), 0);
+    drop(narrow);
+}
+
 /// A file system with room for next to nothing.
 struct Narrow(PathBuf);
 
