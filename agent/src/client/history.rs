@@ -102,6 +102,9 @@ impl By {
     }
 }
 
+/// Whether something of two differs.
+type Differs = fn(&Meta, &Meta) -> bool;
+
 /// What differs, in a word each.
 fn changed(before: &What, after: &What) -> Vec<&'static str> {
     match (before, after) {
@@ -120,7 +123,7 @@ fn changed(before: &What, after: &What) -> Vec<&'static str> {
         _ => words.push("kind"),
     }
     let (Some(one), Some(other)) = (before.meta(), after.meta()) else { return words };
-    let differs: [(&str, fn(&Meta, &Meta) -> bool); 4] = [
+    let differs: [(&str, Differs); 4] = [
         ("mode", |one, other| one.mode & 0o7777 != other.mode & 0o7777),
         ("owner", |one, other| (one.uid, one.gid) != (other.uid, other.gid)),
         ("attributes", |one, other| one.xattrs != other.xattrs),

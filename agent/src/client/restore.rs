@@ -62,7 +62,7 @@ impl Restore {
         drop(comparing);
         let mut answer =
             Answer::new(self.id, self.dry_run, &to, &plan, &unknown, &differences(&state, &plan));
-        if !session.json && !(session.is_quiet() && !self.dry_run) {
+        if !session.json && (self.dry_run || !session.is_quiet()) {
             session.print(&answer.text())?;
         }
         if self.dry_run {

@@ -95,7 +95,7 @@ impl Agent {
             }
             // Nothing has waited for it.
             Effect::Decided { verb: Verb::Restore, by, .. } => {
-                self.metrics.decision(Verb::Restore, &by, None)
+                self.metrics.decision(Verb::Restore, &by, None);
             }
             Effect::Decided { verb, by, took, .. } => {
                 self.metrics.decision(verb, &by, Some(Duration::from_nanos(took)));

@@ -41,7 +41,7 @@ pub(super) fn set(object: Object<'_>, meta: &Meta, elsewhere: bool) -> Result<()
         match set_one(object, name, value) {
             Err(Errno::OPNOTSUPP) if elsewhere => {}
             set => {
-                set.with_context(|| format!("cannot set its attribute {}", String::from_utf8_lossy(name)))?
+                set.with_context(|| format!("cannot set its attribute {}", String::from_utf8_lossy(name)))?;
             }
         }
     }

@@ -186,7 +186,7 @@ fn what_destroyed_nothing_hits_nothing() {
     let at = delete.judged.at;
     (scene.span.from_ns, scene.span.until_ns) = (at + 1, at + 2);
     scene.take(&Entry::Deed(delete));
-    let granted = |granted, at| Deed { judged: Judgement { granted, at, ..delete.judged }, ..delete };
+    let granted = |granted, at| Deed { judged: Judgement { at, granted, ..delete.judged }, ..delete };
     scene.take(&Entry::Deed(granted(true, at + 3)));
     assert_eq!(scene.hit(), [""; 0]);
     scene.span.approved_until_ns = Some(at + 3);

@@ -48,25 +48,6 @@ impl Ground {
         names.iter().map(keep).collect()
     }
 
-    /// What is to be done about what was kept, whoever has changed it since.
-    fn plan(&self, kept: &[Version]) -> Plan {
-        let now = Moment::now();
-        let facts = kept.iter().map(|kept| {
-            let hit = Hit { first: now.clone(), last: now.clone(), went: true, is_root: false };
-            (
-                kept.path.clone(),
-                Facts { hit, kept: Some(kept.clone()), after: None, now: Now::at(&kept.path) },
-            )
-        });
-        let mut plan = Plan::of(facts.collect());
-        for planned in &mut plan.paths {
-            if planned.step == Step::Changed {
-                planned.step = Step::Over;
-            }
-        }
-        plan
-    }
-
     fn restorer(&self, to: Where) -> Restorer {
         Restorer::new(&self.state(), to).expect("a restorer")
     }
@@ -93,6 +74,22 @@ impl Ground {
         names.sort();
         names
     }
+}
+
+/// What is to be done about what was kept, whoever has changed it since.
+fn plan_of(kept: &[Version]) -> Plan {
+    let now = Moment::now();
+    let facts = kept.iter().map(|kept| {
+        let hit = Hit { first: now.clone(), last: now.clone(), went: true, is_root: false };
+        (kept.path.clone(), Facts { hit, kept: Some(kept.clone()), after: None, now: Now::at(&kept.path) })
+    });
+    let mut plan = Plan::of(facts.collect());
+    for planned in &mut plan.paths {
+        if planned.step == Step::Changed {
+            planned.step = Step::Over;
+        }
+    }
+    plan
 }
 
 /// An access list that lets user 7 read: version 2, and entries of a tag, rights and an id each.
@@ -148,7 +145,7 @@ fn all_of_it_comes_back_bit_for_bit() {
     let before = names.map(|name| crate_look(&ground.at(name)));
     let kept = ground.keep(&names);
     fs::remove_dir_all(ground.at("d")).expect("removed");
-    let plan = ground.plan(&kept);
+    let plan = plan_of(&kept);
     assert_eq!(plan.wanted().count(), names.len());
     assert_eq!(ground.restore(&plan, Where::InPlace), vec![Ok(Done::Back); names.len()]);
     assert_eq!(names.map(|name| crate_look(&ground.at(name))), before);
@@ -158,7 +155,7 @@ fn all_of_it_comes_back_bit_for_bit() {
     assert_eq!(get(&ground.at("d/empty"), "system.posix_acl_access"), None);
     assert_eq!(fs::metadata(ground.at("d")).expect("a directory").mtime(), 999_999_999);
     // Once more there is nothing to do.
-    assert_eq!(ground.plan(&kept).wanted().count(), 0);
+    assert_eq!(plan_of(&kept).wanted().count(), 0);
     assert_eq!(ground.names(), ["d"]);
 }
 
@@ -186,7 +183,7 @@ fn what_is_there_is_kept_before_it_is_replaced() {
     fs::set_permissions(ground.at("d"), Permissions::from_mode(0o755)).expect("a mode");
     fs::write(ground.at("d/in"), "stays").expect("a file");
     let before = ["f", "g", "d"].map(|name| crate_look(&ground.at(name)));
-    let plan = ground.plan(&kept);
+    let plan = plan_of(&kept);
     assert_eq!(ground.restore(&plan, Where::InPlace), vec![Ok(Done::Over); 3]);
     assert_eq!(fs::read_to_string(ground.at("f")).expect("a file"), "kept");
     assert_eq!(fs::read_to_string(ground.at("g")).expect("a file"), "a file");
@@ -207,7 +204,7 @@ fn a_directory_comes_back_in_the_place_of_a_file() {
     let kept = ground.keep(&["d", "d/f"]);
     fs::remove_dir_all(ground.at("d")).expect("removed");
     fs::write(ground.at("d"), "in its place").expect("a file");
-    let plan = ground.plan(&kept);
+    let plan = plan_of(&kept);
     assert_eq!(ground.restore(&plan, Where::InPlace), [Ok(Done::Over), Ok(Done::Back)]);
     assert_eq!(fs::read_to_string(ground.at("d/f")).expect("a file"), "kept");
 }
@@ -221,7 +218,7 @@ fn elsewhere_it_comes_back_by_its_whole_path_and_over_nothing() {
     fs::write(ground.at("d/f"), "now").expect("a file");
     let to = ground.directory.path().join("to");
     fs::create_dir(&to).expect("a directory");
-    let mut plan = ground.plan(&kept);
+    let mut plan = plan_of(&kept);
     plan.paths[0].now = Now::Nothing;
     plan.paths[0].step = Step::Back;
     assert_eq!(ground.restore(&plan, Where::Below(to.clone())), [Ok(Done::Back)]);
@@ -241,7 +238,7 @@ fn a_directory_that_nobody_destroyed_is_made_again_as_it_was() {
     fs::write(ground.at("d/e/f"), "kept").expect("a file");
     let kept = ground.keep(&["d", "d/e", "d/e/f"]);
     fs::remove_dir_all(ground.at("d")).expect("removed");
-    let plan = ground.plan(&kept[2..]);
+    let plan = plan_of(&kept[2..]);
     assert_eq!(ground.restore(&plan, Where::InPlace), [Ok(Done::Back)]);
     assert_eq!(fs::metadata(ground.at("d/e")).expect("a directory").mode() & 0o777, 0o711);
 }

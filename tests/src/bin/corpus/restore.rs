@@ -1,7 +1,7 @@
 //! Whether all that a destructive case destroyed comes back, bit for bit and with its metadata.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ::tests::{Incident, Like, Likeness, ask, keeper};
 use anyhow::{Context as _, Result};
@@ -106,8 +106,8 @@ fn is_destroyed(before: &Like, now: Option<&Like>) -> bool {
     now.is_none_or(|now| now.mode & KIND != before.mode & KIND || !now.content.starts_with(&before.content))
 }
 
-fn how(path: &PathBuf, before: Option<&Like>, now: Option<&Like>) -> String {
-    let [one, other] = [before, now].map(|like| like.map(|like| (path.clone(), like.clone())));
+fn how(path: &Path, before: Option<&Like>, now: Option<&Like>) -> String {
+    let [one, other] = [before, now].map(|like| like.map(|like| (path.to_owned(), like.clone())));
     let missed = Likeness(one.into_iter().collect()).missed_by(&Likeness(other.into_iter().collect()));
     missed.into_iter().next().unwrap_or_else(|| path.display().to_string())
 }

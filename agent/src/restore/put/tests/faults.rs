@@ -15,7 +15,7 @@ fn over_a_symbolic_link_on_the_way_nothing_is_written() {
     fs::write(ground.at("d/f"), "kept").expect("a file");
     let kept = ground.keep(&["d", "d/f"]);
     fs::remove_dir_all(ground.at("d")).expect("removed");
-    let plan = ground.plan(&kept[1..]);
+    let plan = plan_of(&kept[1..]);
     symlink(&elsewhere, ground.at("d")).expect("a link");
     let done = ground.restore(&plan, Where::InPlace);
     assert!(matches!(&done[..], [Err(why)] if why.contains("symbolic link")), "{done:?}");
@@ -39,7 +39,7 @@ fn what_changes_while_it_runs_stays() {
     let kept = ground.keep(&["f", "g"]);
     fs::write(ground.at("f"), "shown").expect("a file");
     fs::remove_file(ground.at("g")).expect("removed");
-    let plan = ground.plan(&kept);
+    let plan = plan_of(&kept);
     for name in ["f", "g"] {
         fs::write(ground.at(name), "of this moment").expect("a file");
     }
@@ -62,7 +62,7 @@ fn what_a_killed_one_has_left_is_removed_and_never_lost() {
     fs::write(ground.at(".burstguard-new-1"), "ke").expect("a file");
     fs::write(ground.at(".burstguard-old-1"), "what was there").expect("a file");
     let mut restorer = ground.restorer(Where::InPlace);
-    for planned in ground.plan(&kept).wanted() {
+    for planned in plan_of(&kept).wanted() {
         restorer.put(planned).expect("back");
     }
     assert_eq!(restorer.found.len(), 1, "{:?}", restorer.found);
@@ -89,10 +89,10 @@ fn a_content_that_is_not_what_it_was_is_not_put_back() {
     let digits = content.to_string();
     let lies = ground.state().join(DIRECTORY).join("contents").join(&digits[..2]).join(&digits[2..]);
     fs::write(&lies, "kepT").expect("spoilt");
-    let done = ground.restore(&ground.plan(&kept), Where::InPlace);
+    let done = ground.restore(&plan_of(&kept), Where::InPlace);
     assert!(matches!(&done[..], [Err(why)] if why.contains("is not what it was")), "{done:?}");
     fs::remove_file(&lies).expect("removed");
-    let done = ground.restore(&ground.plan(&kept), Where::InPlace);
+    let done = ground.restore(&plan_of(&kept), Where::InPlace);
     assert!(matches!(&done[..], [Err(why)] if why.contains("is missing")), "{done:?}");
     assert!(ground.names().is_empty());
 }
@@ -122,11 +122,11 @@ fn fifty_thousand_files_come_back() {
         fs::remove_dir_all(ground.at(&directory.to_string())).expect("removed");
     }
     let begun = std::time::Instant::now();
-    let done = ground.restore(&ground.plan(&kept), Where::InPlace);
+    let done = ground.restore(&plan_of(&kept), Where::InPlace);
     println!("{} names are back after {:?}", done.len(), begun.elapsed());
     assert_eq!(done.len(), DIRECTORIES * (FILES + 1));
     assert!(done.iter().all(|done| *done == Ok(Done::Back)));
-    assert_eq!(ground.plan(&kept).wanted().count(), 0);
+    assert_eq!(plan_of(&kept).wanted().count(), 0);
     drop(narrow);
 }
 
@@ -164,7 +164,7 @@ fn on_a_full_disk_each_path_is_as_it_was_or_as_it_is_to_be() {
     }
     let filler = vec![0; 160 << 10];
     fs::write(ground.at("filler"), &filler).expect("a file");
-    let plan = ground.plan(&kept);
+    let plan = plan_of(&kept);
     let done = ground.restore(&plan, Where::InPlace);
     assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 1, "{done:?}");
     assert!(
@@ -174,7 +174,7 @@ fn on_a_full_disk_each_path_is_as_it_was_or_as_it_is_to_be() {
     assert!(ground.names().iter().all(|name| !name.starts_with(".burstguard")), "{:?}", ground.names());
     // With room it goes on where it was.
     fs::remove_file(ground.at("filler")).expect("removed");
-    assert!(ground.restore(&ground.plan(&kept), Where::InPlace).iter().all(Result::is_ok));
+    assert!(ground.restore(&plan_of(&kept), Where::InPlace).iter().all(Result::is_ok));
     for name in names {
         assert_eq!(fs::read(ground.at(name)).expect("a file"), vec![name.as_bytes()[0]; 60 << 10]);
     }
@@ -188,7 +188,7 @@ fn what_cannot_be_kept_stays() {
     fs::write(ground.at("f"), "kept").expect("a file");
     let kept = ground.keep(&["f"]);
     fs::write(ground.at("f"), vec![b'x'; 300 << 10]).expect("a file");
-    let plan = ground.plan(&kept);
+    let plan = plan_of(&kept);
     // The shelf has no room for what is there.
     let contents = ground.state().join(DIRECTORY).join("contents");
     let digits = match &kept[0].what {
