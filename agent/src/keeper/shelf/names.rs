@@ -56,12 +56,12 @@ impl Shelf {
     pub(crate) fn keep_all(
         &mut self,
         directory: &Path,
-        names: &[std::ffi::OsString],
+        names: &[OsString],
     ) -> Result<Vec<Version>> {
         use std::os::fd::AsFd as _;
         let parent = std::fs::File::open(directory)?;
         let mut keeping = self.begin()?;
-        let keep = |name: &std::ffi::OsString| {
+        let keep = |name: &OsString| {
             let path = directory.join(name);
             let at = super::At { parent: parent.as_fd(), name, path: &path, tree: "t" };
             keeping.keep(at, super::Limits::MOST)
