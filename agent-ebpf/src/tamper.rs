@@ -9,7 +9,7 @@ use agent_common::{
     },
     wire::{
         record::{thing, verb},
-        row::{ABOVE_OWN, PROCESS_OWN, is_own},
+        row::{ABOVE_OWN, KEPT_OWN, PROCESS_OWN, is_own},
     },
 };
 use aya_ebpf::bindings::BPF_ANY;
@@ -146,19 +146,30 @@ fn is_call_refused(actor: &Actor, pending: &mut Pending) -> bool {
 /// may do this in the midst of one.
 #[inline(always)]
 pub fn at_entry(actor: &Actor, dentry: u64) -> i32 {
-    answer(judge_entry(actor.index, dentry))
+    answer(judge_entry(actor.index, dentry, 0))
+}
+
+/// What becomes of an open for reading, of what only its owner may read.
+#[inline(always)]
+pub fn reads(actor: &Actor, dentry: u64) -> i32 {
+    answer(judge_entry(actor.index, dentry, 1))
 }
 
 /// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn judge_entry(account: u32, dentry: u64) -> u32 {
+extern "C" fn judge_entry(account: u32, dentry: u64, reads: u32) -> u32 {
     let Some(actor) = Actor::of(account) else { return PASSES };
     let Some(desk) = Desk::claim() else { return PASSES };
     let path = PathArg::entry(crate::read::Kernel::NULL, crate::read::Kernel(dentry));
     let end = place::of_found(desk, path, actor.holders());
     let mut refused = false;
-    if touches(verb::ATTRIBUTES, &end) && !grant::holds_at(&actor, &end) {
+    let matters = if reads == 0 {
+        touches(verb::ATTRIBUTES, &end)
+    } else {
+        end.found == found::PLACE && end.root == KEPT_OWN
+    };
+    if matters && !grant::holds_at(&actor, &end) {
         refused = is_refused(&actor);
         if is_to_be_told(account, thing::FILE, end.root, refused) {
             tell_at(&actor, refused, &end, desk);

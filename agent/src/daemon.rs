@@ -59,7 +59,7 @@ use crate::{
         release::release as release_members,
     },
     incidents::Off,
-    keeper::Keeper,
+    keeper::{self, Keeper},
     metrics::{self, Metrics},
     notify,
     output::{Form, Output},
@@ -129,6 +129,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let host = boot::prepare_host()?;
     sensor::restore();
     let directory = store::directory(state);
+    keeper::prepare(&directory);
     let watched = Watched::open(&directory);
     // It is opened while the kernel verifies the programs.
     let recorded = loaded.policy.recording;

@@ -24,7 +24,7 @@ mod worker;
 
 use std::{
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         mpsc::{SyncSender, sync_channel},
@@ -41,12 +41,24 @@ pub(crate) use there::what_is_at;
 pub(crate) use version::{Hash, Meta, Moment, Version, What, Why};
 use worker::Worker;
 
-use crate::{policy, store::Shared};
+use crate::{
+    policy,
+    store::{Shared, make_directory},
+};
 
 /// In the state directory.
 pub(crate) const DIRECTORY: &str = "keeper";
 /// How many orders may wait.
 const WAITING: usize = 64;
+
+/// Makes the directory, so that the kernel programs know it from the start.
+pub(crate) fn prepare(state: &Path) {
+    for directory in [state, &state.join(DIRECTORY)] {
+        if let Err(fault) = make_directory(directory) {
+            log::warn!("{fault}");
+        }
+    }
+}
 
 enum Order {
     /// These are the trees now.

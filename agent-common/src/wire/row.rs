@@ -21,6 +21,8 @@ pub const ABOVE_OWN: u32 = MAX_ROOTS;
 
 /// That of the agent's directory in /proc: the first of them.
 pub const PROCESS_OWN: u32 = ABOVE_OWN + 1;
+/// Where versions of what is in trees are kept: it is not read by an account either, which may read there what it may not where that lies.
+pub const KEPT_OWN: u32 = ABOVE_OWN + 2;
 
 /// Whether a root is one of burstguard's own, which are of no account's trees.
 #[must_use]

@@ -110,7 +110,7 @@ fn kept(screen: &Screen, keeper: &KeeperView) -> Option<String> {
     Some(format!(
         "kept     {}, {} in {}, {left} left; {stands}{behind}\n",
         count(*names, "name", "names"),
-        crate::api::bytes(*size),
+        api::bytes(*size),
         count(*versions, "version", "versions"),
     ))
 }

@@ -75,11 +75,6 @@ impl Stamp {
         bytes[44..].copy_from_slice(&self.ctime.1.to_le_bytes());
         bytes
     }
-
-    /// Whether it is the same file, changed or not.
-    pub(super) fn is_same_file(bytes: &[u8], stat: &Stat) -> bool {
-        bytes.get(..16) == Some(&Self::of(stat).bytes()[..16])
-    }
 }
 
 impl Seen {

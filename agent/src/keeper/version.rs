@@ -1,6 +1,6 @@
 //! What is kept of a name at one time. Plain data: nothing here reads or writes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::OnceLock};
 
 use agent_common::rules::BootNs;
 use jiff::Timestamp;
@@ -84,7 +84,9 @@ impl Moment {
         let wall = Timestamp::now();
         // As exactly as it is written down.
         let wall = Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall);
-        Self { boot: boot_id().unwrap_or_default(), at: boot_now(), wall }
+        static BOOT: OnceLock<String> = OnceLock::new();
+        let boot = BOOT.get_or_init(|| boot_id().unwrap_or_default()).clone();
+        Self { boot, at: boot_now(), wall }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::RandomState,
     os::fd::{AsFd as _, OwnedFd},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, TryRecvError},
@@ -57,8 +57,9 @@ const PART: Duration = Duration::from_millis(100);
 /// How long a disk is left alone that has failed, at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Of the file system that it lies in, this part stays free.
+/// Of the file system that it lies in, this part stays free, and so many bytes.
 const FREE: u64 = 20;
+const FREE_AT_LEAST: u64 = 16 << 20;
 /// What no tree is kept of any more ages by this.
 const AGE: Duration = Duration::from_hours(30 * 24);
 
@@ -198,7 +199,7 @@ impl Worker {
     }
 
     /// Another policy is in force.
-    fn follow(&mut self, trees: &[policy::Tree]) {
+    pub(super) fn follow(&mut self, trees: &[policy::Tree]) {
         self.trees = Trees::of_policy(trees, &self.state.join(DIRECTORY));
         self.begin = true;
         self.when.part = Instant::now();
@@ -222,8 +223,9 @@ impl Worker {
         self.dirty.entry(id).or_insert(Dirty { since, due });
     }
 
-    fn turn(&mut self) -> Result<()> {
+    pub(super) fn turn(&mut self) -> Result<()> {
         if self.shelf.is_none() {
+            self.has_room()?;
             self.shelf = Some(Shelf::open(&self.state)?);
         }
         let now = Instant::now();
@@ -285,7 +287,9 @@ impl Worker {
                 self.end_all()?;
                 break;
             }
-            self.look_at(some.into_iter().map(|id| (id, false, true)).collect())?;
+            // At first all is kept as it is: nobody knows when it comes to rest.
+            let young = !self.has_looked;
+            self.look_at(some.into_iter().map(|id| (id, young, true)).collect())?;
         }
         let rest = if self.has_looked { LATER_REST } else { FIRST_REST };
         self.when.part = Instant::now() + began.elapsed() * rest;
@@ -378,8 +382,9 @@ impl Worker {
         }
         if looked.young {
             self.stirs(id, now);
-            let dirty = self.dirty.get_mut(&id);
-            if let (Some(dirty), Some(since)) = (dirty, since.filter(|since| since.elapsed() < LONG)) {
+            if let (Some(dirty), Some(since)) = (self.dirty.get_mut(&id), since)
+                && (looked.changing > 0 || since.elapsed() < LONG)
+            {
                 dirty.since = since;
             }
         }
@@ -456,9 +461,9 @@ impl Worker {
     fn has_room(&self) -> Result<()> {
         let found =
             statvfs(&self.state).with_context(|| format!("cannot look at {}", self.state.display()))?;
-        if found.f_bavail < found.f_blocks / FREE {
+        if found.f_bavail < found.f_blocks / FREE || found.f_bavail * found.f_frsize < FREE_AT_LEAST {
             bail!(
-                "of the file system of {} less than a {FREE}th is free: make room there, then it goes on by itself",
+                "of the file system of {} less than a {FREE}th, or than 16 MiB, is free: make room there, then it goes on by itself",
                 self.state.display()
             );
         }
@@ -517,9 +522,4 @@ fn give_way() {
 fn rest(time: Duration) {
     let timeout = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
     let _ = poll(&mut [], Some(&timeout)); // interrupted: then it was shorter
-}
-
-/// Where what is kept lies in the state directory.
-pub(super) fn own(state: &Path) -> PathBuf {
-    state.join(DIRECTORY)
 }

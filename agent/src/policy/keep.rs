@@ -22,8 +22,6 @@ pub(crate) struct Keep {
     pub(crate) except: Vec<Exception>,
 }
 
-/// How long what was superseded may stay.
-pub(super) const AGE: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(24 * 3650);
 /// How large a file may be that is kept.
 const FILE: RangeInclusive<u64> = 1 << 10..=64 << 20;
 

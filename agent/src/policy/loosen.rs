@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Account, Budget, Exception, Mode, Name, OnAgentLoss, Policy, Response, Then, Tree, Way, duration,
-    keep::FileSize, keeping::Size,
+    keep::FileSize,
+    keeping::{Days, Size},
 };
 
 /// What of these accounts `after` holds less tightly than `before`, a line each.
@@ -163,7 +164,7 @@ impl<'p> Side<'p> {
                 less.push(changed(&key("total"), Size::of(old.total), Size::of(now.total)));
             }
             if now.age < old.age {
-                less.push(changed(&key("age"), duration::text(old.age), duration::text(now.age)));
+                less.push(changed(&key("age"), Days::of(old.age), Days::of(now.age)));
             }
             if old.files { less } else { Vec::new() }
         });

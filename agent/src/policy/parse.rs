@@ -209,14 +209,13 @@ impl Reader<'_> {
         let Some(keep) = get(tree, "keep").and_then(|node| self.table("keep", node)) else { return usual };
         let size = get(keep, "size").and_then(|node| self.text::<keep::FileSize>("keep.size", node));
         let total = get(keep, "total").and_then(|node| self.text::<Size>("keep.total", node));
+        let age = get(keep, "age").and_then(|node| self.text::<Days>("keep.age", node));
         let except = get(keep, "except").map(|node| self.parsed::<Exception>("keep.except", node));
         Keep {
             files: get(keep, "files").and_then(|node| self.truth("keep.files", node)).unwrap_or(usual.files),
             size: size.map_or(usual.size, |size| size.0),
             total: total.map_or(usual.total, Size::bytes),
-            age: get(keep, "age")
-                .and_then(|node| self.duration("keep.age", node, keep::AGE))
-                .unwrap_or(usual.age),
+            age: age.map_or(usual.age, Days::duration),
             except: except.into_iter().flatten().map(|except| except.value).collect(),
         }
     }

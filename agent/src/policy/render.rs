@@ -56,7 +56,7 @@ fn keep(keep: &Keep) -> Value {
         ("files".to_owned(), json!(files)),
         ("size".to_owned(), json!(FileSize(*size).to_string())),
         ("total".to_owned(), json!(Size::of(*total).to_string())),
-        ("age".to_owned(), json!(duration::text(*age))),
+        ("age".to_owned(), json!(Days::of(*age).to_string())),
     ]);
     if !except.is_empty() {
         table.insert("except".to_owned(), json!(texts(except)));

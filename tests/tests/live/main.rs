@@ -24,6 +24,7 @@ mod held;
 mod hold;
 mod holding;
 mod identity;
+mod keeper;
 mod leases;
 mod limits;
 mod lineage;

@@ -17,6 +17,7 @@ use crate::{
     offsets::{HOOKS, OFFSETS},
     read::{Kernel, Unread},
     size::{self, Written},
+    tamper,
 };
 
 /// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself; one that has
@@ -33,8 +34,15 @@ pub fn file_open(ctx: LsmContext) -> i32 {
         Written::Made => ask::written(&actor),
         // It may be a job, or burstguard's own. One that holds something, and is not emptied: below.
         Written::Kept if !may_overwrite(file) => ask::at_once(&actor, name(&actor, file, verb::WRITE)),
-        Written::Kept | Written::Not => of(&actor, file, overwrites),
+        Written::Kept => of(&actor, file, overwrites),
+        Written::Not => read(&actor, file),
     }
+}
+
+/// Nobody is asked about what is only read, but for what is kept.
+#[inline(always)]
+fn read(actor: &Actor, file: Kernel) -> i32 {
+    size::of_its_owner_alone(file).map_or(ALLOW, |dentry| tamper::reads(actor, dentry))
 }
 
 #[inline(always)]

@@ -301,7 +301,7 @@ fn what_a_killed_writer_has_left_is_not_believed() {
     // Half of it lies where the whole belongs, and the index does not know.
     let hash: Hash = {
         use sha2::{Digest as _, Sha256};
-        super::super::version::Hash(Sha256::digest(b"the whole of it").into())
+        Hash(Sha256::digest(b"the whole of it").into())
     };
     let digits = hash.to_string();
     let place = scene.state.path().join("keeper/contents").join(&digits[..2]);

@@ -6,8 +6,7 @@ use agent_common::wire::exception::MAX_EXCEPTIONS;
 
 use super::{
     super::{
-        By, Governor, Mode, OnAgentLoss, Response, Then, budget::Budget, duration, keep, parse,
-        validate::MAX_PATHS,
+        By, Governor, Mode, OnAgentLoss, Response, Then, budget::Budget, duration, parse, validate::MAX_PATHS,
     },
     Holds, Key, Keys, Without,
 };
@@ -84,7 +83,7 @@ static KEEP: [Key; 5] = [
     Key::value(
         "age",
         Without::Usual,
-        || durations(&keep::AGE),
+        || "`1d` to `3650d`".to_owned(),
         "how long a version is kept once something else has come, or nothing is there any more. What is there now is kept as long as it is",
     ),
     Key::value(

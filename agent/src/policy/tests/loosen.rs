@@ -156,3 +156,23 @@ proptest! {
         prop_assert_eq!(loosened(&policy, &policy, names), Vec::<String>::new());
     }
 }
+
+#[test]
+fn what_is_kept_less_of_is_looser() {
+    let kept = |keys: &str| {
+        let with = |keys: &str| BASE.replacen("[tree.t]\n", &format!("[tree.t]\n{keys}\n"), 1);
+        let base = "keep = { size = '2MiB', total = '2GiB', age = '60d', except = ['**/a'] }";
+        let (before, after) = (load(&with(base)).unwrap().policy, load(&with(keys)).unwrap().policy);
+        loosened(&before, &after, ["a"])
+    };
+    for (keys, said) in [
+        ("keep = { files = false, size = '2MiB', total = '2GiB', age = '60d' }", "files is false, was true"),
+        ("keep = { total = '2GiB', age = '60d' }", "size is 1MiB, was 2MiB"),
+        ("keep = { size = '2MiB', age = '60d' }", "total is 256MiB, was 2GiB"),
+        ("keep = { size = '2MiB', total = '2GiB', age = '59d' }", "age is 59d, was 60d"),
+        ("keep = { size = '2MiB', total = '2GiB', age = '60d', except = ['**/b'] }", "except has **/b now"),
+    ] {
+        assert_eq!(kept(keys), [format!("a: tree.t.keep.{said}")], "{keys}");
+    }
+    assert_eq!(kept("keep = { size = '3MiB', total = '3GiB', age = '61d' }"), [""; 0]);
+}

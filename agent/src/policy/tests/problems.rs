@@ -55,7 +55,7 @@ fn unknown_keys() {
     );
     check(
         &format!("{GOOD}[tree.u]\npaths = ['/srv']\nhide = []"),
-        &["6:1 unknown key \"hide\": known here: paths, except"],
+        &["6:1 unknown key \"hide\": known here: paths, except, keep"],
     );
     check(
         &format!("{GOOD}[default]\nusers = ['ci']\nbudget.delets = '1/1s'\nbudget.x = '1/1s'"),

@@ -150,6 +150,12 @@ view = [\"uid:0\", \"gid:27\"]
 
 [tree.t]
 paths = [\"/etc\"]
+
+[tree.t.keep]
+age = \"30d\"
+files = true
+size = \"1MiB\"
+total = \"256MiB\"
 ";
     let (said, ways) = output.split_once("\n[way.at]\n").unwrap_or_default();
     // The commands that are built in come in between.

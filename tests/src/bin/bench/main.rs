@@ -5,6 +5,7 @@
 
 mod burst;
 mod hold;
+mod keeper;
 mod memory;
 mod overhead;
 mod processes;
@@ -28,7 +29,7 @@ use crate::row::Row;
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
     /// Only these; `hold` takes the tier lsm, and runs only where it is named
-    #[arg(value_parser = ["burst", "overhead", "processes", "start", "respond", "replay", "hold"])]
+    #[arg(value_parser = ["burst", "overhead", "processes", "start", "respond", "replay", "keeper", "hold"])]
     which: Vec<String>,
     /// How often the bursts and the starts are repeated
     #[arg(long, default_value_t = 10)]
@@ -86,6 +87,9 @@ fn run(cli: &Cli) -> Result<()> {
     }
     if chosen("replay") {
         add(replay::measure(cli.runs)?);
+    }
+    if chosen("keeper") {
+        add(keeper::measure()?);
     }
     if cli.which.iter().any(|one| one == "hold") {
         add(hold::measure()?);

@@ -1,0 +1,92 @@
+//! What it costs to keep versions of files that honest work changes all the time, and how far behind they are.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use tests::{Account, Daemon, Ground, Policy, ask_json, wait};
+
+use crate::row::Row;
+
+const DIRECTORIES: usize = 100;
+const FILES: usize = 100;
+/// Changes a second, and for how long.
+const RATE: u32 = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+
+pub(crate) fn measure() -> Result<Vec<Row>> {
+    let account = Account::new()?;
+    let ground = Ground::new(&account)?;
+    for directory in 0..DIRECTORIES {
+        let path = ground.tree().join(format!("d{directory}"));
+        fs::create_dir(&path)?;
+        for file in 0..FILES {
+            fs::write(path.join(format!("f{file}")), text(directory * FILES + file))?;
+        }
+    }
+    let began = Instant::now();
+    let mut daemon = Daemon::start(&Policy::new(account.name(), &ground.tree()).observe(), ground.base())?;
+    wait::until("all is kept", || {
+        Ok((!ask_json(&["status"])?["keeper"]["looked_at"].is_null()).then_some(()))
+    })?;
+    let first = began.elapsed().as_secs_f64();
+    let thread = thread(daemon.pid())?;
+    let before = ran(&thread)?;
+    let began = Instant::now();
+    let mut behind = Vec::new();
+    for change in 0..RATE * u32::try_from(MINUTE.as_secs())? {
+        make(&ground.tree(), change as usize)?;
+        if change % RATE == 0 {
+            let standing = &ask_json(&["status"])?["keeper"];
+            behind.push(standing["behind_ms"].as_f64().context("how far it is behind")?);
+        }
+        let next = MINUTE / (RATE * 60) * (change + 1);
+        wait::keep_distance(next.saturating_sub(began.elapsed()));
+    }
+    let share = (ran(&thread)? - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
+    daemon.end()?;
+    Ok(vec![
+        Row::new("the keeper's first look at 10,000 files, from the start", "s", vec![first]),
+        Row::new("the keeper in a minute of 10 changes a second", "% of one CPU", vec![share]).always(1.0),
+        Row::new("the oldest change in it that was not kept yet", "ms", behind).mostly(5000.0),
+    ])
+}
+
+/// Of ten changes six replace a file as honest programs do, two change one in place, one makes another and one takes that away.
+fn make(tree: &Path, change: usize) -> Result<()> {
+    let directory = tree.join(format!("d{}", change * 7 % DIRECTORIES));
+    let file = directory.join(format!("f{}", change * 13 % FILES));
+    let text = text(change + DIRECTORIES * FILES);
+    match change % 10 {
+        0..=5 => {
+            let aside = directory.join(".tmp");
+            fs::write(&aside, text)?;
+            fs::rename(aside, file)?;
+        }
+        6 | 7 => fs::write(file, text)?,
+        8 => fs::write(directory.join("new"), text)?,
+        _ => fs::remove_file(tree.join(format!("d{}/new", (change - 1) * 7 % DIRECTORIES)))?,
+    }
+    Ok(())
+}
+
+/// One or two kilobytes, as no other file has them.
+fn text(number: usize) -> String {
+    format!("{number} of honest work\n").repeat(60 + number % 40)
+}
+
+/// The directory of the daemon's thread in /proc.
+fn thread(daemon: u32) -> Result<std::path::PathBuf> {
+    let is_it = |path: &Path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "keeper");
+    let threads = fs::read_dir(format!("/proc/{daemon}/task"))?.filter_map(|entry| Some(entry.ok()?.path()));
+    threads.into_iter().find(|path| is_it(path)).context("no thread keeps anything")
+}
+
+/// For how long it has run.
+fn ran(thread: &Path) -> Result<Duration> {
+    let text = fs::read_to_string(thread.join("schedstat"))?;
+    Ok(Duration::from_nanos(text.split_whitespace().next().context("a number")?.parse()?))
+}
