@@ -5,7 +5,7 @@ use agent_common::{
     wire::{
         Counter, Record,
         identity::UNIT_LEN,
-        record::{Judged, TEXT_LEN, UNKNOWN, thing, verb, what},
+        record::{Judged, NO_ROOT, TEXT_LEN, UNKNOWN, thing, verb, what},
     },
 };
 use aya_ebpf::{
@@ -19,7 +19,7 @@ use crate::{
     count::count,
     maps::{RECORDS, RECORDS_SIZE},
     offsets::OFFSETS,
-    path::{PATH_MAX, Target},
+    path::{PATH_MAX, Target, found},
     pending, read,
 };
 
@@ -111,6 +111,10 @@ pub fn call(actor: &Actor, what: u32, call: &Pending) {
         record.grant = call.grant;
         record.key = call.ends[0].key;
         record.root = call.ends[0].root;
+        let other = &call.ends[1];
+        if other.found == found::PLACE {
+            (record.other_key, record.other_root) = (other.key, other.root);
+        }
         record.judged = call.judged;
         [record.before, record.after] = call.sizes;
         record.verb = call.verb;
@@ -164,6 +168,7 @@ fn send(actor: &Actor, what: u32, fill: impl FnOnce(&mut Record)) {
     record.comm[..8].copy_from_slice(&comm[0].to_ne_bytes());
     record.comm[8..].copy_from_slice(&comm[1].to_ne_bytes());
     record.grant = 0;
+    (record.other_key, record.other_root, record.reserved) = (0, NO_ROOT, 0);
     fill(record);
     let waiting = RECORDS.query(u64::from(BPF_RB_AVAIL_DATA));
     let urgent = what != what::OPERATION || waiting > WAKE_AT;

@@ -27,11 +27,13 @@ pub(crate) use approval::{Approval, Approvals, Pending};
 pub(crate) use bytes::Bytes;
 pub(crate) use decision::{Decision, Responder, Verb};
 pub(crate) use impact::{Impact, OpenIn};
-pub(crate) use incident::{Above, Act, HeldView, IncidentDetail, IncidentSummary, Named, State, Whereabouts};
+pub(crate) use incident::{
+    Above, Act, HeldView, IncidentDetail, IncidentSummary, Named, Span, State, Whereabouts,
+};
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{
     ApproveBody, DrillBody, Filter, FreezeBody, LeaseBody, OffBody, Reason, ReasonBody, ReloadBody, Request,
-    Right, Scope, Target, span,
+    Restore, RestoreBody, Restored, Right, Scope, Target, span,
 };
 pub(crate) use sizes::{Sizes, text as bytes};
 

@@ -12,6 +12,7 @@ mod failure;
 mod freeze;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
+mod history;
 mod http;
 mod incident;
 mod incidents;
@@ -23,6 +24,7 @@ mod notify;
 mod off;
 mod reload;
 mod report;
+mod restore;
 mod selftest;
 mod session;
 mod status;
@@ -130,6 +132,17 @@ pub(crate) enum Verb {
     Thaw(thaw::Thaw),
     /// End the processes that an incident stopped or froze.
     Kill(kill::Kill),
+    /// Put back what an incident destroyed, as it was: contents, owner, mode, access lists and times.
+    ///
+    /// What the keeper had kept before comes back, unless it is as it was already. What is there now is kept as another version before
+    /// it is replaced. All that will be otherwise is shown first. What somebody has changed since is asked about, a path at a time; without
+    /// a terminal it is left as it is, unless --changed says that it is meant too. Needs root, and the role `respond`; who did it and why is
+    /// on the record before anything is written.
+    ///
+    /// Exit status: 0 all that it destroyed is as it was, 1 not all of it, 4 not as this user, 5 no such incident or path.
+    Restore(restore::Restore),
+    /// List what the keeper has of a path, newest first, and who changed it. Needs root, and no daemon.
+    History(history::History),
     /// Run a command as an account's: what it and all that it starts destroys is counted and held as the account's.
     ///
     /// It takes the place of burstguard: the same process, terminal and environment, and its exit status is the command's. Root may,
@@ -197,6 +210,8 @@ pub(crate) fn run(verb: Verb, common: Common) -> ExitCode {
         Verb::On(verb) => verb.run(&session),
         Verb::Selftest => selftest::run(&session),
         Verb::Exec(verb) => verb.run(&session),
+        Verb::Restore(verb) => verb.run(&session),
+        Verb::History(verb) => verb.run(&session),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

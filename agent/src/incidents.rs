@@ -20,6 +20,7 @@ mod people;
 mod recent;
 mod record;
 mod records;
+mod restore;
 mod rights;
 mod stage;
 mod tampering;
@@ -94,8 +95,8 @@ pub(crate) struct Incidents {
     ordered: HashMap<Option<CallId>, Decision>,
     /// Until when no survey is asked for: one is under way.
     surveying_until: BootNs,
-    /// Ends of incidents that an earlier daemon has left, to be written down.
-    ends: Vec<Entry>,
+    /// What is to be written down of incidents that an earlier daemon has left: how they end, and what is put back of them.
+    others: Vec<Entry>,
 }
 
 /// Nothing is enforced.
@@ -145,7 +146,7 @@ impl Incidents {
             orders: Vec::new(),
             ordered: HashMap::new(),
             surveying_until: 0,
-            ends: Vec::new(),
+            others: Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ mod shelf;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod there;
 mod trees;
 mod version;
 mod watches;
@@ -36,6 +37,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) use seen::At;
 pub(crate) use shelf::{Limits, Shelf};
 pub(crate) use standing::Standing;
+pub(crate) use there::what_is_at;
 pub(crate) use version::{Hash, Meta, Moment, Version, What, Why};
 use worker::Worker;
 

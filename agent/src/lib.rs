@@ -36,6 +36,7 @@ mod progress;
 mod recording;
 mod replay;
 mod report;
+mod restore;
 mod sensor;
 mod store;
 mod trees;

@@ -8,7 +8,7 @@ use agent_common::rules::BootNs;
 use serde::Serialize;
 
 use crate::{
-    api::{Sizes, Verb},
+    api::{Restored, Sizes, Verb},
     clean::Clean,
 };
 
@@ -147,6 +147,10 @@ pub(crate) enum Event {
         given: u64,
         needed: u64,
     },
+    /// Somebody puts back what an incident destroyed, so many paths.
+    Restoring { incident: u64, by: String, reason: String, paths: u64, to: Option<String> },
+    /// What came of that.
+    Restored { incident: u64, by: String, back: u64, over: u64, left: u64, failed: u64 },
     /// A process of an account wanted to decide.
     Attempt { incident: u64, account: String, pid: u32, times: u64 },
     /// A process of an account has done something to burstguard itself, or was refused to.
@@ -270,6 +274,14 @@ impl fmt::Display for Event {
                 let (verb, target, by) = (verb.past(), Clean(target), Clean(by));
                 write!(f, "{verb} {incident} ({target}) by {by}, {given} of {needed}: {}", Clean(reason))?;
                 write!(f, "; nothing goes on yet")
+            }
+            Self::Restoring { incident, by, reason, paths, to } => {
+                let to = to.as_ref().map(|to| format!(" below {}", Clean(to))).unwrap_or_default();
+                write!(f, "restoring {paths} paths of {incident}{to}, by {}: {}", Clean(by), Clean(reason))
+            }
+            Self::Restored { incident, by, back, over, left, failed } => {
+                let restored = Restored { back: *back, over: *over, left: *left, failed: *failed };
+                write!(f, "restored of {incident}: {restored}; by {}", Clean(by))
             }
             Self::Attempt { incident, account, pid, times } => {
                 write!(

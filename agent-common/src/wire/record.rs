@@ -80,6 +80,9 @@ pub mod thing {
 /// The size of what is no file, or could not be looked at.
 pub const UNKNOWN: u64 = u64::MAX;
 
+/// The root of what lies in no tree.
+pub const NO_ROOT: u32 = u32::MAX;
+
 /// How much of a path argument a record holds.
 pub const TEXT_LEN: usize = 128;
 
@@ -92,6 +95,8 @@ pub struct Record {
     pub at: u64,
     /// The folded path below the root, of the first name that was touched.
     pub key: u64,
+    /// The same of the second name, if there is one in a tree.
+    pub other_key: u64,
     /// How large what it hit was, in bytes, or [`UNKNOWN`]. Of a call that hit two names, the second's.
     pub before: u64,
     /// How large what is there now is; 0 if nothing is.
@@ -108,6 +113,10 @@ pub struct Record {
     pub uid: u32,
     /// The index of the protected root.
     pub root: u32,
+    /// The same of the second name; [`NO_ROOT`] if there is none in a tree.
+    pub other_root: u32,
+    /// Must be zero.
+    pub reserved: u32,
     /// One of [`verb`].
     pub verb: u32,
     /// For `BLIND`: the [`super::Counter`] that names the reason.
@@ -128,7 +137,7 @@ pub struct Record {
     pub text: [u8; TEXT_LEN],
 }
 
-const _: () = assert!(size_of::<Record>() == 64 + 24 + 8 + 16 + TEXT_LEN);
+const _: () = assert!(size_of::<Record>() == 72 + 8 + 24 + 8 + 16 + TEXT_LEN);
 
 /// How an act that destroys was judged: with this and the policy the rules come to the same.
 #[repr(C)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    AccountView, Bytes, IncidentDetail, IncidentSummary, LeaseView, Named, Pending, Responder, Standing,
-    Target, Verb,
+    AccountView, Bytes, Decision, IncidentDetail, IncidentSummary, LeaseView, Named, Pending, Responder,
+    Standing, Target, Verb,
 };
 
 /// The answer to a request that was carried out.
@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Reloaded(Reloaded),
     Tested(Tested),
     Joined(Joined),
+    /// To restore: as it is in the record.
+    Decision(Decision),
     /// Whoever asked may watch.
     Watching,
 }

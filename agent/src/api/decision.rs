@@ -33,6 +33,8 @@ pub(crate) enum Verb {
     Off,
     On,
     Selftest,
+    /// What an incident destroyed is put back.
+    Restore,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,7 +55,7 @@ pub(crate) enum Responder {
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Approve,
         Self::Lease,
         Self::Revoke,
@@ -65,6 +67,7 @@ impl Verb {
         Self::Off,
         Self::On,
         Self::Selftest,
+        Self::Restore,
     ];
 
     /// What a request does; none if it only looks.
@@ -81,6 +84,7 @@ impl Verb {
             Request::Off { .. } => Self::Off,
             Request::On { .. } => Self::On,
             Request::SelfTest => Self::Selftest,
+            Request::Restore { .. } => Self::Restore,
             Request::Status
             | Request::Accounts
             | Request::Incidents(_)
@@ -107,6 +111,7 @@ impl Verb {
             Self::Off => "off",
             Self::On => "on",
             Self::Selftest => "selftest",
+            Self::Restore => "restore",
         }
     }
 
@@ -124,6 +129,7 @@ impl Verb {
             Self::Off => "switched off",
             Self::On => "switched on",
             Self::Selftest => "tested",
+            Self::Restore => "restored",
         }
     }
 }
@@ -167,6 +173,14 @@ impl Responder {
             Self::Policy => "policy",
             Self::Before => "before",
             Self::Signal => "signal",
+        }
+    }
+
+    /// Whether both are the same user, by whatever process.
+    pub(crate) fn is_same_user(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::User { uid: one, .. }, Self::User { uid: other, .. }) => one == other,
+            _ => self == other,
         }
     }
 }

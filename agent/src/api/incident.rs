@@ -101,6 +101,9 @@ pub(crate) struct IncidentDetail {
     #[serde(default)]
     pub(crate) told: Vec<Told>,
     pub(crate) decisions: Vec<Decision>,
+    /// Which of its account's operations are its own; none if it destroyed nothing, or was written down by a version that did not say.
+    #[serde(default)]
+    pub(crate) span: Option<Span>,
     /// Of a lease: what it allows, and what is left of that.
     #[serde(default)]
     pub(crate) lease: Option<LeaseView>,
@@ -109,6 +112,18 @@ pub(crate) struct IncidentDetail {
     pub(crate) contact: Option<String>,
     /// What a responder can type now.
     pub(crate) next: Vec<String>,
+}
+
+/// From when to when the operations of an account are those of an incident, by the kernel's clock (CLOCK_BOOTTIME), as it judged them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Span {
+    pub(crate) account: String,
+    /// The kernel's id of the boot.
+    pub(crate) boot: String,
+    pub(crate) from_ns: u64,
+    pub(crate) until_ns: u64,
+    /// Until when those are its own that happened under its approval or lease.
+    pub(crate) approved_until_ns: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Allowance, Code, Problem};
+use super::{Allowance, Bytes, Code, Problem};
 
 /// A request, once it is known to be well formed. Its route and method are the control server's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,12 @@ pub(crate) enum Request {
     /// Ends the processes that an incident stopped or froze.
     Kill {
         incident: u64,
+        reason: Reason,
+    },
+    /// What this incident destroyed is put back, or was: by who asks, since the daemon writes nothing of the host's.
+    Restore {
+        incident: u64,
+        restore: Restore,
         reason: Reason,
     },
     /// Reads the policy again; only if told so one that holds an account less tightly about which somebody has still to decide.
@@ -124,6 +130,7 @@ impl Request {
             | Self::Freeze { .. }
             | Self::Thaw { .. }
             | Self::Kill { .. }
+            | Self::Restore { .. }
             | Self::SelfTest => Right::Respond,
             Self::Reload { .. }
             | Self::Drill { .. }
@@ -157,6 +164,7 @@ impl Request {
             | Self::Why(_)
             | Self::Leases
             | Self::Watch
+            | Self::Restore { .. }
             | Self::Reload { .. }
             | Self::Drill { .. }
             | Self::EndDrill { .. } => false,
@@ -291,6 +299,41 @@ pub(crate) struct DrillBody {
     pub(crate) reason: Reason,
 }
 
+/// What a request to write down that files are put back says: once before it is done, and once when it is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreBody {
+    /// How many paths.
+    pub(crate) paths: u64,
+    /// Below which directory, if not where they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to: Option<Bytes>,
+    /// What has come of it, if it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) done: Option<Restored>,
+    pub(crate) reason: Reason,
+}
+
+/// What is put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Restore {
+    pub(crate) paths: u64,
+    pub(crate) to: Option<Bytes>,
+    pub(crate) done: Option<Restored>,
+}
+
+/// What has come of a restore, in paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+pub(crate) struct Restored {
+    /// There again, where nothing was.
+    pub(crate) back: u64,
+    /// Put back over something else, which was kept as another version.
+    pub(crate) over: u64,
+    /// Left as they were found, because they had changed since.
+    pub(crate) left: u64,
+    pub(crate) failed: u64,
+}
+
 /// What every other request to do something says.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -376,6 +419,17 @@ impl TryFrom<String> for Reason {
             return Err("the reason has control characters: one line of plain text".to_owned());
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { back, over, left, failed } = self;
+        write!(f, "{back} paths are there again, {over} were put back over others")?;
+        let rest = [(left, "left out"), (failed, "failed")];
+        rest.into_iter()
+            .filter(|(count, _)| **count > 0)
+            .try_for_each(|(count, word)| write!(f, ", {count} {word}"))
     }
 }
 

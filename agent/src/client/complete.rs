@@ -68,6 +68,28 @@ pub(super) fn incidents() -> ArgValueCompleter {
     })
 }
 
+/// Paths that the incident of the command line destroyed, as far as its screen shows them, and directories.
+pub(super) fn destroyed() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let words = std::env::args_os().skip_while(|word| word != "restore");
+        let id = words.filter_map(|word| word.to_str()?.parse::<u64>().ok()).next();
+        let detail = id.and_then(|id| ask::<IncidentDetail>(format!("/v1/incidents/{id}")));
+        let acts = detail.map(|detail| detail.acts).unwrap_or_default();
+        let paths: std::collections::BTreeMap<String, String> = acts.iter().filter_map(path_of).collect();
+        let mut found = candidates(typed, paths.into_iter());
+        found.extend(directories(typed));
+        found
+    })
+}
+
+/// The whole path of an act, and what was done.
+fn path_of(act: &api::Act) -> Option<(String, String)> {
+    let tree = act.tree.as_ref()?;
+    let text = |bytes: &api::Bytes| std::str::from_utf8(bytes.as_bytes()).ok().map(str::to_owned);
+    let path = Path::new(&text(tree)?).join(text(&act.path)?);
+    Some((path.to_str()?.to_owned(), act.kinds.join(", ")))
+}
+
 /// Numbers of leases that are in force.
 pub(super) fn leases() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {

@@ -68,7 +68,8 @@ const fn ends(verb: Verb) -> &'static str {
         | Verb::Kill
         | Verb::Reload
         | Verb::On
-        | Verb::Selftest => "thaws",
+        | Verb::Selftest
+        | Verb::Restore => "thaws",
     }
 }
 

@@ -53,6 +53,16 @@ impl Session {
         if self.quiet || self.json { Progress::none() } else { Progress::waiting(what) }
     }
 
+    /// The same of so many steps.
+    pub(super) fn progress(&self, what: &str, steps: u64) -> Progress {
+        if self.quiet || self.json { Progress::none() } else { Progress::of(what, steps) }
+    }
+
+    /// Whether nothing is said of what was done.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// What a person's answer is relative to.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen

@@ -9,9 +9,9 @@ use super::{
     service::{Answered, Asking, Body, Path, Query, Shared, no_query},
 };
 use crate::api::{
-    AccountView, Answer, ApproveBody, Code, DrillBody, Filter, FreezeBody, IncidentDetail, IncidentSummary,
-    Joined, LeaseBody, LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded, Request, Status,
-    Tested, Whois, Why, span,
+    AccountView, Answer, ApproveBody, Code, Decision, DrillBody, Filter, FreezeBody, IncidentDetail,
+    IncidentSummary, Joined, LeaseBody, LeaseView, Moved, OffBody, Problem, ReasonBody, ReloadBody, Reloaded,
+    Request, Restore, RestoreBody, Status, Tested, Whois, Why, span,
 };
 
 #[derive(OpenApi)]
@@ -43,6 +43,7 @@ fn without_query() -> OpenApiRouter<Shared> {
         .routes(routes!(deny))
         .routes(routes!(thaw))
         .routes(routes!(kill))
+        .routes(routes!(restore))
         .routes(routes!(thaw_all))
         .routes(routes!(reload))
         .routes(routes!(drill))
@@ -204,6 +205,19 @@ async fn thaw(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>)
 )]
 async fn kill(asking: Asking, Path(id): Path<u64>, Body(body): Body<ReasonBody>) -> Answered {
     asking.answer(Request::Kill { incident: id, reason: body.reason }).await
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/restore",
+    params(("id" = u64, Path, description = "The incident, whether or not it is over")),
+    request_body = RestoreBody,
+    responses((status = 200, description = "The decision, which is in the record before this is answered; without `done` it may be carried out now", body = Decision), Otherwise)
+)]
+async fn restore(asking: Asking, Path(id): Path<u64>, Body(body): Body<RestoreBody>) -> Answered {
+    let RestoreBody { paths, to, done, reason } = body;
+    let restore = Restore { paths, to, done };
+    asking.answer(Request::Restore { incident: id, restore, reason }).await
 }
 
 #[utoipa::path(

@@ -94,6 +94,10 @@ impl Agent {
                 self.metrics.decision(Verb::Freeze, &by, None);
                 self.metrics.freeze(Duration::from_nanos(took), processes);
             }
+            // Nothing has waited for it.
+            Effect::Decided { verb: Verb::Restore, by, .. } => {
+                self.metrics.decision(Verb::Restore, &by, None);
+            }
             Effect::Decided { verb, by, took, .. } => {
                 self.metrics.decision(verb, &by, Some(Duration::from_nanos(took)));
             }

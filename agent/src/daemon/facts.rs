@@ -43,6 +43,8 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
     pub(crate) kernel: String,
+    /// The kernel's id of the boot.
+    pub(crate) boot: String,
     pub(crate) tier: Chosen,
     pub(crate) armed_at: BootNs,
     pub(crate) self_test_at: BootNs,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     api::{Code, Problem, Target},
-    clock::boot_now,
+    clock::{boot_id, boot_now},
     policy::{Account, Keeping, Loaded, Mode, Policy, PolicyError, Roles, ThisHost, drill::Drill},
     processes::{
         proc::{Process, ProcessId},
@@ -165,6 +165,7 @@ pub(super) fn bring(
     let now = boot_now();
     let about = About {
         kernel: kernel.to_owned(),
+        boot: boot_id().unwrap_or_default(),
         tier,
         armed_at: now,
         self_test_at: now,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Effect, Input, agent::Agent, evidence::Seen};
 use crate::{
-    api::{Filter, Request, Right},
+    api::{Filter, Request},
     control::Call,
     report::Event,
     store::{Entry, FILE, Head, LISTED, News, Past, Store, Ticket, Wanted},
@@ -153,11 +153,15 @@ impl Agent {
                 Wanted::List { most: *most }
             }
             Request::Incidents(filter) if !filter.open => Wanted::List { most: LISTED },
-            Request::Incident(id) if self.incidents.get(*id).is_none() => Wanted::One(*id),
+            Request::Incident(id) | Request::Restore { incident: id, .. }
+                if self.incidents.get(*id).is_none() =>
+            {
+                Wanted::One(*id)
+            }
             _ => return Some(call),
         };
         // Whoever may not ask costs nothing more.
-        if !self.rights_of(&call.caller).allow(Right::View, false) {
+        if !self.rights_of(&call.caller).allow(call.request.right(call.caller.pid), false) {
             return Some(call);
         }
         let ticket = self.record.ticket();

@@ -23,6 +23,7 @@ impl Agent {
             tier: about.tier.word().to_owned(),
             policy: about.policy_sha256.clone(),
             carries: self.in_force.generation.carries(),
+            seed: Some(self.in_force.generation.seed()),
         };
         let names = self.in_force.generation.names();
         let accounts = (1..).zip(names.accounts());

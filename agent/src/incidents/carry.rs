@@ -151,7 +151,7 @@ impl Incidents {
                 Some((carried, incident)) if was_in_force(&incident) => {
                     effects.extend(self.lease_after_reboot(incident, carried, of_lease, facts, now));
                 }
-                _ => self.ends.extend(left.end(facts.wall(now), now)),
+                _ => self.others.extend(left.end(facts.wall(now), now)),
             }
         }
         effects

@@ -119,6 +119,9 @@ impl Incidents {
                 let why = format!("the end of a drill: {}", reason.as_str());
                 return Ok(vec![self.reload(call, by, &why, Which::NoDrill, false, now)]);
             }
+            Request::Restore { incident, restore, reason } => {
+                return self.restore(call, incident, restore, order(by, &reason), past);
+            }
             Request::SelfTest => return Ok(vec![Effect::SelfTest { call }]),
             Request::Join { account } => {
                 return join(call, account, &facts, &by, about, acts_for.as_deref(), may_launch);

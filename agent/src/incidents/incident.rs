@@ -36,6 +36,12 @@ pub(crate) struct Incident {
     pub(crate) acts: Vec<Act>,
     /// When the last act was.
     pub(crate) last: BootNs,
+    /// When the first one was judged; none if there was none yet.
+    #[serde(default)]
+    pub(crate) judged: Option<BootNs>,
+    /// When the last one was that happened under its approval or lease.
+    #[serde(default)]
+    pub(crate) approved_last: Option<BootNs>,
     /// Operations, by kind.
     pub(crate) kinds: [u64; Kind::COUNT],
     /// How many acts there were; an act may be of several kinds.
@@ -60,6 +66,9 @@ pub(crate) struct Incident {
     /// What is decided then, where calls wait for it; else it is thawed.
     pub(crate) then: Option<Then>,
     pub(crate) decisions: Vec<Decided>,
+    /// What was put back of what it destroyed, whatever stage it was in then.
+    #[serde(default)]
+    pub(crate) restores: Vec<Decided>,
     /// Until when what was approved for it may go on.
     pub(crate) approved_until: Option<BootNs>,
     /// Who has said that it may go on, as far as it takes more than one person.
@@ -102,6 +111,9 @@ pub(crate) enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Act {
     pub(crate) at: BootNs,
+    /// When it was judged: it has happened since.
+    #[serde(default)]
+    pub(crate) judged: BootNs,
     #[serde(with = "bits")]
     pub(crate) kinds: Kinds,
     pub(crate) path: Bytes,
@@ -148,6 +160,8 @@ impl Incident {
             opened,
             acts: Vec::new(),
             last: opened,
+            judged: None,
+            approved_last: None,
             kinds: [0; Kind::COUNT],
             done: 0,
             burst: NEVER,
@@ -161,6 +175,7 @@ impl Incident {
             until: None,
             then: None,
             decisions: Vec::new(),
+            restores: Vec::new(),
             approved_until: None,
             said: Vec::new(),
             told: BTreeSet::new(),
@@ -271,13 +286,14 @@ impl Incident {
     }
 
     pub(crate) fn add(&mut self, act: Act) {
-        self.count(act.at, act.kinds);
+        self.count(act.at, act.judged, act.kinds);
         if self.acts.len() < ACTS {
             self.acts.push(act);
         }
     }
 
-    pub(super) fn count(&mut self, at: BootNs, kinds: Kinds) {
+    pub(super) fn count(&mut self, at: BootNs, judged: BootNs, kinds: Kinds) {
+        self.judged = Some(self.judged.unwrap_or(NEVER).min(judged));
         self.done += 1;
         self.past += u64::from(at >= self.burst);
         self.last = self.last.max(at);
@@ -294,6 +310,13 @@ impl Incident {
         }
         self.said.clear();
         self.decisions.push(decided);
+    }
+
+    /// All that was decided, in the order in which that was done.
+    pub(super) fn decided(&self) -> impl Iterator<Item = &Decided> {
+        let mut all: Vec<&Decided> = self.decisions.iter().chain(&self.restores).collect();
+        all.sort_by_key(|decided| decided.at);
+        all.into_iter()
     }
 
     /// The decision to freeze it: somebody may have said since that it may go on.

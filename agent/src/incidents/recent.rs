@@ -9,8 +9,8 @@ use super::incident::{ACTS, Act, Incident};
 /// The acts of an account that came last, which a burst looks back on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
-    /// All of them, as far as there is room.
-    kinds: VecDeque<(BootNs, Kinds)>,
+    /// All of them, as far as there is room: when they were done, when they were judged, and what they were.
+    kinds: VecDeque<(BootNs, BootNs, Kinds)>,
     /// The last of them, whole.
     acts: VecDeque<Act>,
 }
@@ -21,7 +21,7 @@ impl Recent {
 
     pub(crate) fn push(&mut self, act: Act) {
         self.kinds.keep_last(Self::ROOM - 1);
-        self.kinds.push_back((act.at, act.kinds));
+        self.kinds.push_back((act.at, act.judged, act.kinds));
         self.acts.keep_last(ACTS - 1);
         self.acts.push_back(act);
     }
@@ -30,9 +30,9 @@ impl Recent {
     pub(crate) fn move_into(&mut self, incident: &mut Incident, since: BootNs) {
         let Self { kinds, acts } = std::mem::take(self);
         let whole = acts.into_iter().filter(|act| act.at >= since);
-        let counted = kinds.into_iter().filter(|(at, _)| *at >= since);
-        for (at, kinds) in counted {
-            incident.count(at, kinds);
+        let counted = kinds.into_iter().filter(|(at, ..)| *at >= since);
+        for (at, judged, kinds) in counted {
+            incident.count(at, judged, kinds);
         }
         incident.acts.extend(whole);
     }

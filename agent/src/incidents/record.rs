@@ -33,7 +33,7 @@ pub(super) struct Mark {
     stage: Discriminant<Stage>,
     cause: Discriminant<Cause>,
     decisions: usize,
-    has_outcome: bool,
+    outcomes: usize,
     counts: [u64; 5],
 }
 
@@ -43,8 +43,8 @@ impl Mark {
             at,
             stage: discriminant(&incident.stage),
             cause: discriminant(&incident.cause),
-            decisions: incident.decisions.len(),
-            has_outcome: incident.decisions.last().is_some_and(|last| !last.outcome.is_empty()),
+            decisions: incident.decided().count(),
+            outcomes: incident.decided().filter(|decided| !decided.outcome.is_empty()).count(),
             counts: [
                 incident.done,
                 incident.refused,
@@ -87,7 +87,7 @@ impl Incident {
             under_way && last.outcome.is_empty()
                 || matches!(self.stage, Stage::Frozen { .. }) && last.verb == Verb::Freeze
                 || self.said.last().is_some_and(|said| said.is(last))
-        })
+        }) || self.restores.last().is_some_and(|last| last.outcome.is_empty())
     }
 }
 
@@ -97,10 +97,11 @@ impl Incidents {
     pub(super) fn recorded(&mut self, effects: Vec<Effect>, now: BootNs, ends: bool) -> Vec<Effect> {
         let facts = Arc::clone(&self.facts);
         let wall = facts.wall(now);
-        let mut first = self.orders.iter().any(|order| order.outcome.is_empty());
+        let mut first = self.orders.iter().any(|order| order.outcome.is_empty())
+            || self.others.iter().any(|entry| matches!(entry.says, Says::Incident(Step::Decided, _)));
         let orders =
             self.orders.drain(..).map(|order| Entry { at: now, wall, says: Says::Order(order), carry: None });
-        let mut entries: Vec<Entry> = orders.chain(self.ends.drain(..)).collect();
+        let mut entries: Vec<Entry> = orders.chain(self.others.drain(..)).collect();
         for incident in self.incidents.values_mut() {
             let Some(step) = incident.step(now, if ends { 0 } else { COUNTS }) else { continue };
             first |= matches!(step, Step::Opened | Step::Decided) && incident.is_being_decided();

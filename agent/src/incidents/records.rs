@@ -1,6 +1,6 @@
 //! What follows from what the kernel programs report.
 
-use agent_common::rules::{BootNs, Kinds};
+use agent_common::rules::{BootNs, Kinds, NEVER};
 
 use super::{
     Incidents,
@@ -83,6 +83,8 @@ impl Incidents {
             let act = self.act(record, act);
             if let Some(incident) = self.incidents.get_mut(&id) {
                 incident.approved += 1;
+                incident.approved_last = incident.approved_last.max(Some(record.at));
+                incident.judged = Some(incident.judged.unwrap_or(NEVER).min(act.judged));
                 if matches!(incident.cause, Cause::Lease(_)) {
                     incident.add(act);
                 }
@@ -109,6 +111,7 @@ impl Incidents {
     pub(super) fn act(&self, record: &Record, act: &sensor::Act) -> Act {
         Act {
             at: record.at,
+            judged: if act.judged.at == 0 { record.at } else { act.judged.at },
             kinds: act.kinds,
             path: self.way(act).map_or_else(|| Bytes::from(&act.path[..]), |way| Bytes::Text(way.to_owned())),
             tree: self.tree(act).map(|tree| Bytes::Text(tree.to_owned())),

@@ -11,6 +11,7 @@ mod pairs;
 mod pass;
 mod people;
 mod record;
+mod restore;
 mod scene;
 mod tampering;
 mod terminal;
@@ -43,7 +44,11 @@ fn a_burst_opens_an_incident_that_looks_back_one_window() {
     assert_eq!(incident.summary.state, State::Stopped);
     assert_eq!(
         incident.next,
-        ["burstguard thaw 41   let these processes go on", "burstguard kill 41   end them"]
+        [
+            "burstguard thaw 41   let these processes go on",
+            "burstguard kill 41   end them",
+            "burstguard restore 41   put back what it destroyed",
+        ]
     );
 }
 

@@ -14,6 +14,7 @@ use super::{
     incident::{Decided, Incident},
     kinds,
     lease::lease_view,
+    restore::span,
     stage::{Closed, Stage},
     words::{counted, next, what},
 };
@@ -251,7 +252,8 @@ impl Incidents {
             kinds: counted(incident).map(|(kind, count)| (kind.word().to_owned(), count)).collect(),
             told: about.iter().filter_map(|process| told(process, facts)).collect(),
             processes: about.into_iter().map(|process| process.view).collect(),
-            decisions: incident.decisions.iter().map(|decided| decision(decided, facts)).collect(),
+            decisions: incident.decided().map(|decided| decision(decided, facts)).collect(),
+            span: span(incident, facts),
             lease: lease_view(incident, facts),
             contact: incident.names().and_then(|account| facts.account(account)?.contact.clone()),
             next: next(incident, incident.approvals(facts).as_ref()),
@@ -308,7 +310,7 @@ fn plural(kind: Kind) -> String {
     format!("{}s", kind.word())
 }
 
-fn decision(decided: &Decided, facts: &Facts) -> Decision {
+pub(super) fn decision(decided: &Decided, facts: &Facts) -> Decision {
     Decision {
         at: facts.wall(decided.at),
         verb: decided.verb,

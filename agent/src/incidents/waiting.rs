@@ -46,7 +46,8 @@ impl Incidents {
             | Verb::Revoke
             | Verb::Reload
             | Verb::On
-            | Verb::Selftest => None,
+            | Verb::Selftest
+            | Verb::Restore => None,
         };
         self.waiting.push(Waiting {
             call,

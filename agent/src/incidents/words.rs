@@ -61,6 +61,14 @@ fn span(ns: BootNs) -> String {
 
 /// What a responder can type now.
 pub(super) fn next(incident: &Incident, approvals: Option<&Approvals>) -> Vec<String> {
+    let destroyed = |kind: &Kind| !matches!(kind, Kind::Recreate | Kind::Command);
+    let restore = counted(incident).any(|(kind, _)| destroyed(&kind));
+    let restore = restore.then(|| format!("burstguard restore {}   put back what it destroyed", incident.id));
+    decide(incident, approvals).into_iter().chain(restore).collect()
+}
+
+/// The same of what is to be decided.
+fn decide(incident: &Incident, approvals: Option<&Approvals>) -> Vec<String> {
     let id = incident.id;
     let line = |verb: Verb, meaning| {
         let people = approvals.filter(|_| matches!(verb, Verb::Approve | Verb::Thaw)).map(people);

@@ -7,6 +7,7 @@
 mod contents;
 pub(super) mod index;
 mod keeping;
+mod names;
 pub(super) mod prune;
 #[cfg(test)]
 mod tests;

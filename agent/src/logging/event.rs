@@ -60,6 +60,8 @@ fn level(event: &Event) -> Level {
         | Event::Frozen { .. }
         | Event::Decided { .. }
         | Event::Approval { .. }
+        | Event::Restoring { .. }
+        | Event::Restored { .. }
         | Event::Attempt { .. }
         | Event::Tampering { .. }
         | Event::Off { .. }
@@ -123,6 +125,8 @@ impl<'a> Fields<'a> {
             | Event::Frozen { incident, .. }
             | Event::Decided { incident, .. }
             | Event::Approval { incident, .. }
+            | Event::Restoring { incident, .. }
+            | Event::Restored { incident, .. }
             | Event::EffectFailed { incident, .. } => about(Some(*incident)),
             Event::Attempt { incident, account, pid, .. } => {
                 Self { account: Some(account), pid: Some(*pid), ..about(Some(*incident)) }

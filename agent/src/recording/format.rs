@@ -7,6 +7,7 @@ use agent_common::{
     rules::{
         BootNs, Kinds, NEVER,
         judge::{Phase, Standing, Verdict},
+        place::Place,
     },
     wire::record::verb,
 };
@@ -40,7 +41,8 @@ Behind the first empty line come entries, each of 64 bytes and a text. Numbers h
          before
   60 u32 user
 Types 1 to 3: the text is the path below the tree (tier lsm) or as the call gave it, cut off after 128 bytes; of a command its arguments,
-each with a zero behind, without secrets. Type 16: JSON, what runs since then; numbers of accounts and trees, and those that acts have, begin
+each with a zero behind, without secrets; of an act with two names of which the second is in a tree the path, a zero, that name
+hashed (u64) and its tree (u16). Type 16: JSON, what runs since then; numbers of accounts and trees, and those that acts have, begin
 anew. 17, 18: a name, a path. 19, 20: the account begins anew with its whole budget, or stands so, because a person or the
 policy has decided so.
 An entry whose sum is wrong was not written to its end: nothing behind it counts.
@@ -127,6 +129,9 @@ pub(crate) struct Begin {
     pub(crate) policy: String,
     /// Whether it carries on what another knew of standings and budgets.
     pub(crate) carries: bool,
+    /// What names are hashed with, so that a name can be looked for; none in what older versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<u64>,
 }
 
 /// What became of it.
@@ -145,6 +150,8 @@ pub(crate) struct Deed<T> {
     pub(crate) account: u16,
     pub(crate) root: Option<u16>,
     pub(crate) key: u64,
+    /// The second name, if there is one in a tree.
+    pub(crate) other: Option<Place>,
     pub(crate) pid: u32,
     pub(crate) uid: u32,
     pub(crate) comm: [u8; 16],
@@ -172,6 +179,7 @@ impl Deed<Vec<u8>> {
             account: u16::try_from(record.account).ok()?,
             root: act.root.and_then(|root| u16::try_from(root).ok()).filter(|root| *root != NO_TREE),
             key: act.key,
+            other: act.other,
             pid: record.pid,
             uid: record.uid,
             comm,
@@ -194,29 +202,33 @@ fn act(record: &sensor::Record) -> Option<(What, &sensor::Act)> {
 impl Deed<&[u8]> {
     /// With a text of its own.
     pub(crate) fn to_owned(self) -> Deed<Vec<u8>> {
-        let Self { what, verb, account, root, key, pid, uid, comm, over, judged, text } = self;
-        Deed { what, verb, account, root, key, pid, uid, comm, over, judged, text: text.to_vec() }
+        let Self { what, verb, account, root, key, other, pid, uid, comm, over, judged, text } = self;
+        Deed { what, verb, account, root, key, other, pid, uid, comm, over, judged, text: text.to_vec() }
     }
 }
 
 impl<T: AsRef<[u8]>> Deed<T> {
     /// Whoever owns its text.
     pub(crate) fn borrowed(&self) -> Deed<&[u8]> {
-        let Self { what, verb, account, root, key, pid, uid, comm, over, judged, ref text } = *self;
-        Deed { what, verb, account, root, key, pid, uid, comm, over, judged, text: text.as_ref() }
+        let Self { what, verb, account, root, key, other, pid, uid, comm, over, judged, ref text } = *self;
+        Deed { what, verb, account, root, key, other, pid, uid, comm, over, judged, text: text.as_ref() }
     }
 }
 
 impl<T> Deed<T> {
     /// Whether it is a command: then the text is its arguments.
     pub(crate) fn is_command(&self) -> bool {
-        matches!(u32::from(self.verb), verb::COMMAND | verb::COUNTER_COMMAND)
+        is_command(self.verb)
     }
+}
+
+fn is_command(verb: u8) -> bool {
+    matches!(u32::from(verb), verb::COMMAND | verb::COUNTER_COMMAND)
 }
 
 /// Writes an entry behind what is there already. A text that is too long for any is cut off.
 pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
-    let json;
+    let (json, two);
     let mut head = Head::zeroed();
     let text: &[u8] = match entry {
         Entry::Begin { at, goes_on, begin } => {
@@ -248,7 +260,8 @@ pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
         }
         Entry::Deed(deed) => {
             head = of_deed(deed);
-            deed.text.as_ref()
+            two = with_other(deed);
+            &two
         }
     };
     let text = &text[..text.len().min(usize::from(u16::MAX))];
@@ -258,6 +271,33 @@ pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
     to.extend_from_slice(text);
     let sum = crc32fast::hash(&to[begin + 4..]).to_le_bytes();
     to[begin..begin + 4].copy_from_slice(&sum);
+}
+
+/// What lies behind the path: the second name.
+const OTHER: usize = 1 + size_of::<u64>() + size_of::<u16>();
+
+/// The text of a deed, and its second name if there is one.
+fn with_other<T: AsRef<[u8]>>(deed: &Deed<T>) -> Vec<u8> {
+    let mut text = deed.text.as_ref().to_vec();
+    if let Some(Place { root, key }) = deed.other {
+        text.push(0);
+        text.extend_from_slice(&key.to_le_bytes());
+        text.extend_from_slice(&u16::try_from(root).unwrap_or(NO_TREE).to_le_bytes());
+    }
+    text
+}
+
+/// The other way. No path has a zero in it; the arguments of a command have.
+fn split_other(verb: u8, text: &[u8]) -> (&[u8], Option<Place>) {
+    let none = (text, None);
+    let Some(at) = text.len().checked_sub(OTHER).filter(|_| !is_command(verb)) else { return none };
+    let (path, other) = text.split_at(at);
+    let [0, rest @ ..] = other else { return none };
+    let (Some((key, rest)), false) = (rest.split_first_chunk(), path.contains(&0)) else { return none };
+    let Some((root, _)) = rest.split_first_chunk() else { return none };
+    let root = u16::from_le_bytes(*root);
+    let place = Place { root: root.into(), key: u64::from_le_bytes(*key) };
+    (path, (root != NO_TREE).then_some(place))
 }
 
 fn of_deed<T>(deed: &Deed<T>) -> Head {
@@ -320,12 +360,14 @@ fn entry<'a>(head: &Head, text: &'a [u8]) -> Option<Entry<&'a [u8]>> {
 
 fn deed<'a>(head: &Head, what: What, text: &'a [u8]) -> Deed<&'a [u8]> {
     let has = |bit| head.bits & bit != 0;
+    let (text, other) = split_other(head.verb, text);
     Deed {
         what,
         verb: head.verb,
         account: head.account,
         root: (head.root != NO_TREE).then_some(head.root),
         key: head.key,
+        other,
         pid: head.pid,
         uid: head.uid,
         comm: head.comm,

@@ -38,6 +38,7 @@ pub(super) fn deed(kind: Kind) -> Deed<Vec<u8>> {
         account: 1,
         root: Some(1),
         key: 0,
+        other: None,
         pid: 7,
         uid: 1000,
         comm: [0; 16],
@@ -56,6 +57,7 @@ fn frame(at: BootNs, policy: &str, carries: bool) -> [Entry<Vec<u8>>; 3] {
         tier: "lsm".to_owned(),
         policy: policy.to_owned(),
         carries,
+        seed: None,
     };
     [
         Entry::Begin { at, goes_on: false, begin },

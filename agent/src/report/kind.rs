@@ -121,6 +121,14 @@ kinds! {
         "One of several people has approved",
         "Nothing goes on yet: the policy wants more people to say so.",
         "burstguard incident @BURSTGUARD_INCIDENT@, then the same from somebody else";
+    Restoring = "restoring", 0x6d1f0c9be2a54c0f8a37d5b14e9c2f60, None,
+        "Files are put back",
+        "Somebody restores what an incident destroyed. It is in the record before anything is written.",
+        "Nothing; burstguard incident @BURSTGUARD_INCIDENT@ says who, and why";
+    Restored = "restored", 0x2b8e47d3f1964a7d9c05ea86b37d184f, None,
+        "Files were put back",
+        "What was there before is kept as another version. A path that had changed since was left out unless whoever restored wanted it.",
+        "burstguard restore @BURSTGUARD_INCIDENT@ --dry-run shows what is not as it was";
     Attempt = "attempt", 0x35969f267ed34a6c80f477340ae7e152, Some("BurstguardAttempt"),
         "An account wanted to decide about itself",
         "A process of an account asked for what only people may do. It was refused.",

@@ -47,7 +47,7 @@ pub(super) const ABI: u32 = {
         Launch { claim, at, again, name }
         Judged { at, sequence, kinds, verdict, phase, granted, passes, reserved }
         Record {
-            at, key, before, after, what, account, tgid, tid, uid, root, verb, blind, judged, kinds, over, text_len, grant, comm, text
+            at, key, other_key, before, after, what, account, tgid, tid, uid, root, other_root, reserved, verb, blind, judged, kinds, over, text_len, grant, comm, text
         }
     );
     hash

@@ -10,6 +10,7 @@ use agent_common::{
     rules::{
         BootNs, Kinds,
         judge::{Phase, Tier, Verdict},
+        place::Place,
     },
     wire::{
         Counter,
@@ -131,6 +132,8 @@ pub(crate) struct Act {
     pub(crate) verb: u32,
     /// The index of the protected root; none for a directory on the way to one.
     pub(crate) root: Option<u32>,
+    /// The second name of a call that has two, if it is in a tree.
+    pub(crate) other: Option<Place>,
     pub(crate) kinds: Kinds,
     /// Whether a budget had no room for it.
     pub(crate) over: bool,
@@ -212,7 +215,9 @@ fn act(wire: &record::Record) -> Act {
         judged: judgement(&wire.judged),
         key: wire.key,
         verb: wire.verb,
-        root: (wire.root != u32::MAX).then_some(wire.root),
+        root: (wire.root != record::NO_ROOT).then_some(wire.root),
+        other: (wire.other_root != record::NO_ROOT)
+            .then_some(Place { root: wire.other_root, key: wire.other_key }),
         kinds: Kinds::from_bits(wire.kinds),
         over: wire.over != 0,
         grant: wire.grant,
@@ -283,6 +288,7 @@ mod tests {
         wire.what = what::BURST;
         wire.account = 3;
         wire.root = u32::MAX;
+        (wire.other_root, wire.other_key) = (2, 78);
         wire.over = 1;
         wire.comm[..2].copy_from_slice(b"rm");
         wire.text[..3].copy_from_slice(b"a/b");
@@ -313,6 +319,7 @@ mod tests {
             key: 0,
             verb: 0,
             root: None,
+            other: Some(Place { root: 2, key: 78 }),
             kinds: Kinds::NONE,
             over: true,
             grant: 0,

@@ -12,7 +12,7 @@ use agent_common::{
     rules::{
         BootNs, Kind,
         judge::{Phase, Standing},
-        place,
+        place::{self, Place},
     },
     wire::row::{self, Claim, name_from_word, response},
 };
@@ -103,8 +103,13 @@ impl Heirs {
     /// A record in the words of the new generation; none if it is about an account that is not in it.
     fn record(&self, record: Record) -> Option<Record> {
         let way = |way: u32| u32::try_from(self.way(way.into())).unwrap_or_default();
-        let act =
-            |act: Act| Act { root: act.root.and_then(|root| self.root(root)), way: act.way.map(way), ..act };
+        let place = |place: Place| Some(Place { root: self.root(place.root)?, ..place });
+        let act = |act: Act| Act {
+            root: act.root.and_then(|root| self.root(root)),
+            other: act.other.and_then(place),
+            way: act.way.map(way),
+            ..act
+        };
         let what = match record.what {
             What::Operation(done) => What::Operation(act(done)),
             What::Burst(done) => What::Burst(act(done)),

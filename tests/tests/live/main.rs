@@ -44,6 +44,7 @@ mod reloading;
 mod removal;
 mod rename;
 mod restart;
+mod restore;
 mod rights;
 mod scratch;
 mod service;

@@ -19,6 +19,7 @@ pub(super) struct Row {
     held: bool,
     uses: BTreeMap<String, Use>,
     lost: Lost,
+    restored: Restored,
     closest: usize,
     near: bool,
     operations: Vec<String>,
@@ -40,6 +41,13 @@ struct Lost {
     gone: usize,
     shrunk: usize,
     replaced: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Restored {
+    destroyed: usize,
+    whole: usize,
+    not_kept: usize,
 }
 
 /// How many operations are shown of a case that is wrong or close.
@@ -151,6 +159,14 @@ impl fmt::Display for Table {
             count(&|row| !row.benign && !row.held),
             count(&|row| row.benign != row.held && !row.wrong.is_empty()),
             count(&Row::is_close),
+        )?;
+        let sum = |of: &dyn Fn(&Restored) -> usize| self.0.iter().map(|row| of(&row.restored)).sum::<usize>();
+        writeln!(
+            f,
+            "{} of {} names that were destroyed came back bit for bit, {} were too large to be kept",
+            sum(&|one| one.whole),
+            sum(&|one| one.destroyed),
+            sum(&|one| one.not_kept),
         )
     }
 }
@@ -164,6 +180,7 @@ mod tests {
             "name": name, "benign": benign, "held": held, "closest": closest, "near": false,
             "uses": { "delete": { "total": 12, "peak": 9, "budget": 10 } },
             "lost": { "gone": 12, "shrunk": 0, "replaced": 0 },
+            "restored": { "destroyed": 12, "whole": 11, "not_kept": 1, "missed": [] },
             "operations": ["delete a by rm"], "seconds": 1.0, "in_all_seconds": 2.0,
             "why": "it is so", "wants": "", "wrong": wrong.split_terminator(';').collect::<Vec<_>>(),
         }))
@@ -180,10 +197,13 @@ mod tests {
             row("odd", false, true, 100, "2 lost on disk, 0 counted"),
         ]);
         let text = table.to_string();
-        let last = text.lines().last().unwrap();
+        let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
-            last,
-            "3 benign, 2 destructive: 1 false alarms, 1 misses, 1 wrong otherwise; 2 benign over half of a budget"
+            lines[lines.len() - 2..],
+            [
+                "3 benign, 2 destructive: 1 false alarms, 1 misses, 1 wrong otherwise; 2 benign over half of a budget",
+                "55 of 60 names that were destroyed came back bit for bit, 5 were too large to be kept",
+            ]
         );
         assert_eq!(
             table.tally(),

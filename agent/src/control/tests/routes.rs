@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use super::stage::{Stage, hung_up};
 use crate::{
-    api::{Allowance, Code, Filter, Reason, Request, Scope, Target},
+    api::{Allowance, Bytes, Code, Filter, Reason, Request, Restore, Restored, Scope, Target},
     control::Control,
 };
 
@@ -75,6 +75,30 @@ fn all() -> Vec<(&'static str, &'static str, &'static str, Request)> {
         ("POST", "/v1/incidents/9/deny", REASON, Request::Deny { incident: 9, reason: reason() }),
         ("POST", "/v1/incidents/9/thaw", REASON, Request::Thaw { incident: Some(9), reason: reason() }),
         ("POST", "/v1/incidents/9/kill", REASON, Request::Kill { incident: 9, reason: reason() }),
+        (
+            "POST",
+            "/v1/incidents/9/restore",
+            r#"{"paths":3,"reason":"INC-88"}"#,
+            Request::Restore {
+                incident: 9,
+                restore: Restore { paths: 3, to: None, done: None },
+                reason: reason(),
+            },
+        ),
+        (
+            "POST",
+            "/v1/incidents/9/restore",
+            r#"{"paths":3,"to":"/tmp/x","done":{"back":1,"over":2,"left":0,"failed":0},"reason":"INC-88"}"#,
+            Request::Restore {
+                incident: 9,
+                restore: Restore {
+                    paths: 3,
+                    to: Some(Bytes::Text("/tmp/x".to_owned())),
+                    done: Some(Restored { back: 1, over: 2, left: 0, failed: 0 }),
+                },
+                reason: reason(),
+            },
+        ),
         ("POST", "/v1/thaw", REASON, Request::Thaw { incident: None, reason: reason() }),
         ("POST", "/v1/reload", REASON, Request::Reload { loosen: false, reason: reason() }),
         (

@@ -63,6 +63,7 @@ fn a_burst_waits_with_a_deadline() {
             "burstguard approve 41   let these processes finish",
             "burstguard deny 41   the calls fail with EPERM",
             "burstguard kill 41   end them",
+            "burstguard restore 41   put back what it destroyed",
         ]
     );
 }

@@ -341,6 +341,7 @@ pub(super) fn act() -> Act {
         key: 0,
         verb: 0,
         root: Some(1),
+        other: None,
         kinds: Kinds::of(Kind::Delete),
         over: false,
         grant: 0,

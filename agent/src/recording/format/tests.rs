@@ -13,6 +13,7 @@ pub(in super::super) fn deed(sequence: u64) -> Deed<Vec<u8>> {
         account: 2,
         root: Some(1),
         key: 77,
+        other: Some(Place { root: 3, key: 78 }),
         pid: 4711,
         uid: 998,
         comm: *b"rm\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -38,6 +39,7 @@ fn entries() -> Vec<Entry<Vec<u8>>> {
         tier: "lsm".to_owned(),
         policy: "9f31".to_owned(),
         carries: true,
+        seed: Some(u64::MAX),
     };
     let standing = Standing { phase: Phase::Denied, until: 9 };
     vec![
@@ -46,7 +48,8 @@ fn entries() -> Vec<Entry<Vec<u8>>> {
         Entry::Tree { index: 1, path: b"/etc".to_vec() },
         Entry::Deed(deed(3)),
         Entry::Deed(Deed { what: What::Waits, root: None, ..deed(4) }),
-        Entry::Deed(Deed { what: What::Refused, ..deed(5) }),
+        Entry::Deed(Deed { what: What::Refused, other: None, ..deed(5) }),
+        Entry::Deed(Deed { text: vec![0; 11], verb: 13, other: None, ..deed(6) }),
         Entry::Anew { at: 8, account: 2 },
         Entry::Stands { at: 9, account: 2, standing },
         Entry::Lost { at: 10, count: 12 },
@@ -82,8 +85,10 @@ fn what_is_written_is_read() {
 #[test]
 fn an_operation_takes_64_bytes_and_its_path() {
     let mut bytes = Vec::new();
-    append(&Entry::Deed(deed(1)), &mut bytes);
+    append(&Entry::Deed(Deed { other: None, ..deed(1) }), &mut bytes);
     assert_eq!(bytes.len(), 64 + "nginx/a.conf".len());
+    append(&Entry::Deed(deed(1)), &mut bytes);
+    assert_eq!(bytes.len(), 2 * (64 + "nginx/a.conf".len()) + 11);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn begin() -> Vec<Owned> {
         tier: "lsm".to_owned(),
         policy: String::new(),
         carries: false,
+        seed: None,
     };
     vec![
         Entry::Begin { at: 1, goes_on: false, begin },

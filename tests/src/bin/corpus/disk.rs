@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 /// The trees of the built-in policy that the guest has.
-const TREES: [&str; 5] = ["/etc", "/srv", "/boot", "/usr/local/etc", "/var/spool/cron"];
+pub(crate) const TREES: [&str; 5] = ["/etc", "/srv", "/boot", "/usr/local/etc", "/var/spool/cron"];
 /// What belongs to what is in /etc: which package brought it.
 const DATABASE: &str = "/var/lib/dpkg";
 /// The policy, which is not a case's.
@@ -118,7 +118,7 @@ fn walk(directory: &Path, nodes: &mut BTreeMap<PathBuf, Node>) -> Result<()> {
 pub(crate) struct Exception(pub(crate) String);
 
 impl Exception {
-    fn covers(&self, path: &Path) -> bool {
+    pub(crate) fn covers(&self, path: &Path) -> bool {
         let (directory, name) = self.0.rsplit_once('/').unwrap_or_default();
         let is_named = |found: &str| match name.split_once('*') {
             None => found == name,

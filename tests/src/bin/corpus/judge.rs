@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cases::Case;
 use crate::disk::Lost;
+use crate::restore::Restored;
 
 /// So many in any window.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) uses: BTreeMap<String, Use>,
     /// Counted on disk.
     pub(crate) lost: Lost,
+    /// What came back of that.
+    pub(crate) restored: Restored,
     /// The nearest to a budget, in per cent of it: if the account did all of it in no time, unless the case is paced.
     pub(crate) closest: usize,
     /// It is meant to be.
@@ -61,6 +64,7 @@ impl Row {
             held: false,
             uses: BTreeMap::new(),
             lost: Lost::default(),
+            restored: Restored::default(),
             closest: 0,
             near: case.near,
             operations: Vec::new(),
@@ -111,6 +115,7 @@ pub(crate) fn wrong(
     held: bool,
     uses: &BTreeMap<String, Use>,
     lost: &Lost,
+    restored: &Restored,
     failure: Option<String>,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -130,6 +135,11 @@ pub(crate) fn wrong(
         wrong.extend(uses.iter().filter(|(kind, used)| used.peak > most(kind, used)).map(|(kind, used)| {
             format!("{} of kind {kind} in one window, the budget is {}", used.peak, used.budget)
         }));
+    }
+    // What is done by somebody else is nobody's who is watched.
+    if !restored.missed.is_empty() && held && !case.elsewhere {
+        let Restored { destroyed, whole, missed, .. } = restored;
+        wrong.push(format!("{whole} of {destroyed} came back: {}", missed.join("; ")));
     }
     // A destructive act that failed by itself explains why it was missed.
     wrong.extend(failure.filter(|_| !wrong.is_empty() || held || case.benign));
@@ -161,13 +171,19 @@ mod tests {
         let benign = Case { benign: true, ..Case::default() };
         let bad = Case::default();
         let lost = Lost::default();
-        assert!(wrong(&benign, false, &none, &lost, None).is_empty());
-        assert_eq!(wrong(&benign, true, &none, &lost, None), ["false alarm"]);
-        assert_eq!(wrong(&benign, false, &none, &lost, Some("exit 1".to_owned())), ["exit 1"]);
-        assert_eq!(wrong(&bad, false, &none, &lost, None), ["missed"]);
+        assert!(wrong(&benign, false, &none, &lost, &Restored::default(), None).is_empty());
+        assert_eq!(wrong(&benign, true, &none, &lost, &Restored::default(), None), ["false alarm"]);
+        assert_eq!(
+            wrong(&benign, false, &none, &lost, &Restored::default(), Some("exit 1".to_owned())),
+            ["exit 1"]
+        );
+        assert_eq!(wrong(&bad, false, &none, &lost, &Restored::default(), None), ["missed"]);
         let uncounted = Lost { gone: 2, ..lost };
-        assert_eq!(wrong(&bad, true, &none, &uncounted, None), ["2 lost on disk, 0 counted"]);
+        assert_eq!(
+            wrong(&bad, true, &none, &uncounted, &Restored::default(), None),
+            ["2 lost on disk, 0 counted"]
+        );
         let over = BTreeMap::from([("delete".to_owned(), Use { total: 11, peak: 11, budget: 10 })]);
-        assert_eq!(wrong(&bad, true, &over, &lost, None).len(), 1);
+        assert_eq!(wrong(&bad, true, &over, &lost, &Restored::default(), None).len(), 1);
     }
 }

@@ -8,6 +8,7 @@ mod disk;
 mod judge;
 mod people;
 mod play;
+mod restore;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ use crate::cases::Case;
 use crate::disk::{Ground, Snapshot};
 use crate::judge::{self, Row};
 use crate::people::{GROUP, Person, Shipped};
+use crate::restore::{Before, Restored, trees};
 
 const WORDS: &str = include_str!("../../../corpus/words.sh");
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,6 +46,7 @@ impl Stage {
 
     fn act(&mut self, case: &Case, person: &Person) -> Result<Row> {
         as_root(&case.prepare, person).context("prepare")?;
+        let kept = if case.benign { None } else { Some(Before::take().context("keep")?) };
         let before = Snapshot::take()?;
         let begun = Instant::now();
         let group = Cgroup::new(&person.name)?;
@@ -67,7 +69,14 @@ impl Stage {
         let operations = self.operations(person)?;
         drop(job);
         drop(group);
+        let act = trees()?;
         self.put_an_end(person)?;
+        let restored = match kept {
+            Some(kept) => {
+                kept.compare(&act, &self.open_ones(person)?, &self.shipped.exceptions).context("restore")?
+            }
+            None => Restored::default(),
+        };
         let uses = judge::uses(&operations, &self.shipped.budgets);
         Ok(Row {
             name: case.name.clone(),
@@ -75,9 +84,10 @@ impl Stage {
             held,
             closest: judge::closest(&uses, case.paced),
             near: case.near,
-            wrong: judge::wrong(case, held, &uses, &lost, failure),
+            wrong: judge::wrong(case, held, &uses, &lost, &restored, failure),
             uses,
             lost,
+            restored,
             operations: operations.iter().map(said).collect(),
             seconds,
             in_all_seconds: 0.0,
@@ -147,6 +157,15 @@ impl Stage {
                 _ => None,
             })
             .collect();
+        incidents.dedup();
+        Ok(incidents)
+    }
+
+    /// The same, by their numbers.
+    fn open_ones(&mut self, person: &Person) -> Result<Vec<Incident>> {
+        let mut incidents = self.incidents(person)?;
+        incidents.retain(|incident| *incident != Incident::NONE);
+        incidents.sort_by_key(|incident| incident.0);
         incidents.dedup();
         Ok(incidents)
     }
