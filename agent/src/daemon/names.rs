@@ -167,6 +167,7 @@ mod tests {
             command: false,
             path: text.as_bytes().to_vec(),
             sizes: crate::api::Sizes::default(),
+            other: None,
         }
     }
 

@@ -178,7 +178,7 @@ fn names_are_any_bytes() {
 #[ignore = "measures"]
 fn many_files_take_bounded_time_and_a_second_daemon_hardly_any() {
     const FILES: usize = 50_000;
-    let mut scene = Scene::of(&[]);
+    let scene = Scene::of(&[]);
     for number in 0..FILES {
         let directory = scene.path(&format!("d{}", number / 10_000));
         if number % 10_000 == 0 {
@@ -255,7 +255,7 @@ fn what_a_policy_leaves_is_looked_at_again_with_the_next() {
 fn a_broken_index_is_moved_aside() {
     let mut scene = Scene::of(&["a"]);
     let keeper = scene.state.path().join(DIRECTORY);
-    crate::store::make_directory(&keeper).expect("made");
+    make_directory(&keeper).expect("made");
     fs::File::create(keeper.join("versions.db")).expect("made").write_all(&[7; 8192]).expect("written");
     scene.keeper = Some(Keeper::open(scene.state.path().to_owned(), &[scene.policy()]));
     scene.until("another index", |scene| scene.standing().looked.is_some());

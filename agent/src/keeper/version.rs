@@ -65,6 +65,9 @@ pub(crate) enum Why {
     Changing,
 }
 
+/// Extended attributes, each with its value.
+pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// All that a name has besides its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -76,7 +79,7 @@ pub(crate) struct Meta {
     pub(crate) mtime: (i64, u32),
     pub(crate) atime: (i64, u32),
     /// As the kernel gives them, sorted by name: ACLs, capabilities, labels and what users have put there.
-    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) xattrs: Attributes,
 }
 
 impl Moment {

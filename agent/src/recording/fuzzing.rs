@@ -66,6 +66,7 @@ fn all() -> Vec<Entry<Vec<u8>>> {
         tier: "lsm".to_owned(),
         policy: "9f31".to_owned(),
         carries: false,
+        seed: Some(7),
     };
     let deed = |sequence: u64, what: What, verdict: Verdict| {
         Entry::Deed(Deed {
@@ -74,6 +75,7 @@ fn all() -> Vec<Entry<Vec<u8>>> {
             account: 1,
             root: Some(1),
             key: sequence,
+            other: None,
             pid: 7,
             uid: 1000,
             comm: *b"rm\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
