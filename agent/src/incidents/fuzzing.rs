@@ -9,7 +9,7 @@ use super::{Incidents, WasOff, incident::Incident};
 use crate::{
     daemon::{AccountFacts, Facts, Input, Names},
     policy::Hold,
-    store::Left,
+    store::{Carried, Left},
 };
 
 const S: BootNs = 1_000_000_000;
@@ -20,7 +20,7 @@ const NOW: BootNs = 1000 * S;
 pub(crate) fn carried(bytes: &[u8]) {
     for boot in ["this", "other"] {
         let Some(left) = Left::in_body(bytes.to_vec(), 900 * S, 0, Some(boot)) else { return };
-        let state = left.carried.as_ref().and_then(|carried| carried.state::<Incident>());
+        let state = left.carried.as_ref().and_then(Carried::state::<Incident>);
         if let Some(incident) = state {
             let written = serde_json::to_value(&incident).expect("JSON");
             let again: Incident = serde_json::from_value(written.clone()).expect("what was written");
@@ -83,7 +83,7 @@ mod tests {
         for seed in fs::read_dir(seeds).expect("seeds") {
             let path = seed.expect("an entry").path();
             let left = Left::in_body(fs::read(&path).expect("a seed"), NOW, 0, Some("this")).expect("left");
-            let state = left.carried.and_then(|carried| carried.state::<Incident>());
+            let state = left.carried.as_ref().and_then(Carried::state::<Incident>);
             assert!(state.is_some(), "{} is of another version: it begins nothing", path.display());
         }
     }

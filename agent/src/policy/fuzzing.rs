@@ -50,7 +50,7 @@ pub(crate) fn load(texts: &[&str]) -> Result<Loaded, PolicyError> {
 
 fn is_in(problem: &super::Problem, texts: &[&str]) {
     let position = &problem.position;
-    let line = position.line as usize;
+    let line = position.line;
     let is_there = |text: &&str| line <= text.split('\n').count();
     assert!(line >= 1 && texts.iter().any(is_there), "{problem:?}");
     assert!(!problem.message.is_empty());

@@ -69,8 +69,11 @@ pub(crate) fn read(
     Ok(torn)
 }
 
+/// Entries, and bytes behind them that are none.
+type Entries<'a> = (Vec<Entry<&'a [u8]>>, &'a [u8]);
+
 /// The entries of a file as far as they are whole, and what is behind them; none if it is no recording.
-pub(crate) fn entries(bytes: &[u8]) -> Option<(Vec<Entry<&[u8]>>, &[u8])> {
+pub(crate) fn entries(bytes: &[u8]) -> Option<Entries<'_>> {
     let mut rest = bytes.strip_prefix(PREFACE.as_bytes())?;
     let mut entries = Vec::with_capacity(rest.len() / format::HEAD);
     while let Some((entry, length)) = format::first(rest) {
