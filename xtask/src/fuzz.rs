@@ -5,6 +5,7 @@
 mod said;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -38,7 +39,7 @@ pub(crate) struct Options {
 /// If nothing is said.
 const USUAL: u64 = 60;
 /// Of each target, in the tests of every change.
-const MOMENT: u64 = 3;
+const MOMENT: u64 = 2;
 /// An input that takes longer is a finding: the slowest target takes less than a millisecond.
 const TIMEOUT: u64 = 10;
 /// How much memory an input may take (MiB).
@@ -57,23 +58,20 @@ const INSTRUMENTED: [&str; 6] = [
 const TARGET: &str =
     if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
-/// How the programs are built.
-struct Build {
+/// How the programs are built, and where the inputs are kept that reach something.
+struct Manner {
     profile: &'static str,
-    /// Where cargo builds, below its usual directory, and where it then puts them.
-    directory: &'static str,
-    programs: &'static str,
-    flags: &'static str,
+    corpus: &'static str,
 }
 
-/// For long: as fast as a release.
-const FAST: Build = Build { profile: "fuzz", directory: "fuzz", programs: "fuzz", flags: "" };
-/// For a moment, of which building takes the most: what the tests have built to build with serves here too.
-const SOON: Build = Build { profile: "dev", directory: "", programs: "debug", flags: " -Cdebuginfo=0" };
+/// As fast as a release; it goes on from what was reached before.
+const LONG: Manner = Manner { profile: "fuzz", corpus: "corpus" };
+/// Building takes the most of a moment: not optimised. And it begins with the seeds, whatever was reached before.
+const BRIEF: Manner = Manner { profile: "fuzz-moment", corpus: "moment" };
 
 /// Tries them, and ends with a line for each.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let ground = Ground::prepare(workspace, &FAST)?;
+    let ground = Ground::prepare(workspace, LONG)?;
     let targets = ground.targets(&options.targets)?;
     let seconds = options.seconds.or(options.runs.is_none().then_some(USUAL));
     let outcomes = ground.try_all(&targets, options.runs, seconds, options.jobs);
@@ -91,7 +89,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// All of them for a moment, each counted as a test.
 pub(crate) fn stage(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let ground = Ground::prepare(workspace, &SOON)?;
+    let ground = Ground::prepare(workspace, BRIEF)?;
+    let reached = ground.directory.join(BRIEF.corpus);
+    match fs::remove_dir_all(&reached) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove {}", reached.display()));
+        }
+        _ => {}
+    }
     let targets = ground.targets(&[])?;
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let outcomes = ground.try_all(&targets, None, Some(MOMENT), jobs);
@@ -105,6 +110,7 @@ pub(crate) fn stage(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 /// Where it happens.
 struct Ground<'w> {
     workspace: &'w Workspace,
+    manner: Manner,
     programs: PathBuf,
     /// What comes of it.
     directory: PathBuf,
@@ -112,18 +118,18 @@ struct Ground<'w> {
 
 impl<'w> Ground<'w> {
     /// With the programs of all targets.
-    fn prepare(workspace: &'w Workspace, build: &Build) -> Result<Self> {
+    fn prepare(workspace: &'w Workspace, manner: Manner) -> Result<Self> {
         if run::for_output(Command::new("c++").arg("--version")).is_err() {
             debian::install_missing(&["g++"]).context("a compiler of C++, which libFuzzer is written in")?;
         }
-        let Build { profile, directory, programs, flags } = build;
-        let target = workspace.target.join(directory);
-        let mut cargo =
-            workspace.cargo(["build", "--profile", profile, "--package=fuzz", "--target", TARGET]);
-        cargo.env("RUSTFLAGS", INSTRUMENTED.join(" ") + flags).env("CARGO_TARGET_DIR", &target);
-        run::to_the_end(&mut cargo)?;
-        let programs = target.join(TARGET).join(programs);
-        Ok(Self { workspace, programs, directory: workspace.target.join("fuzz") })
+        let directory = workspace.target.join("fuzz");
+        let mut build =
+            workspace.cargo(["build", "--profile", manner.profile, "--package=fuzz", "--target", TARGET]);
+        // All is compiled with these flags: in the usual target directory it would be rebuilt each time.
+        build.env("RUSTFLAGS", INSTRUMENTED.join(" ")).env("CARGO_TARGET_DIR", &directory);
+        run::to_the_end(&mut build)?;
+        let programs = directory.join(TARGET).join(manner.profile);
+        Ok(Self { workspace, manner, programs, directory })
     }
 
     /// All that there are, or these.
@@ -167,7 +173,7 @@ impl<'w> Ground<'w> {
     fn try_one(&self, target: &str, runs: Option<u64>, seconds: Option<u64>) -> Result<Said> {
         let program = self.programs.join(target);
         let [corpus, made, found, logs] =
-            ["corpus", "made", "found", "logs"].map(|kind| self.directory.join(kind));
+            [self.manner.corpus, "made", "found", "logs"].map(|kind| self.directory.join(kind));
         let [corpus, made, found] = [corpus, made, found].map(|kind| kind.join(target));
         for directory in [&corpus, &made, &found, &logs] {
             fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;

@@ -83,7 +83,7 @@ mod tests {
         for seed in fs::read_dir(seeds).expect("seeds") {
             let path = seed.expect("an entry").path();
             let left = Left::in_body(fs::read(&path).expect("a seed"), NOW, 0, Some("this")).expect("left");
-            let state = left.carried.and_then(|carried| carried.state::<Incident>());
+            let state = left.carried.as_ref().and_then(Carried::state::<Incident>);
             assert!(state.is_some(), "{} is of another version: it begins nothing", path.display());
         }
     }

@@ -38,11 +38,10 @@ Behind the first empty line come entries, each of 64 bytes and a text. Numbers h
   58 u8  the verdict in the low three bits: 0 allow, 1 report, 2 stop, 3 hold, 4 deny; above them where the account stood before:
          0 armed, 1 tripped, 2 denied, 3 frozen
   59 u8  bits: 1 a budget had no room, 2 a grant covered it, 4 the account may do whatever it does, 8 (type 16) goes on from the file
-         before
+         before, 16 the text ends with a second name
   60 u32 user
 Types 1 to 3: the text is the path below the tree (tier lsm) or as the call gave it, cut off after 128 bytes; of a command its arguments,
-each with a zero behind, without secrets; of an act with two names of which the second is in a tree the path, a zero, that name
-hashed (u64) and its tree (u16). Type 16: JSON, what runs since then; numbers of accounts and trees, and those that acts have, begin
+each with a zero behind, without secrets. A second name, if it is in a tree, is behind that: hashed (u64), and its tree (u16). Type 16: JSON, what runs since then; numbers of accounts and trees, and those that acts have, begin
 anew. 17, 18: a name, a path. 19, 20: the account begins anew with its whole budget, or stands so, because a person or the
 policy has decided so.
 An entry whose sum is wrong was not written to its end: nothing behind it counts.
@@ -92,6 +91,7 @@ mod bit {
     pub(super) const GRANTED: u8 = 2;
     pub(super) const PASSES: u8 = 4;
     pub(super) const GOES_ON: u8 = 8;
+    pub(super) const OTHER: u8 = 16;
 }
 
 const NO_TREE: u16 = u16::MAX;
@@ -179,7 +179,8 @@ impl Deed<Vec<u8>> {
             account: u16::try_from(record.account).ok()?,
             root: act.root.and_then(|root| u16::try_from(root).ok()).filter(|root| *root != NO_TREE),
             key: act.key,
-            other: act.other,
+            // A name in a tree that no file can have is in none.
+            other: act.other.filter(|other| other.root < NO_TREE.into()),
             pid: record.pid,
             uid: record.uid,
             comm,
@@ -273,31 +274,25 @@ pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
     to[begin..begin + 4].copy_from_slice(&sum);
 }
 
-/// What lies behind the path: the second name.
-const OTHER: usize = 1 + size_of::<u64>() + size_of::<u16>();
+/// How long a second name is.
+const OTHER: usize = size_of::<u64>() + size_of::<u16>();
 
-/// The text of a deed, and its second name if there is one.
+/// The text of a deed, with its second name if there is one.
 fn with_other<T: AsRef<[u8]>>(deed: &Deed<T>) -> Vec<u8> {
     let mut text = deed.text.as_ref().to_vec();
     if let Some(Place { root, key }) = deed.other {
-        text.push(0);
         text.extend_from_slice(&key.to_le_bytes());
         text.extend_from_slice(&u16::try_from(root).unwrap_or(NO_TREE).to_le_bytes());
     }
     text
 }
 
-/// The other way. No path has a zero in it; the arguments of a command have.
-fn split_other(verb: u8, text: &[u8]) -> (&[u8], Option<Place>) {
-    let none = (text, None);
-    let Some(at) = text.len().checked_sub(OTHER).filter(|_| !is_command(verb)) else { return none };
-    let (path, other) = text.split_at(at);
-    let [0, rest @ ..] = other else { return none };
-    let (Some((key, rest)), false) = (rest.split_first_chunk(), path.contains(&0)) else { return none };
-    let Some((root, _)) = rest.split_first_chunk() else { return none };
-    let root = u16::from_le_bytes(*root);
-    let place = Place { root: root.into(), key: u64::from_le_bytes(*key) };
-    (path, (root != NO_TREE).then_some(place))
+/// The other way.
+fn split_other(text: &[u8]) -> (&[u8], Option<Place>) {
+    let Some((text, name)) = text.split_last_chunk::<OTHER>() else { return (text, None) };
+    let [key @ .., low, high] = *name;
+    let root = u16::from_le_bytes([low, high]);
+    (text, Some(Place { root: root.into(), key: u64::from_le_bytes(key) }))
 }
 
 fn of_deed<T>(deed: &Deed<T>) -> Head {
@@ -318,9 +313,14 @@ fn of_deed<T>(deed: &Deed<T>) -> Head {
         root: deed.root.unwrap_or(NO_TREE),
         kinds: judged.kinds.map(Kinds::bits),
         judged: (judged.phase.to_word() << 3 | judged.verdict.to_word()) as u8,
-        bits: [(deed.over, bit::OVER), (judged.granted, bit::GRANTED), (judged.passes, bit::PASSES)]
-            .into_iter()
-            .fold(0, |bits, (is_so, bit)| if is_so { bits | bit } else { bits }),
+        bits: [
+            (deed.over, bit::OVER),
+            (judged.granted, bit::GRANTED),
+            (judged.passes, bit::PASSES),
+            (deed.other.is_some(), bit::OTHER),
+        ]
+        .into_iter()
+        .fold(0, |bits, (is_so, bit)| if is_so { bits | bit } else { bits }),
         uid: deed.uid,
         ..Head::zeroed()
     }
@@ -360,7 +360,7 @@ fn entry<'a>(head: &Head, text: &'a [u8]) -> Option<Entry<&'a [u8]>> {
 
 fn deed<'a>(head: &Head, what: What, text: &'a [u8]) -> Deed<&'a [u8]> {
     let has = |bit| head.bits & bit != 0;
-    let (text, other) = split_other(head.verb, text);
+    let (text, other) = if has(bit::OTHER) { split_other(text) } else { (text, None) };
     Deed {
         what,
         verb: head.verb,

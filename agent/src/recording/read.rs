@@ -69,11 +69,11 @@ pub(crate) fn read(
     Ok(torn)
 }
 
-/// Entries that are whole, and the bytes behind them.
-type Whole<'a> = (Vec<Entry<&'a [u8]>>, &'a [u8]);
+/// Entries, and bytes behind them that are none.
+type Entries<'a> = (Vec<Entry<&'a [u8]>>, &'a [u8]);
 
 /// The entries of a file as far as they are whole, and what is behind them; none if it is no recording.
-pub(crate) fn entries(bytes: &[u8]) -> Option<Whole<'_>> {
+pub(crate) fn entries(bytes: &[u8]) -> Option<Entries<'_>> {
     let mut rest = bytes.strip_prefix(PREFACE.as_bytes())?;
     let mut entries = Vec::with_capacity(rest.len() / format::HEAD);
     while let Some((entry, length)) = format::first(rest) {
@@ -141,11 +141,11 @@ mod tests {
             fs::write(segments::path(directory.path(), 1), &whole[..length]).expect("a file");
             fs::write(segments::path(directory.path(), 2), file(1)).expect("a file");
             let (read, torn) = numbers(directory.path()).expect("a recording");
-            let entries = length.saturating_sub(PREFACE.len()) / (format::HEAD + 23);
+            let entries = length.saturating_sub(PREFACE.len()) / (format::HEAD + 12);
             let expected: Vec<u64> = (1..=entries as u64).chain([1]).collect();
             assert_eq!(read, expected, "{length}");
             let is_whole =
-                length >= PREFACE.len() && (length - PREFACE.len()).is_multiple_of(format::HEAD + 23);
+                length >= PREFACE.len() && (length - PREFACE.len()).is_multiple_of(format::HEAD + 12);
             assert_eq!(torn, usize::from(!is_whole), "{length}");
         }
     }

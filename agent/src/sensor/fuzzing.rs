@@ -67,7 +67,9 @@ pub(crate) fn records() -> Vec<Vec<u8>> {
         wire
     };
     let others = [verb::COMMAND, verb::COUNTER_COMMAND, verb::ASK].map(command);
-    kinds.chain(others).map(|wire| bytemuck::bytes_of(&wire).to_vec()).collect()
+    // No tree has this number: in a recording it stands for none.
+    let none = record::Record { root: u16::MAX.into(), ..one(what::OPERATION) };
+    kinds.chain(others).chain([none]).map(|wire| bytemuck::bytes_of(&wire).to_vec()).collect()
 }
 
 /// A question has the same answer each time; an offset is within what bits can say, a position within what a function has.

@@ -1,7 +1,5 @@
 //! What libFuzzer says while it works and in the end.
 
-use std::fmt::Write as _;
-
 /// How it went, if nothing was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
@@ -45,11 +43,10 @@ impl Said {
 pub(super) fn complaint(text: &str) -> String {
     let mut lines = text.lines().skip_while(|line| !line.contains("panicked at"));
     if lines.next().is_some() {
-        let mut complaint = String::new();
-        for line in lines.take_while(|line| !line.starts_with("note: ") && !line.starts_with("==")).take(4) {
-            let _ = write!(complaint, "{}{}", if complaint.is_empty() { "" } else { " " }, line.trim()); // a String
-        }
-        return complaint.chars().take(400).collect();
+        let is_over =
+            |line: &str| ["note: ", "stack backtrace:", "=="].iter().any(|end| line.starts_with(end));
+        let words: Vec<_> = lines.take_while(|line| !is_over(line)).take(4).map(str::trim).collect();
+        return words.join(" ").chars().take(400).collect();
     }
     let line = text.lines().find(|line| line.contains("ERROR: libFuzzer"));
     line.unwrap_or("it ended early, and does not say why").trim_start_matches(['=', ' ']).to_owned()
@@ -86,7 +83,7 @@ stat::number_of_executed_units: 20000
     #[test]
     fn what_was_found_is_said_with_its_input() {
         let text = "#6	INITED cov: 7\n\nthread '<unnamed>' (7) panicked at agent/src/policy/fuzzing.rs:9:5:\nassertion failed: a\n\
-                    note: run with `RUST_BACKTRACE=1`\n==7== ERROR: libFuzzer: deadly signal\n\
+                    stack backtrace:\n   0: a\n==7== ERROR: libFuzzer: deadly signal\n\
                     artifact_prefix='/t/'; Test unit written to /t/crash-00\n";
         assert_eq!((complaint(text).as_str(), input(text)), ("assertion failed: a", Some("/t/crash-00")));
         let text = "==7== ERROR: libFuzzer: timeout after 10 seconds\n";
