@@ -70,13 +70,13 @@ fn a_daemon_that_is_killed_leaves_nothing_that_is_half() -> Result<()> {
     until_looked()?;
     let index = stage.index()?;
     let mut all = index.prepare("SELECT lower(hex(content)), size FROM version WHERE content IS NOT NULL")?;
-    let all = all.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
+    let all = all.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
     let mut kept = 0;
     for one in all {
         let (hash, size) = one?;
         let (first, rest) = hash.split_at(2);
         let found = fs::read(stage.state().join("keeper/contents").join(first).join(rest))?;
-        ensure!(found.len() as u64 == size && found.starts_with(b"this is "), "{hash} is not whole");
+        ensure!(found.len() as i64 == size && found.starts_with(b"this is "), "{hash} is not whole");
         kept += 1;
     }
     ensure!(kept == FILES, "{kept} of {FILES} are kept");

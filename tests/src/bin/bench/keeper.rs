@@ -44,7 +44,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
             behind.push(standing["behind_ms"].as_f64().context("how far it is behind")?);
         }
         let next = MINUTE / (RATE * 60) * (change + 1);
-        wait::keep_distance(next.saturating_sub(began.elapsed()));
+        wait::keep_distance(next.saturating_sub(began.elapsed()))?;
     }
     let share = (ran(&thread)? - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
     daemon.end()?;
