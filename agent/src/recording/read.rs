@@ -141,11 +141,11 @@ mod tests {
             fs::write(segments::path(directory.path(), 1), &whole[..length]).expect("a file");
             fs::write(segments::path(directory.path(), 2), file(1)).expect("a file");
             let (read, torn) = numbers(directory.path()).expect("a recording");
-            let entries = length.saturating_sub(PREFACE.len()) / (format::HEAD + 12);
+            let entries = length.saturating_sub(PREFACE.len()) / (format::HEAD + 22);
             let expected: Vec<u64> = (1..=entries as u64).chain([1]).collect();
             assert_eq!(read, expected, "{length}");
             let is_whole =
-                length >= PREFACE.len() && (length - PREFACE.len()).is_multiple_of(format::HEAD + 12);
+                length >= PREFACE.len() && (length - PREFACE.len()).is_multiple_of(format::HEAD + 22);
             assert_eq!(torn, usize::from(!is_whole), "{length}");
         }
     }

@@ -88,7 +88,7 @@ fn an_operation_takes_64_bytes_and_its_path() {
     append(&Entry::Deed(Deed { other: None, ..deed(1) }), &mut bytes);
     assert_eq!(bytes.len(), 64 + "nginx/a.conf".len());
     append(&Entry::Deed(deed(1)), &mut bytes);
-    assert_eq!(bytes.len(), 2 * (64 + "nginx/a.conf".len()) + 11);
+    assert_eq!(bytes.len(), 2 * (64 + "nginx/a.conf".len()) + 10);
 }
 
 #[test]
