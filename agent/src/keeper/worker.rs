@@ -312,9 +312,10 @@ impl Worker {
         keeping.commit()?;
         (0..=u8::MAX).try_for_each(|first| shelf.sweep(first))?;
         (self.looks, self.has_looked) = (false, true);
-        self.shared.standing().looked = Some(Timestamp::now());
         self.prune()?;
-        self.count()
+        self.count()?;
+        self.shared.standing().looked = Some(Timestamp::now());
+        Ok(())
     }
 
     /// Looks at directories, each with what is too young or not, and with all below it or not.
