@@ -203,7 +203,11 @@ fn what_ended_while_no_agent_was_there_is_said_to_have() -> Result<()> {
     let (stage, incident) = let_go_unseen()?;
     let mut next = stage.start()?;
     let shown = incident.until("unseen")?;
-    assert_eq!((&shown["next"], &shown["done"]), (&json!([]), &json!(11)));
+    // Nothing waits, and what was destroyed can be put back.
+    let restore = shown["next"].as_array().is_some_and(|next| {
+        matches!(&next[..], [only] if only.as_str().is_some_and(|line| line.starts_with("burstguard restore")))
+    });
+    ensure!(restore && shown["done"] == 11, "{shown}");
     ensure!(shown["closed_at"].is_string(), "{shown}");
     let refused = incident.try_to("thaw")?;
     assert_eq!(refused.exit, Some(6), "{refused:?}");

@@ -48,7 +48,8 @@ fn standing() -> Result<Value> {
     Ok(ask_json(&["status"])?["keeper"].clone())
 }
 
-fn until_looked() -> Result<()> {
+/// Waits until the keeper has looked at all: what the daemon has open and runs is then what it has at rest.
+pub(crate) fn until_looked() -> Result<()> {
     wait::until("all is looked at", || Ok((!standing()?["looked_at"].is_null()).then_some(())))
 }
 

@@ -16,6 +16,7 @@ use tests::{Account, Job, SOCKET, Scene, ask_json, proc, wait};
 
 use crate::check::{FILES, each, filled_with};
 use crate::commands::{burst_is_known, decide};
+use crate::keeper::until_looked;
 
 const CLIENTS: usize = 1000;
 /// Connections that are served at once, with a descriptor of whoever is at the other end; and that are heard before they are
@@ -129,6 +130,7 @@ fn a_thousand_that_mean_no_good_take_no_more_than_their_share() -> Result<()> {
     let users = [Account::unlisted()?, Account::unlisted()?, Account::unlisted()?, Account::unlisted()?];
     let mut scene = filled_with(|policy| policy.role("view", users[0].uid()))?;
     ask_json(&["status"])?; // what the first one takes once
+    until_looked()?;
     let before = Taken::by(scene.daemon.pid())?;
     let mut clients = Vec::new();
     for user in &users {
@@ -186,6 +188,7 @@ fn a_thousand_that_ask_for_the_status_are_answered_or_told_why_not() -> Result<(
     let mut scene =
         filled_with(|policy| users.iter().fold(policy, |policy, user| policy.role("view", user.uid())))?;
     ask_json(&["status"])?;
+    until_looked()?;
     let before = Taken::by(scene.daemon.pid())?;
     let began = Instant::now();
     let mut clients: Vec<(UnixStream, Vec<u8>)> = Vec::new();

@@ -65,6 +65,8 @@ fn a_tree_that_is_a_symbolic_link_now_is_refused() -> Result<()> {
 #[test]
 fn killed_in_the_midst_of_it_the_next_one_goes_on() -> Result<()> {
     let kept = Kept::with(|tree| {
+        // What is moved is a directory, so the account must be let into the tree.
+        fs::set_permissions(tree, std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
         fs::create_dir(tree.join("many"))?;
         for number in 0..MANY {
             fs::write(tree.join(format!("many/n{number}")), format!("{number}\n"))?;
@@ -72,7 +74,6 @@ fn killed_in_the_midst_of_it_the_next_one_goes_on() -> Result<()> {
         Ok(())
     })?;
     let many = kept.tree().join("many");
-    fs::set_permissions(kept.tree(), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
     let (_job, incident) = kept.burst(&kept.stage.ground.expand("mv many {outside}/away; exec rm -f f*"))?;
     let there = || fs::read_dir(&many).map_or(0, Iterator::count);
     for point in [1, MANY / 4, MANY / 2] {
