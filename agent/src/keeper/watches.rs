@@ -81,10 +81,6 @@ impl Watches {
             }
         }
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.by.len()
-    }
 }
 
 impl AsFd for Watches {
