@@ -16,7 +16,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Meta, Why};
+use super::{Meta, Why, version::Attributes};
 
 /// How much a name may have of attributes, names and values together.
 const ATTRIBUTES: usize = 64 << 10;
@@ -102,7 +102,7 @@ impl Seen {
         }
     }
 
-    fn attributes(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Why> {
+    fn attributes(&self) -> Result<Attributes, Why> {
         // By the descriptor's own name: what is open for its path alone has no attributes that could be asked for by `fgetxattr`.
         let path = self.path();
         let mut names = Vec::with_capacity(1024);
@@ -173,7 +173,6 @@ pub(super) fn stat(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<Option<Sta
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "nanoseconds are below 10^9")]
-#[expect(clippy::cast_sign_loss, reason = "nanoseconds are never negative")]
 fn plain_meta(stat: &Stat) -> Meta {
     Meta {
         mode: stat.st_mode,

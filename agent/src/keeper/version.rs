@@ -76,8 +76,11 @@ pub(crate) struct Meta {
     pub(crate) mtime: (i64, u32),
     pub(crate) atime: (i64, u32),
     /// As the kernel gives them, sorted by name: ACLs, capabilities, labels and what users have put there.
-    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) xattrs: Attributes,
 }
+
+/// Names and values.
+pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl Moment {
     pub(crate) fn now() -> Self {

@@ -483,7 +483,7 @@ impl Worker {
             self.shelf = None;
             match Shelf::move_aside(&self.state) {
                 Ok(aside) => {
-                    log::error!("{error:#}; it is moved to {}, and versions begin anew", aside.display())
+                    log::error!("{error:#}; it is moved to {}, and versions begin anew", aside.display());
                 }
                 Err(error) => log::error!("{error:#}"),
             }

@@ -76,7 +76,7 @@ impl Contents {
             return taken;
         }
         let new = self.directory.join(NEW);
-        let mut aside = self.begin(&new)?;
+        let mut aside = Self::begin(&new)?;
         let hash = if self.clone(&file, seen.stat.st_dev, &aside) {
             // What was cloned changes no more, so its hash is that of what was there at one moment.
             hash(&mut aside, io::sink(), size)
@@ -104,7 +104,7 @@ impl Contents {
         let size = bytes.len() as u64;
         if !self.is_there(&hash, size, &held)? {
             let new = self.directory.join(NEW);
-            let mut aside = self.begin(&new)?;
+            let mut aside = Self::begin(&new)?;
             aside.write_all(bytes).with_context(|| format!("cannot write {}", new.display()))?;
             self.place(&new, &hash)?;
         }
@@ -116,7 +116,7 @@ impl Contents {
         Ok(held(hash)? && fs::symlink_metadata(self.path(hash)).is_ok_and(|found| found.len() == size))
     }
 
-    fn begin(&self, new: &Path) -> Result<File> {
+    fn begin(new: &Path) -> Result<File> {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
         options.open(new).with_context(|| format!("cannot write {}", new.display()))
