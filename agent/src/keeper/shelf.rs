@@ -30,7 +30,7 @@ pub(super) use keeping::Keeping;
 const FILE: &str = "versions.db";
 /// The daemon writes for a moment, and then syncs: a command waits for that, and the daemon for a command.
 const BUSY: Duration = Duration::from_secs(10);
-const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;
+const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;
                         PRAGMA journal_size_limit = 1048576; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF;";
 
 /// All versions there are.

@@ -82,6 +82,9 @@ pub(crate) struct Meta {
     pub(crate) xattrs: Attributes,
 }
 
+/// Names and values.
+pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+
 impl Moment {
     pub(crate) fn now() -> Self {
         let wall = Timestamp::now();

@@ -52,7 +52,7 @@ const ALL: Duration = Duration::from_hours(1);
 const UNWATCHED: Duration = Duration::from_mins(1);
 const PRUNE: Duration = Duration::from_mins(10);
 /// How often it is counted what there is, at most.
-const COUNT: Duration = Duration::from_secs(5);
+const COUNT: Duration = Duration::from_secs(10);
 /// How long one part of a look at all takes.
 const PART: Duration = Duration::from_millis(100);
 /// How long a disk is left alone that has failed, at first and at most.
