@@ -65,9 +65,6 @@ pub(crate) enum Why {
     Changing,
 }
 
-/// Extended attributes, each with its value.
-pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
-
 /// All that a name has besides its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Meta {
