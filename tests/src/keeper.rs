@@ -41,6 +41,7 @@ pub fn until_seen(mark: &Path) -> Result<()> {
     };
     let before = versions()?;
     fs::write(mark, format!("{before}\n")).with_context(|| format!("cannot write {path}"))?;
-    wait::until("the mark is kept", || Ok((versions()? > before).then_some(())))?;
+    let kept = wait::until("the mark is kept", || Ok((versions()? > before).then_some(())));
+    kept.with_context(|| format!("the keeper: {}", ask_json(&["status"]).unwrap_or_default()["keeper"]))?;
     until_settled(1)
 }

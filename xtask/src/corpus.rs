@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Benign cases only, with budgets out of reach: what each would need
     #[arg(long)]
     measure: bool,
+    /// Also put back what each destructive case has destroyed, and compare it; waits until all is kept before each, which takes long
+    #[arg(long, conflicts_with = "measure")]
+    restore: bool,
     /// Also write the table to a file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -37,10 +40,18 @@ pub(crate) struct Options {
 impl Options {
     /// What makes the same table again.
     fn command(&self, series: Series) -> String {
-        let measure = if self.measure { " --measure" } else { "" };
-        format!("# cargo xtask corpus --kernel {series}{measure} {}", self.cases.join(" "))
+        format!("# cargo xtask corpus --kernel {series} {} {}", self.how(), self.cases.join(" "))
             .trim_end()
             .to_owned()
+    }
+
+    /// What is done besides playing.
+    fn how(&self) -> &'static str {
+        match (self.measure, self.restore) {
+            (true, _) => "--measure",
+            (false, true) => "--restore",
+            (false, false) => "",
+        }
     }
 }
 
@@ -48,7 +59,7 @@ impl Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::run(workspace)?;
     vm::on_each(&options.kernels, |series| {
-        let table = play(workspace, series, options.measure, &options.cases)?;
+        let table = play(workspace, series, options.how(), &options.cases)?;
         if let Some(file) = &options.output {
             let text = format!("{}\n\n{table}", options.command(series));
             fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
@@ -64,14 +75,13 @@ pub(crate) fn stage(
     cases: &[String],
     tally: &mut Tally,
 ) -> Result<()> {
-    let table = play(workspace, series, false, cases)?;
+    let table = play(workspace, series, "", cases)?;
     *tally += table.tally();
     table.verdict()
 }
 
-fn play(workspace: &Workspace, series: Series, measure: bool, cases: &[String]) -> Result<Table> {
+fn play(workspace: &Workspace, series: Series, how: &str, cases: &[String]) -> Result<Table> {
     let begun = Instant::now();
-    let options = if measure { "--measure" } else { "" };
     let see = |(rows, complaints): &mut (Vec<Row>, Vec<String>), line: &str| match line
         .strip_prefix(SAID)
         .map(serde_json::from_str::<Row>)
@@ -85,7 +95,7 @@ fn play(workspace: &Workspace, series: Series, measure: bool, cases: &[String]) 
             complaints.push(line.to_owned());
         }
     };
-    let ((rows, complaints), outcome) = vm::work(workspace, series, options, cases, see)?;
+    let ((rows, complaints), outcome) = vm::work(workspace, series, how, cases, see)?;
     let table = Table::new(rows);
     println!("\n{table}");
     println!("corpus {series}: in {:.0} s", begun.elapsed().as_secs_f64());

@@ -160,6 +160,10 @@ impl fmt::Display for Table {
             count(&|row| row.benign != row.held && !row.wrong.is_empty()),
             count(&Row::is_close),
         )?;
+        let is_compared = self.0.iter().any(|row| row.restored.destroyed > 0);
+        if !is_compared {
+            return Ok(());
+        }
         let sum = |of: &dyn Fn(&Restored) -> usize| self.0.iter().map(|row| of(&row.restored)).sum::<usize>();
         writeln!(
             f,

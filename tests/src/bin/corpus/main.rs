@@ -29,6 +29,9 @@ struct Cli {
     /// Benign cases only, with budgets out of reach: how much they would need
     #[arg(long)]
     measure: bool,
+    /// Also put back what each destructive case has destroyed, and compare it
+    #[arg(long)]
+    restore: bool,
 }
 
 fn main() -> ExitCode {
@@ -52,7 +55,7 @@ fn run(cli: &Cli) -> Result<()> {
     let shipped = people::employ(&people, cli.measure)?;
     let ground = Ground::keep()?;
     let daemon = Daemon::start_by_file(POLICY.as_ref(), Tier::Lsm).context("cannot start the agent")?;
-    let mut stage = Stage { daemon, ground, shipped };
+    let mut stage = Stage { daemon, ground, shipped, restores: cli.restore };
     for (case, person) in cases.iter().zip(&people) {
         let row = stage.play(case, person)?;
         println!("corpus: {}", serde_json::to_string(&row)?);

@@ -23,6 +23,8 @@ pub(crate) struct Stage {
     pub(crate) daemon: Daemon,
     pub(crate) ground: Ground,
     pub(crate) shipped: Shipped,
+    /// Whether what a case has destroyed is put back and compared.
+    pub(crate) restores: bool,
 }
 
 /// How the act ended.
@@ -46,7 +48,8 @@ impl Stage {
 
     fn act(&mut self, case: &Case, person: &Person) -> Result<Row> {
         as_root(&case.prepare, person).context("prepare")?;
-        let kept = if case.benign { None } else { Some(Before::take().context("keep")?) };
+        let compares = self.restores && !case.benign;
+        let kept = compares.then(Before::take).transpose().context("keep")?;
         let before = Snapshot::take()?;
         let begun = Instant::now();
         let group = Cgroup::new(&person.name)?;
