@@ -273,3 +273,9 @@ fn what_is_its_own_is_never_kept() {
     assert_eq!(scene.newest(&scene.state.path().join(DIRECTORY)), None);
     assert!(scene.newest(scene.state.path()).is_some());
 }
+
+#[test]
+fn of_a_disk_a_part_is_left_to_others_and_of_a_large_one_a_gibibyte() {
+    use super::worker::stays_free;
+    assert_eq!([24 << 20, 2 << 30, 252 << 30].map(stays_free), [16 << 20, (2 << 30) / 20, 1 << 30]);
+}

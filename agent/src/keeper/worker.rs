@@ -58,9 +58,10 @@ const PART: Duration = Duration::from_millis(100);
 /// How long a disk is left alone that has failed, at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Of the file system that it lies in, this part stays free, and so many bytes.
+/// Of the file system that it lies in, this part stays free, but no less than the first of these, and no more than the second (bytes).
 const FREE: u64 = 20;
 const FREE_AT_LEAST: u64 = 16 << 20;
+const FREE_AT_MOST: u64 = 1 << 30;
 /// What no tree is kept of any more ages by this.
 const AGE: Duration = Duration::from_hours(30 * 24);
 
@@ -463,10 +464,12 @@ impl Worker {
     fn has_room(&self) -> Result<()> {
         let found =
             statvfs(&self.state).with_context(|| format!("cannot look at {}", self.state.display()))?;
-        if found.f_bavail < found.f_blocks / FREE || found.f_bavail * found.f_frsize < FREE_AT_LEAST {
+        let wanted = stays_free(found.f_blocks.saturating_mul(found.f_frsize));
+        if found.f_bavail.saturating_mul(found.f_frsize) < wanted {
             bail!(
-                "of the file system of {} less than a {FREE}th, or than 16 MiB, is free: make room there, then it goes on by itself",
-                self.state.display()
+                "of the file system of {} less than {} MiB are free: make room there, then it goes on by itself",
+                self.state.display(),
+                wanted >> 20
             );
         }
         Ok(())
@@ -519,6 +522,11 @@ fn give_way() {
     const BEST_EFFORT_LAST: i32 = 2 << 13 | 7;
     // SAFETY: it takes three numbers; 0 is this thread.
     unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, BEST_EFFORT_LAST) };
+}
+
+/// How much of a file system of this size is left to others.
+pub(super) fn stays_free(size: u64) -> u64 {
+    (size / FREE).clamp(FREE_AT_LEAST, FREE_AT_MOST)
 }
 
 /// For how long this thread has run: on a busy host it mostly waits, which is nobody's burden.
