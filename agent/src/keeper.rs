@@ -10,13 +10,16 @@
 //! Nobody waits for it: no verdict, and not the loop. A decision that lets something go on is held back for a moment, until what it may
 //! change is kept, and no longer.
 
+mod copy;
 mod look;
+mod room;
 mod seen;
 mod shelf;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod there;
+mod thread;
 mod trees;
 mod version;
 mod watches;
@@ -34,7 +37,8 @@ use std::{
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-pub(crate) use seen::At;
+pub(crate) use copy::{Side, copy};
+pub(crate) use seen::{At, open_directory};
 pub(crate) use shelf::{Limits, Shelf};
 pub(crate) use standing::Standing;
 pub(crate) use there::what_is_at;

@@ -5,7 +5,7 @@ use std::{
     ffi::{CStr, OsStr},
     hash::{BuildHasher as _, RandomState},
     os::{
-        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        fd::{AsFd as _, BorrowedFd},
         unix::ffi::OsStrExt as _,
     },
     path::{Path, PathBuf},
@@ -13,14 +13,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
-use rustix::{
-    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstatfs, openat2},
-    io::Errno,
-};
+use rustix::fs::{Dir, FileType, Stat, fstatfs};
 
 use super::{
     At,
-    seen::{self, Stamp},
+    seen::{self, Stamp, open_directory},
     shelf::{Keeping, index},
     trees::{Kept, Trees},
 };
@@ -116,7 +113,7 @@ impl Looker<'_, '_> {
     pub(super) fn look(&mut self, id: i64, wish: Wish) -> Result<Looked> {
         let Some(path) = index::directory(self.keeping.tx(), id)? else { return Ok(Looked::default()) };
         let Some(tree) = self.trees.of(&path) else { return Ok(Looked::default()) };
-        if let Some(parent) = path.parent().and_then(open_directory)
+        if let Some(parent) = path.parent().and_then(|parent| open_directory(parent).ok())
             && let Some(name) = path.file_name()
         {
             // The directory itself: nobody else tells of its mode and attributes.
@@ -125,7 +122,7 @@ impl Looker<'_, '_> {
         } else if path.parent().is_some() {
             self.keeping.gone(&path, &tree.name)?;
         }
-        let Some(directory) = open_directory(&path) else {
+        let Ok(directory) = open_directory(&path) else {
             // A root comes back without anybody telling.
             return Ok(Looked { unwatched: self.trees.root(&path).is_some(), ..Looked::default() });
         };
@@ -149,7 +146,7 @@ impl Looker<'_, '_> {
         let of_pass = |name: &[u8]| Some(hasher.hash_one(name)).filter(|hash| hash % passes == pass);
         let mut known = HashMap::new();
         let db = self.keeping.tx();
-        index::known(db, here.id, &here.tree.name, |name, stamp, _| {
+        index::known(db, here.id, &here.tree.name, |name, stamp| {
             if let Some(hash) = of_pass(name) {
                 known.insert(hash, Known { stamp: hasher.hash_one(stamp), found: false });
             }
@@ -242,25 +239,8 @@ fn is_changing(kept: &super::Version) -> bool {
 
 /// How long ago something changed, in nanoseconds. What is of the future has always been so.
 fn age(stat: &Stat, now: i128) -> i128 {
-    let changed = i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec);
+    let changed = seen::changed_at(stat);
     if changed > now + SETTLED { SETTLED } else { now - changed }
-}
-
-/// Opens a directory by a path that has no symbolic link in it, or not at all.
-pub(super) fn open_directory(path: &Path) -> Option<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    loop {
-        match openat2(
-            CWD,
-            path,
-            flags,
-            Mode::empty(),
-            ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
-        ) {
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            opened => return opened.ok(),
-        }
-    }
 }
 
 fn is_on_disk(directory: BorrowedFd<'_>) -> bool {

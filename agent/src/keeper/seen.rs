@@ -12,7 +12,10 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, getxattr, listxattr, openat, readlinkat, statat},
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, getxattr, listxattr, openat,
+        openat2, readlinkat, statat,
+    },
     io::Errno,
 };
 
@@ -146,7 +149,7 @@ impl Seen {
     /// Opens a regular file to read it, without a trace in its access time.
     pub(super) fn read(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let open = |flags| openat(rustix::fs::CWD, &*self.path(), flags, Mode::empty());
+        let open = |flags| openat(CWD, &*self.path(), flags, Mode::empty());
         let opened = match open(flags | OFlags::NOATIME) {
             Err(Errno::PERM) => open(flags),
             opened => opened,
@@ -169,6 +172,23 @@ pub(super) fn stat(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<Option<Sta
     match statat(parent, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(None),
         found => Ok(Some(found?)),
+    }
+}
+
+/// When anything of it changed last, in nanoseconds since 1970.
+pub(super) fn changed_at(stat: &Stat) -> i128 {
+    i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec)
+}
+
+/// Opens a directory by an absolute path that has no symbolic link in it, or not at all.
+pub(crate) fn open_directory(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    loop {
+        match openat2(CWD, path, flags, Mode::empty(), resolve) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            opened => return opened,
+        }
     }
 }
 

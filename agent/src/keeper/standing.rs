@@ -1,6 +1,6 @@
 //! How what is kept stands: how complete it is, and how fresh.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -34,9 +34,9 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// For how long the oldest change has not been kept, in seconds.
-    pub(crate) fn behind(&self) -> u64 {
-        self.since.map_or(0, |since| since.elapsed().as_secs())
+    /// For how long the oldest change has not been kept.
+    pub(crate) fn behind(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(crate) fn left(&self) -> u64 {
@@ -51,9 +51,7 @@ impl Standing {
             size: self.bytes,
             left: self.left(),
             unsettled: self.unsettled,
-            behind_ms: self
-                .since
-                .map_or(0, |since| u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)),
+            behind_ms: u64::try_from(self.behind().as_millis()).unwrap_or(u64::MAX),
             looked_at: self.looked,
         }
     }

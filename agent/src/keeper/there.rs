@@ -4,9 +4,8 @@ use std::io;
 
 use jiff::Timestamp;
 use rustix::fs::FileType;
-use sha2::{Digest as _, Sha256};
 
-use super::{At, Hash, Limits, What, Why, seen::Seen};
+use super::{At, Limits, Side, What, Why, copy, seen::Seen};
 
 /// What is there, and when it was changed last; none if nothing is.
 pub(crate) fn what_is_at(at: At<'_>) -> io::Result<Option<(What, Timestamp)>> {
@@ -22,25 +21,13 @@ pub(crate) fn what_is_at(at: At<'_>) -> io::Result<Option<(What, Timestamp)>> {
         (Ok(meta), FileType::Symlink) => What::Link { target: seen.target()?, meta },
         // It can be nothing that was kept.
         (Ok(meta), FileType::RegularFile) if size > Limits::MOST.size => left(meta, Why::TooLarge),
-        (Ok(meta), FileType::RegularFile) => match hash(&seen) {
-            Ok(content) => What::File { meta, size, content },
-            Err(_) => left(meta, Why::Unreadable),
-        },
+        (Ok(meta), FileType::RegularFile) => {
+            match seen.read().map_err(Side::Reading).and_then(|file| copy(file, io::sink())) {
+                Ok((content, _)) => What::File { meta, size, content },
+                Err(_) => left(meta, Why::Unreadable),
+            }
+        }
         (Ok(meta), _) => left(meta, Why::Special),
     };
     Ok(Some((what, changed)))
-}
-
-fn hash(seen: &Seen) -> io::Result<Hash> {
-    let mut hash = Sha256::new();
-    let mut file = seen.read()?;
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match io::Read::read(&mut file, &mut buffer) {
-            Ok(0) => return Ok(Hash(hash.finalize().into())),
-            Ok(read) => hash.update(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -118,4 +118,21 @@ impl What {
             Self::Gone => None,
         }
     }
+
+    /// Whether nothing would have to be done to make the one of the other. Reading is no change, and what comes into a directory and
+    /// goes, which the directory's times say, is none of its own.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let plain = |what: &Self| {
+            let mut what = what.clone();
+            match &mut what {
+                Self::File { meta, .. } | Self::Link { meta, .. } | Self::Left { meta, .. } => {
+                    meta.atime = Default::default();
+                }
+                Self::Directory(meta) => (meta.atime, meta.mtime) = Default::default(),
+                Self::Gone => {}
+            }
+            what
+        };
+        plain(self) == plain(other)
+    }
 }

@@ -15,19 +15,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    fs::statvfs,
-    process::setpriority_process,
-    thread::gettid,
-    time::{ClockId, clock_gettime},
-};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    DIRECTORY, News, Order, Shelf, Standing,
+    DIRECTORY, News, Order, Shelf, Standing, Why,
     look::{Looked, Looker, Wish, directories_of},
+    room,
     shelf::{index, is_broken, prune},
+    thread::{give_way, ran, rest},
     trees::Trees,
     watches::Watches,
 };
@@ -58,10 +54,6 @@ const PART: Duration = Duration::from_millis(100);
 /// How long a disk is left alone that has failed, at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Of the file system that it lies in, this part stays free, but no less than the first of these, and no more than the second (bytes).
-const FREE: u64 = 20;
-const FREE_AT_LEAST: u64 = 16 << 20;
-const FREE_AT_MOST: u64 = 1 << 30;
 /// What no tree is kept of any more ages by this.
 const AGE: Duration = Duration::from_hours(30 * 24);
 
@@ -227,7 +219,7 @@ impl Worker {
 
     pub(super) fn turn(&mut self) -> Result<()> {
         if self.shelf.is_none() {
-            self.has_room()?;
+            room::check(&self.state)?;
             self.shelf = Some(Shelf::open(&self.state)?);
         }
         let now = Instant::now();
@@ -239,7 +231,7 @@ impl Worker {
             }
         }
         if now >= self.when.turn && self.dirty.values().any(|dirty| dirty.due <= now) {
-            self.has_room()?;
+            room::check(&self.state)?;
             self.when.turn = now + SETTLE;
             let due: Vec<i64> =
                 self.dirty.iter().filter(|(_, dirty)| dirty.due <= now).map(|(id, _)| *id).collect();
@@ -281,7 +273,7 @@ impl Worker {
     }
 
     fn look_at_a_part(&mut self) -> Result<()> {
-        self.has_room()?;
+        room::check(&self.state)?;
         let (began, before) = (Instant::now(), ran());
         while began.elapsed() < PART {
             let some = self.fresh.split_off(self.fresh.len().saturating_sub(8));
@@ -391,7 +383,7 @@ impl Worker {
                 dirty.since = since;
             }
         }
-        self.shared.standing().left[4] = looked.changing;
+        self.shared.standing().left[Why::Changing as usize] = looked.changing;
     }
 
     /// Directories that are new are looked at as all are at first.
@@ -451,27 +443,13 @@ impl Worker {
         let (names, versions, bytes, left) = index::sum(shelf.index())?;
         let mut standing = self.shared.standing();
         (standing.names, standing.versions, standing.bytes) = (names, versions, bytes);
-        let changing = standing.left[4];
+        // Nothing of the index is changing: that is known from the last look.
+        let changing = standing.left[Why::Changing as usize];
         standing.left = left;
-        standing.left[4] = changing;
+        standing.left[Why::Changing as usize] = changing;
         drop(standing);
         self.changed = false;
         self.when.count = Instant::now() + COUNT.max(began.elapsed() * REST);
-        Ok(())
-    }
-
-    /// The record lies there too, and comes first.
-    fn has_room(&self) -> Result<()> {
-        let found =
-            statvfs(&self.state).with_context(|| format!("cannot look at {}", self.state.display()))?;
-        let wanted = stays_free(found.f_blocks.saturating_mul(found.f_frsize));
-        if found.f_bavail.saturating_mul(found.f_frsize) < wanted {
-            bail!(
-                "of the file system of {} less than {} MiB are free: make room there, then it goes on by itself",
-                self.state.display(),
-                wanted >> 20
-            );
-        }
         Ok(())
     }
 
@@ -509,33 +487,4 @@ impl Worker {
         standing.since = self.dirty.values().map(|dirty| dirty.since).min();
         standing.unwatched = self.unwatched.len() as u64;
     }
-}
-
-/// Lets others go first: on the processor and at the disk. Not the class of those that wait for an idle disk: a directory that is being
-/// read is locked, and whoever removes a name from it would wait as well.
-fn give_way() {
-    const LOWEST: i32 = 19;
-    if let Err(error) = setpriority_process(Some(gettid()), LOWEST) {
-        log::debug!("the keeper runs with the priority of all: {error}");
-    }
-    const WHO_PROCESS: i32 = 1;
-    const BEST_EFFORT_LAST: i32 = 2 << 13 | 7;
-    // SAFETY: it takes three numbers; 0 is this thread.
-    unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, BEST_EFFORT_LAST) };
-}
-
-/// How much of a file system of this size is left to others.
-pub(super) fn stays_free(size: u64) -> u64 {
-    (size / FREE).clamp(FREE_AT_LEAST, FREE_AT_MOST)
-}
-
-/// For how long this thread has run: on a busy host it mostly waits, which is nobody's burden.
-fn ran() -> Duration {
-    let ran = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(ran.tv_sec.unsigned_abs(), u32::try_from(ran.tv_nsec).unwrap_or(0))
-}
-
-fn rest(time: Duration) {
-    let timeout = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
-    let _ = poll(&mut [], Some(&timeout)); // interrupted: then it was shorter
 }

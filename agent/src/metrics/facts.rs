@@ -204,7 +204,7 @@ impl Facts {
             one(&catalog::KEEPER_BYTES, keeper.bytes),
             left.done(),
             one(&catalog::KEEPER_UNSETTLED, keeper.unsettled),
-            one(&catalog::KEEPER_BEHIND, keeper.behind()),
+            one(&catalog::KEEPER_BEHIND, keeper.behind().as_secs()),
             one(&catalog::KEEPER_UNWATCHED, keeper.unwatched),
             looked.done(),
             one(&catalog::KEEPER_LOST, keeper.lost),

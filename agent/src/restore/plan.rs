@@ -186,7 +186,7 @@ fn step(facts: &Facts, parent: Option<&Planned>) -> Step {
             Step::Changed
         }
         Now::Nothing => Step::Back,
-        Now::There { what, .. } if is_same(&kept.what, what) => Step::Same,
+        Now::There { what, .. } if kept.what.is_same(what) => Step::Same,
         Now::There { what, changed } => over(facts, &kept.what, what, *changed),
     }
 }
@@ -209,27 +209,10 @@ fn over(facts: &Facts, kept: &What, now: &What, changed: Timestamp) -> Step {
     }
     let by_somebody_else = match &facts.after {
         _ if facts.hit.went => true,
-        Some(after) => !is_same(&after.what, now),
+        Some(after) => !after.what.is_same(now),
         None => changed.duration_since(facts.hit.last.wall) > SETTLES,
     };
     if by_somebody_else { Step::Changed } else { Step::Over }
-}
-
-/// Whether nothing has to be done to make the one of the other. Reading is no change, and what comes into a directory and goes is none
-/// of the directory's own.
-pub(crate) fn is_same(kept: &What, now: &What) -> bool {
-    let plain = |what: &What| {
-        let mut what = what.clone();
-        match &mut what {
-            What::Directory(meta) => (meta.atime, meta.mtime) = Default::default(),
-            What::File { meta, .. } | What::Link { meta, .. } | What::Left { meta, .. } => {
-                meta.atime = Default::default();
-            }
-            What::Gone => {}
-        }
-        what
-    };
-    plain(kept) == plain(now)
 }
 
 #[cfg(test)]

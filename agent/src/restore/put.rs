@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
     fs::File,
-    io::{self, Read as _, Write as _},
+    io,
     os::{
         fd::{AsFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -28,15 +28,13 @@ use rustix::{
     },
     io::Errno,
 };
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Now, Planned,
     attributes::{self, Object},
-    plan::is_same,
     way::{self, Astray, Place},
 };
-use crate::keeper::{At, DIRECTORY, Hash, Limits, Meta, Moment, Shelf, Version, What};
+use crate::keeper::{At, DIRECTORY, Hash, Limits, Meta, Moment, Shelf, Side, Version, What, copy};
 
 /// What is not whole yet, and what was replaced and is not known to be kept yet.
 const NEW: &str = ".burstguard-new-";
@@ -212,7 +210,7 @@ impl Restorer {
         if let What::Left { why, .. } = was.what {
             bail!("what is there now cannot be kept, and stays: {}", super::NotKept::from(why).meaning());
         }
-        ensure!(is_same(&was.what, expected), "it has changed while this ran, and stays: run this again");
+        ensure!(was.what.is_same(expected), "it has changed while this ran, and stays: run this again");
         let flags =
             if matches!(was.what, What::Directory(_)) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         unlinkat(&place.parent, old, flags).context("cannot remove what was there, so it stays")
@@ -254,7 +252,10 @@ impl Restorer {
         let mut file = File::from(
             openat(parent, new, flags, Mode::from(0o600)).context("cannot make a file beside it")?,
         );
-        let (hash, copied) = copy(from, &mut file)?;
+        let (hash, copied) = copy(from, &mut file).map_err(|side| match side {
+            Side::Reading(error) => anyhow::Error::from(error).context("cannot read what was kept"),
+            Side::Writing(error) => anyhow::Error::from(error).context("cannot write it"),
+        })?;
         ensure!(
             hash == *content && copied == size,
             "the keeper's content {content} is not what it was, and is not put back: the disk under it may be failing"
@@ -321,21 +322,6 @@ fn remove(parent: &OwnedFd, name: &OsStr) {
     let kind = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW);
     let is_directory = kind.is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir());
     let _ = unlinkat(parent, name, if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() });
-}
-
-fn copy(mut from: File, to: &mut File) -> Result<(Hash, u64)> {
-    let (mut hash, mut copied) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = match from.read(&mut buffer) {
-            Ok(0) => return Ok((Hash(hash.finalize().into()), copied)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.context("cannot read what was kept")?,
-        };
-        hash.update(&buffer[..read]);
-        to.write_all(&buffer[..read]).context("cannot write it")?;
-        copied += read as u64;
-    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::{
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2},
-    io::Errno,
-};
+use rustix::io::Errno;
+
+use crate::keeper::open_directory;
 
 /// Where a path lies: its directory, open, and its name in that.
 #[derive(Debug)]
@@ -19,9 +18,6 @@ pub(super) struct Place {
     pub(super) parent: OwnedFd,
     pub(super) name: OsString,
 }
-
-const DIRECTORY: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 /// Why a directory was not reached.
 #[derive(Debug, thiserror::Error)]
@@ -40,35 +36,17 @@ pub(crate) enum Astray {
 
 /// Opens a directory from the root on.
 pub(super) fn directory(path: &Path) -> Result<OwnedFd, Astray> {
-    let root = openat(CWD, "/", DIRECTORY, Mode::empty());
-    root.and_then(|root| below(&root, path.strip_prefix("/").unwrap_or(path))).map_err(|error| {
-        let path = path.display().to_string();
+    open_directory(path).map_err(|error| {
+        let shown = path.display().to_string();
         match error {
-            Errno::NOENT => Astray::Missing(path),
-            Errno::LOOP => Astray::Link(path),
-            Errno::NOTDIR => Astray::NoDirectory(path),
-            error => Astray::Unreadable(path, error.into()),
+            Errno::NOENT => Astray::Missing(shown),
+            Errno::LOOP => Astray::Link(shown),
+            // Whether a link or a file is in the way: `NOFOLLOW` alone does not say.
+            Errno::NOTDIR if path.is_symlink() => Astray::Link(shown),
+            Errno::NOTDIR => Astray::NoDirectory(shown),
+            error => Astray::Unreadable(shown, error.into()),
         }
     })
-}
-
-/// Opens a directory below another one.
-fn below(from: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    loop {
-        match openat2(from, path, DIRECTORY, Mode::empty(), resolve) {
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            // Whether a link or a file is in the way: `NOFOLLOW` alone does not say.
-            Err(Errno::NOTDIR) if is_link(from, path) => return Err(Errno::LOOP),
-            opened => return opened,
-        }
-    }
-}
-
-fn is_link(from: &OwnedFd, path: &Path) -> bool {
-    let kind = rustix::fs::statat(from, path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
-    kind.is_ok_and(|found| rustix::fs::FileType::from_raw_mode(found.st_mode).is_symlink())
 }
 
 impl Place {

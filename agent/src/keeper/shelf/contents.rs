@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use rustix::fs::{ioctl_ficlone, syncfs};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{Hash, Why, seen::Seen};
+use super::super::{Hash, Side, Why, copy, seen::Seen};
 
 const DIRECTORY: &str = "contents";
 /// What is being written, and is no content yet.
@@ -91,8 +91,8 @@ impl Contents {
                 Ok(Ok(Taken { hash, size }))
             }
             Ok(_) => Ok(Err(Why::Changing)),
-            Err(Copy::Reading) => Ok(Err(Why::Unreadable)),
-            Err(Copy::Writing(error)) => {
+            Err(Side::Reading(_)) => Ok(Err(Why::Unreadable)),
+            Err(Side::Writing(error)) => {
                 Err(error).with_context(|| format!("cannot write {}", new.display()))
             }
         }
@@ -191,29 +191,10 @@ impl Contents {
     }
 }
 
-/// Which side of a copy has failed.
-enum Copy {
-    Reading,
-    Writing(io::Error),
-}
-
-/// The hash of what is read, which is written too, and how much it was; a byte more than `size` at most.
-fn hash(from: &mut File, mut to: impl io::Write, size: u64) -> Result<(Hash, u64), Copy> {
-    from.rewind().map_err(|_| Copy::Reading)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; BUFFER];
-    let mut from = from.take(size + 1);
-    let mut all = 0;
-    loop {
-        let read = match from.read(&mut buffer) {
-            Ok(0) => return Ok((Hash(hash.finalize().into()), all)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(|_| Copy::Reading)?,
-        };
-        hash.update(&buffer[..read]);
-        to.write_all(&buffer[..read]).map_err(Copy::Writing)?;
-        all += read as u64;
-    }
+/// The hash of what a file has from its beginning on, which is written too, and how much it was; a byte more than `size` at most.
+fn hash(from: &mut File, to: impl io::Write, size: u64) -> Result<(Hash, u64), Side> {
+    from.rewind().map_err(Side::Reading)?;
+    copy(from.take(size + 1), to)
 }
 
 fn make(directory: &Path) -> Result<()> {

@@ -165,21 +165,21 @@ pub(in super::super) fn directory_number(db: &Connection, path: &Path) -> Result
     number(db, Table::Directory, &path.as_os_str().as_bytes())
 }
 
-/// Calls `each` with the name, stamp and kind of all of a tree's that is in a directory now, as far as is known.
+/// Calls `each` with the name and stamp of all of a tree's that is in a directory now, as far as is known.
 pub(in super::super) fn known(
     db: &Connection,
     directory: i64,
     tree: &str,
-    mut each: impl FnMut(&[u8], &[u8], i64),
+    mut each: impl FnMut(&[u8], &[u8]),
 ) -> Result<()> {
     let mut known = db.prepare_cached(
-        "SELECT name, stamp, kind FROM version INDEXED BY newest
+        "SELECT name, stamp FROM version INDEXED BY newest
          WHERE directory = ?1 AND superseded IS NULL AND tree = (SELECT id FROM tree WHERE name = ?2)",
     )?;
     let mut rows = known.query(params![directory, tree])?;
     while let Some(row) = rows.next()? {
         let stamp = row.get_ref(1)?.as_blob_or_null()?.unwrap_or_default();
-        each(row.get_ref(0)?.as_blob()?, stamp, row.get(2)?);
+        each(row.get_ref(0)?.as_blob()?, stamp);
     }
     Ok(())
 }

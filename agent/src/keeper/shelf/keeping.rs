@@ -13,7 +13,7 @@ use rustix::fs::FileType;
 use super::{
     super::{
         At, Hash, Meta, Moment, Version, What, Why,
-        seen::{Seen, Stamp},
+        seen::{Seen, Stamp, changed_at},
     },
     Limits,
     contents::Contents,
@@ -182,7 +182,7 @@ impl<'s> Keeping<'s> {
         let current = index::current(self.tx, directory, name)?;
         if let Some((current, before)) = &current
             && current.tree == at.tree
-            && is_same(&current.what, &what)
+            && current.what.is_same(&what)
         {
             let stamp = stamp.map(|stamp| stamp.bytes());
             if before.as_deref() != stamp.as_ref().map(|stamp| &stamp[..]) {
@@ -382,8 +382,7 @@ impl<'s> Keeping<'s> {
 /// <https://github.com/torvalds/linux/blob/v6.12/kernel/time/timekeeping.c#L2367>
 fn is_settled(seen: &Seen, taken: &Moment) -> bool {
     const TICK: i128 = 20_000_000;
-    let changed = i128::from(seen.stat.st_ctime) * 1_000_000_000 + i128::from(seen.stat.st_ctime_nsec);
-    (taken.wall.as_nanosecond() - changed).abs() > TICK
+    (taken.wall.as_nanosecond() - changed_at(&seen.stat)).abs() > TICK
 }
 
 impl Drop for Keeping<'_> {
@@ -397,23 +396,6 @@ impl Drop for Keeping<'_> {
 /// Whether any version has a content.
 pub(super) fn is_held(tx: &Connection, hash: &Hash) -> Result<bool> {
     Ok(tx.prepare_cached("SELECT 1 FROM held WHERE content = ?1")?.exists([hash.0])?)
-}
-
-/// Whether nothing of it has changed; reading it is no change.
-fn is_same(one: &What, other: &What) -> bool {
-    let without = |what: &What| {
-        let mut what = what.clone();
-        match &mut what {
-            What::File { meta, .. } | What::Link { meta, .. } | What::Left { meta, .. } => {
-                meta.atime = Default::default();
-            }
-            // Its times say that something in it has changed, which is a version of that.
-            What::Directory(meta) => (meta.atime, meta.mtime) = Default::default(),
-            What::Gone => {}
-        }
-        what
-    };
-    without(one) == without(other)
 }
 
 fn left(meta: Meta, seen: &Seen, why: Why) -> What {

@@ -102,7 +102,7 @@ fn metadata_alone_is_a_difference_and_reading_is_none() {
         }
         what
     };
-    assert!(is_same(&file(1), &with(|meta| meta.atime = (7, 7))));
+    assert!(file(1).is_same(&with(|meta| meta.atime = (7, 7))));
     for change in [
         (|meta| meta.mode = 0o100_600) as fn(&mut Meta),
         |meta| meta.uid = 7,
@@ -172,12 +172,12 @@ proptest! {
         facts.after = after.clone().map(|what| version(25, what));
         facts.hit.went = went;
         match (step(&facts, None), &now) {
-            (Step::Same, Now::There { what, .. }) => prop_assert!(is_same(&kept.expect("kept"), what)),
+            (Step::Same, Now::There { what, .. }) => prop_assert!(kept.expect("kept").is_same(what)),
             (Step::Same | Step::Over, Now::Nothing | Now::NoParent | Now::Barred(_)) => prop_assert!(false),
             (Step::Over, Now::There { what, .. }) => {
                 let is_left = matches!(what, What::Left { .. });
                 prop_assert!(!went && !is_left);
-                let is_what_it_left = after.is_none_or(|after| is_same(&after, what));
+                let is_what_it_left = after.is_none_or(|after| after.is_same(what));
                 prop_assert!(is_what_it_left);
             }
             (Step::Back, now) => prop_assert!(matches!(now, Now::Nothing | Now::NoParent)),

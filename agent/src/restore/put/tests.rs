@@ -191,7 +191,7 @@ fn what_is_there_is_kept_before_it_is_replaced() {
     assert!(ground.at("d/in").exists());
     for (name, before) in ["f", "g", "d"].iter().zip(&before) {
         let newest = ground.versions(name).remove(0);
-        assert!(is_same(&newest, before), "{name}: {newest:?}");
+        assert!(newest.is_same(before), "{name}: {newest:?}");
     }
     assert_eq!(ground.names(), ["d", "f", "g"]);
 }
