@@ -12,6 +12,7 @@ pub(crate) mod tops;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs::File,
     io,
     os::{
@@ -22,7 +23,7 @@ use std::{
 };
 
 use agent_common::{
-    rules::place::NameHash,
+    rules::place::{NameHash, PathFold},
     wire::row::{ABOVE_OWN, EdgeKey, Mark, is_own, node},
 };
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -40,6 +41,11 @@ pub(crate) enum TreeError {
     /// Two trees of the policy are one and the same directory.
     #[error("{path} is protected twice (one of the two leads there through a symbolic link): name it once")]
     Twice { path: PathBuf },
+}
+
+/// The hash of a path below a root, as the kernel programs reckon it.
+pub(crate) fn key(below: &Path, seed: u64) -> u64 {
+    PathFold::of(seed, below.iter().map(OsStr::as_bytes)).key()
 }
 
 /// The directories to mark, and the names that lead from one to the next.

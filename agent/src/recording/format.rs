@@ -219,17 +219,14 @@ impl<T: AsRef<[u8]>> Deed<T> {
 impl<T> Deed<T> {
     /// Whether it is a command: then the text is its arguments.
     pub(crate) fn is_command(&self) -> bool {
-        is_command(self.verb)
+        matches!(u32::from(self.verb), verb::COMMAND | verb::COUNTER_COMMAND)
     }
-}
-
-fn is_command(verb: u8) -> bool {
-    matches!(u32::from(verb), verb::COMMAND | verb::COUNTER_COMMAND)
 }
 
 /// Writes an entry behind what is there already. A text that is too long for any is cut off.
 pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
-    let (json, two);
+    let json;
+    let mut other = None;
     let mut head = Head::zeroed();
     let text: &[u8] = match entry {
         Entry::Begin { at, goes_on, begin } => {
@@ -261,15 +258,17 @@ pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
         }
         Entry::Deed(deed) => {
             head = of_deed(deed);
-            two = with_other(deed);
-            &two
+            other = deed.other.map(second_name);
+            deed.text.as_ref()
         }
     };
-    let text = &text[..text.len().min(usize::from(u16::MAX))];
-    head.length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    let other: &[u8] = other.as_ref().map_or(&[], |other| other);
+    let text = &text[..text.len().min(usize::from(u16::MAX) - other.len())];
+    head.length = u16::try_from(text.len() + other.len()).unwrap_or(u16::MAX);
     let begin = to.len();
     to.extend_from_slice(bytemuck::bytes_of(&head));
     to.extend_from_slice(text);
+    to.extend_from_slice(other);
     let sum = crc32fast::hash(&to[begin + 4..]).to_le_bytes();
     to[begin..begin + 4].copy_from_slice(&sum);
 }
@@ -277,14 +276,11 @@ pub(super) fn append<T: AsRef<[u8]>>(entry: &Entry<T>, to: &mut Vec<u8>) {
 /// How long a second name is.
 const OTHER: usize = size_of::<u64>() + size_of::<u16>();
 
-/// The text of a deed, with its second name if there is one.
-fn with_other<T: AsRef<[u8]>>(deed: &Deed<T>) -> Vec<u8> {
-    let mut text = deed.text.as_ref().to_vec();
-    if let Some(Place { root, key }) = deed.other {
-        text.extend_from_slice(&key.to_le_bytes());
-        text.extend_from_slice(&u16::try_from(root).unwrap_or(NO_TREE).to_le_bytes());
-    }
-    text
+/// A second name as it lies behind the text.
+fn second_name(Place { root, key }: Place) -> [u8; OTHER] {
+    let [low, high] = u16::try_from(root).unwrap_or(NO_TREE).to_le_bytes();
+    let [a, b, c, d, e, f, g, h] = key.to_le_bytes();
+    [a, b, c, d, e, f, g, h, low, high]
 }
 
 /// The other way.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use agent_common::{
-    rules::{Kind, Kinds, place::PathFold},
+    rules::{Kind, Kinds},
     wire::record::verb,
 };
 use anyhow::Result;
@@ -20,6 +20,7 @@ use crate::{
     api::Span,
     keeper::{Moment, Shelf, What as Kept},
     recording::{self, Begin, Deed, Entry, Source, What},
+    trees,
 };
 
 /// What an account did to names, as it is recorded.
@@ -79,6 +80,23 @@ struct Frame {
 }
 
 impl Frame {
+    /// What numbers mean behind an entry.
+    fn follow(frame: &mut Option<Self>, entry: &Entry<&[u8]>) {
+        match (entry, frame) {
+            (Entry::Begin { at, begin, .. }, frame) => {
+                let (accounts, trees) = (HashMap::new(), HashMap::new());
+                *frame = Some(Self { begin: begin.clone(), at: *at, accounts, trees });
+            }
+            (Entry::Account { index, name }, Some(frame)) => {
+                frame.accounts.insert(*index, name.to_vec());
+            }
+            (Entry::Tree { index, path }, Some(frame)) => {
+                frame.trees.insert(*index, PathBuf::from(OsStr::from_bytes(path)));
+            }
+            _ => {}
+        }
+    }
+
     fn moment(&self, at: u64) -> Moment {
         let since =
             i64::try_from(at).unwrap_or(i64::MAX).saturating_sub(i64::try_from(self.at).unwrap_or(i64::MAX));
@@ -106,24 +124,7 @@ impl Destroyed {
         entry: &Entry<&[u8]>,
         is_wanted: &dyn Fn(&Frame, &Deed<&[u8]>) -> bool,
     ) {
-        match entry {
-            Entry::Begin { at, begin, .. } => {
-                let (accounts, trees) = (HashMap::new(), HashMap::new());
-                *frame = Some(Frame { begin: begin.clone(), at: *at, accounts, trees });
-                return;
-            }
-            Entry::Account { index, name } => {
-                if let Some(frame) = frame {
-                    frame.accounts.insert(*index, name.to_vec());
-                }
-            }
-            Entry::Tree { index, path } => {
-                if let Some(frame) = frame {
-                    frame.trees.insert(*index, PathBuf::from(OsStr::from_bytes(path)));
-                }
-            }
-            _ => {}
-        }
+        Frame::follow(frame, entry);
         let Some(frame) = frame else { return };
         match entry {
             Entry::Deed(deed) if is_wanted(frame, deed) => self.add(frame, deed),
@@ -205,8 +206,7 @@ fn known(root: &Path, seed: u64, shelf: &Shelf) -> Result<HashMap<u64, PathBuf>>
 
 /// The hash of a path below a root.
 pub(crate) fn key(root: &Path, seed: u64, path: &Path) -> Option<u64> {
-    let below = path.strip_prefix(root).ok()?;
-    Some(PathFold::of(seed, below.iter().map(OsStr::as_bytes)).key())
+    path.strip_prefix(root).ok().map(|below| trees::key(below, seed))
 }
 
 /// A touch that follows those before it. None as long as it has only come.
@@ -275,7 +275,7 @@ pub(crate) fn acts_on(source: &Source, path: &Path) -> Result<Vec<Act>, recordin
     let mut acts = Vec::new();
     recording::read(source, |entries, _| {
         for entry in &entries {
-            Destroyed::default().take(&mut frame, entry, &|_, _| false);
+            Frame::follow(&mut frame, entry);
             if let (Some(frame), Entry::Deed(deed)) = (&frame, entry) {
                 acts.extend(act_on(frame, deed, path));
             }

@@ -1,15 +1,13 @@
 //! What lies in the trees and is not of them, as the kernel programs know it.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
+use std::path::Path;
 
 use agent_common::{
-    rules::{
-        exception::Pattern,
-        place::{NameHash, PathFold},
-    },
+    rules::{exception::Pattern, place::NameHash},
     wire::exception::{ANYWHERE, ExceptedKey, ExceptedPattern, Exceptions, by},
 };
 
+use super::key;
 use crate::policy::{Exception, Name};
 
 /// Rows for the kernel programs' maps.
@@ -67,11 +65,6 @@ fn exact(root: u32, row: &mut Exceptions, directory: Option<&Path>, name: &str, 
 fn alike(pattern: Pattern, root: u32, directory: Option<&Path>, seed: u64) -> ExceptedPattern {
     let (root, directory) = directory.map_or((ANYWHERE, 0), |directory| (root, key(directory, seed)));
     ExceptedPattern { pattern, directory, root, reserved: 0 }
-}
-
-/// The key of a path below a root.
-fn key(below: &Path, seed: u64) -> u64 {
-    PathFold::of(seed, below.iter().map(OsStr::as_bytes)).key()
 }
 
 #[cfg(test)]

@@ -9,17 +9,13 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
     fs::{self, File},
     io,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
-use agent_common::{
-    rules::place::PathFold,
-    wire::{record::TEXT_LEN, row::Moved},
-};
+use agent_common::wire::{record::TEXT_LEN, row::Moved};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{CWD, Mode, OFlags, openat},
@@ -92,12 +88,7 @@ impl Tops {
         let bytes = below.as_os_str().as_bytes();
         let length = bytes.len().min(TEXT_LEN);
         text[..length].copy_from_slice(&bytes[..length]);
-        Some(Moved {
-            key: PathFold::of(self.seed, below.iter().map(OsStr::as_bytes)).key(),
-            root,
-            text_len: length as u32,
-            text,
-        })
+        Some(Moved { key: super::key(&below, self.seed), root, text_len: length as u32, text })
     }
 
     fn is_excepted(&self, id: u32, point: &Path) -> bool {
@@ -114,6 +105,8 @@ fn open(point: &Path) -> Option<File> {
 
 #[cfg(test)]
 mod tests {
+    use agent_common::rules::place::PathFold;
+
     use super::*;
 
     #[test]
