@@ -204,26 +204,35 @@ impl Agent {
 
     fn past_patience(&mut self) -> Result<Option<Input>> {
         let Some(then) = self.record.overdue(Instant::now()) else { return Ok(None) };
-        if let Then::Go(effects) = then {
-            self.keeper.was_late();
-            log::warn!(
-                "a decision is carried out before all that it lets change is kept: that has taken longer than {} ms",
-                KEEPING.as_millis()
-            );
-            self.record.ready.push_back(effects);
-            return Ok(None);
+        match then {
+            Then::Answer(call) => {
+                self.disk_is_late();
+                return self.take_call(call, Past::default());
+            }
+            Then::Do { incidents, effects } => {
+                let why = self.disk_is_late();
+                self.go_ahead(incidents, effects, Some(&why));
+            }
+            Then::Go(effects) => {
+                self.keeper.was_late();
+                log::warn!(
+                    "a decision is carried out before all that it lets change is kept: that has taken longer than {} ms",
+                    KEEPING.as_millis()
+                );
+                self.record.ready.push_back(effects);
+            }
         }
+        Ok(None)
+    }
+
+    /// The disk has had its time, which is said once; why what waited for it goes on.
+    fn disk_is_late(&mut self) -> String {
         let why = format!("the disk has not answered within {} ms", PATIENCE.as_millis());
         if self.record.store.standing().degraded.is_none() {
             self.record.store.does_not_answer(&why);
             self.report(&Event::StoreDegraded { error: why.clone() });
         }
-        match then {
-            Then::Answer(call) => return self.take_call(call, Past::default()),
-            Then::Do { incidents, effects } => self.go_ahead(incidents, effects, Some(&why)),
-            Then::Go(_) => {}
-        }
-        Ok(None)
+        why
     }
 
     /// What was decided may be done; `unwritten` is why it is without being on the disk, if so.
