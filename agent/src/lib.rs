@@ -27,6 +27,8 @@ mod keeper;
 mod logging;
 mod manual;
 mod metrics;
+#[cfg(test)]
+mod narrow;
 mod notify;
 mod output;
 mod page;

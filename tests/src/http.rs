@@ -19,3 +19,9 @@ pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let status = head.split(' ').nth(1).context("a status")?.parse()?;
     Ok((status, body.to_owned()))
 }
+
+/// The value of a series in what was scraped.
+pub fn value(text: &str, series: &str) -> Result<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    Ok(line.with_context(|| format!("no {series} in\n{text}"))?.parse()?)
+}

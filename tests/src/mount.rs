@@ -1,5 +1,6 @@
 //! File systems of our own, and mounts that nobody else sees.
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,7 +19,12 @@ pub struct Tmpfs {
 impl Tmpfs {
     /// Mounts one on a directory: an empty one of ours, or one that only we see.
     pub fn mount(at: &Path) -> Result<Self> {
-        mount("tmpfs", at, "tmpfs", MountFlags::empty(), c"size=1g,nr_inodes=1m,mode=0755")
+        Self::with(at, c"size=1g,nr_inodes=1m,mode=0755")
+    }
+
+    /// The same, of a certain size and mode.
+    pub fn with(at: &Path, options: &CStr) -> Result<Self> {
+        mount("tmpfs", at, "tmpfs", MountFlags::empty(), options)
             .with_context(|| format!("cannot mount a tmpfs on {}", at.display()))?;
         Ok(Self { at: at.to_owned() })
     }

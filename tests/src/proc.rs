@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -106,6 +107,19 @@ pub fn memory_kib(pid: u32, which: &str) -> Result<u64> {
     field(&status, &format!("{which}:"))
         .and_then(|value| value.trim_end_matches("kB").trim().parse().ok())
         .with_context(|| format!("{path} has no {which}"))
+}
+
+/// The same, in MiB.
+pub fn memory_mib(pid: u32, which: &str) -> Result<f64> {
+    Ok(memory_kib(pid, which)? as f64 / 1024.0)
+}
+
+/// For how long a thread has run, by its directory in /proc.
+pub fn ran(task: &Path) -> Result<Duration> {
+    let file = task.join("schedstat");
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let first = text.split_ascii_whitespace().next().context("no number in schedstat")?;
+    Ok(Duration::from_nanos(first.parse()?))
 }
 
 /// The kernel's version.

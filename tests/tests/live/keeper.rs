@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::Value;
-use tests::{Account, Daemon, Ground, Policy, ask_json, wait};
+use tests::{Account, Daemon, Ground, Policy, Tmpfs, ask_json, wait};
 
 const FILES: usize = 3000;
 
@@ -85,34 +84,17 @@ fn a_daemon_that_is_killed_leaves_nothing_that_is_half() -> Result<()> {
     Ok(())
 }
 
-/// A state directory with room for a few files; it is unmounted again.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(at: PathBuf) -> Result<Self> {
-        fs::create_dir(&at)?;
-        mount("tests", &at, "tmpfs", MountFlags::empty(), c"size=24m,mode=0700")?;
-        Ok(Self(at))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        if let Err(error) = unmount(&self.0, UnmountFlags::DETACH) {
-            eprintln!("{} is left behind: {error}", self.0.display());
-        }
-    }
-}
-
 /// Nothing more is kept, which is said; the rest goes on, and it heals.
 #[test]
 fn a_full_disk_stops_nothing_else() -> Result<()> {
     let stage = Stage::new()?;
-    let small = Small::mount(stage.state())?;
+    // With room for a few files.
+    fs::create_dir(stage.state())?;
+    let small = Tmpfs::with(&stage.state(), c"size=24m,mode=0700")?;
     stage.fill(10)?;
     let mut daemon = stage.daemon()?;
     until_looked()?;
-    let ballast = small.0.join("ballast");
+    let ballast = stage.state().join("ballast");
     fs::write(&ballast, vec![0; 10 << 20])?;
     fs::write(stage.ground.tree().join("more"), "more")?;
     let why = wait::until("it is said", || Ok(standing()?["degraded"].as_str().map(str::to_owned)))?;

@@ -4,8 +4,8 @@ use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use anyhow::{Context as _, Result};
-use tests::http::get;
+use anyhow::Result;
+use tests::http::{get, value};
 use tests::{Account, Daemon, Ground, Policy, Scene, ask_json, wait};
 
 use crate::check::{FILES, each};
@@ -31,12 +31,6 @@ pub(crate) fn measured_with(address: SocketAddr, change: impl FnOnce(Policy) -> 
     let policy = change(Policy::new(account.name(), &ground.tree()));
     let daemon = Daemon::start_measured(&policy, ground.base(), address)?;
     Ok(Scene { daemon, ground, account })
-}
-
-/// The value of a series.
-fn value(text: &str, series: &str) -> Result<f64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    Ok(line.with_context(|| format!("no {series} in\n{text}"))?.parse()?)
 }
 
 #[test]

@@ -1,40 +1,18 @@
 //! Disks that are full, or not to be written to.
 
-use std::ffi::CStr;
-
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+use rustix::mount::MountFlags;
 
 use super::*;
+use crate::narrow::Narrow;
 
-/// A file system with room for next to nothing.
-struct Narrow(PathBuf);
-
-impl Narrow {
-    fn mount(at: PathBuf) -> Self {
-        fs::create_dir_all(&at).expect("a directory");
-        let options = c"size=256k,mode=0700";
-        mount("tests", &at, "tmpfs", MountFlags::empty(), options).expect("mounted");
-        Self(at)
-    }
-
-    fn change(&self, flags: MountFlags, options: &CStr) {
-        mount_remount(&self.0, flags, options).expect("mounted again");
-    }
-}
-
-impl Drop for Narrow {
-    fn drop(&mut self) {
-        if let Err(error) = unmount(&self.0, UnmountFlags::DETACH) {
-            eprintln!("{} stays mounted: {error}", self.0.display());
-        }
-    }
-}
+/// Room for next to nothing.
+const NARROW: &std::ffi::CStr = c"size=256k,mode=0700";
 
 #[test]
 #[ignore = "needs root"]
 fn a_full_disk_degrades_the_record_and_room_heals_it() {
     let ground = Ground::new();
-    let narrow = Narrow::mount(ground.directory());
+    let narrow = Narrow::mount(ground.directory(), NARROW);
     let mut scene = ground.start();
     let mut id = 0;
     let why = loop {
@@ -59,7 +37,7 @@ fn a_full_disk_degrades_the_record_and_room_heals_it() {
 #[ignore = "needs root"]
 fn a_read_only_disk_degrades_the_record_and_writing_heals_it() {
     let ground = Ground::new();
-    let narrow = Narrow::mount(ground.directory());
+    let narrow = Narrow::mount(ground.directory(), NARROW);
     narrow.change(MountFlags::RDONLY, c"");
     let mut scene = ground.start();
     let why = scene.write(opened(1)).expect_err("read-only");

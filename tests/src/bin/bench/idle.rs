@@ -19,13 +19,12 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
         let mut daemon = Daemon::start(&policy, ground.base())?;
         // What a start leaves to be done in the background is not what it takes all day.
         wait::keep_distance(scale.settle)?;
-        let (began, used) = (Instant::now(), cpu_ns(daemon.pid())?);
+        let (began, used) = (Instant::now(), ran(daemon.pid())?);
         wait::keep_distance(scale.idle)?;
-        let used = Duration::from_nanos(cpu_ns(daemon.pid())? - used);
+        let used = ran(daemon.pid())?.saturating_sub(used);
         busy.push(used.as_secs_f64() / began.elapsed().as_secs_f64() * 100.0);
-        let mib = |which| Ok::<_, anyhow::Error>(proc::memory_kib(daemon.pid(), which)? as f64 / 1024.0);
-        resident.push(mib("VmRSS")?);
-        own.push(mib("RssAnon")?);
+        resident.push(proc::memory_mib(daemon.pid(), "VmRSS")?);
+        own.push(proc::memory_mib(daemon.pid(), "RssAnon")?);
         daemon.end()?;
     }
     let size = fs::metadata(agent()?)?.len() as f64 / f64::from(1 << 20);
@@ -37,10 +36,9 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     ])
 }
 
-/// What all threads of a process have had of the CPUs.
-fn cpu_ns(pid: u32) -> Result<u64> {
+/// For how long all threads of a process have run.
+fn ran(pid: u32) -> Result<Duration> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).context("cannot list the daemon's threads")?;
-    let one = |task: fs::DirEntry| fs::read_to_string(task.path().join("schedstat")).ok();
-    let first = |text: String| text.split(' ').next()?.parse::<u64>().ok();
-    Ok(tasks.flatten().filter_map(one).filter_map(first).sum())
+    // One that ends meanwhile is not counted.
+    Ok(tasks.flatten().filter_map(|task| proc::ran(&task.path()).ok()).sum())
 }

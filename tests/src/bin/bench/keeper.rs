@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use tests::{Account, Daemon, Ground, Policy, ask_json, wait};
+use tests::{Account, Daemon, Ground, Policy, ask_json, proc, wait};
 
 use crate::row::Row;
 use crate::scale::Scale;
@@ -38,7 +38,7 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     }
     let first = began.elapsed().as_secs_f64();
     let thread = thread(daemon.pid())?;
-    let before = ran(&thread)?;
+    let before = proc::ran(&thread)?;
     let began = Instant::now();
     let mut behind = Vec::new();
     for change in 0..RATE * u32::try_from(scale.churn.as_secs())? {
@@ -50,7 +50,7 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
         let next = Duration::from_secs(1) / RATE * (change + 1);
         wait::keep_distance(next.saturating_sub(began.elapsed()))?;
     }
-    let share = (ran(&thread)? - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
+    let share = (proc::ran(&thread)? - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
     daemon.end()?;
     Ok(vec![
         Row::new("the keeper's first look at 10,000 files, from the start", "s", vec![first]),
@@ -87,10 +87,4 @@ fn thread(daemon: u32) -> Result<std::path::PathBuf> {
     let is_it = |path: &Path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "keeper");
     let threads = fs::read_dir(format!("/proc/{daemon}/task"))?.filter_map(|entry| Some(entry.ok()?.path()));
     threads.into_iter().find(|path| is_it(path)).context("no thread keeps anything")
-}
-
-/// For how long it has run.
-fn ran(thread: &Path) -> Result<Duration> {
-    let text = fs::read_to_string(thread.join("schedstat"))?;
-    Ok(Duration::from_nanos(text.split_whitespace().next().context("a number")?.parse()?))
 }

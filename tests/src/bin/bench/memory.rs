@@ -19,9 +19,8 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
         let mut daemon = Daemon::start(&policy, ground.base())?;
         unlinks(&account, &ground, &ground.tree(), calls)?;
         ensure!(!daemon.has_burst()?, "the budget was exceeded: what was measured is not what should be");
-        let mib = |which| Ok::<_, anyhow::Error>(proc::memory_kib(daemon.pid(), which)? as f64 / 1024.0);
-        resident.push(mib("VmRSS")?);
-        highest.push(mib("VmHWM")?);
+        resident.push(proc::memory_mib(daemon.pid(), "VmRSS")?);
+        highest.push(proc::memory_mib(daemon.pid(), "VmHWM")?);
         lost.push(daemon.end()?.get("record_lost") as f64);
     }
     Ok(vec![

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use tests::http::get;
+use tests::http::{get, value};
 use tests::{Daemon, Job, Party, Socket, Throttle, Tier, policy_of, proc, tracepoints, wait};
 
 use crate::row::Row;
@@ -102,7 +102,7 @@ fn watch(daemon: &Daemon, parties: &[Party], time: Duration) -> Result<Seen> {
         let (status, _) = socket.get("/v1/status")?;
         ensure!(status == 200, "the agent answered {status}");
         seen.answers_ms.push(asked.elapsed().as_secs_f64() * 1000.0);
-        seen.resident_mib.push(proc::memory_kib(daemon.pid(), "VmRSS")? as f64 / 1024.0);
+        seen.resident_mib.push(proc::memory_mib(daemon.pid(), "VmRSS")?);
         let due = time.as_secs_f64() * bursts.len() as f64 / BURSTS as f64;
         if let Some(party) = parties.get(bursts.len()).filter(|_| began.elapsed().as_secs_f64() >= due) {
             bursts.push(party.shell("exec rm -f *")?);
@@ -121,10 +121,7 @@ fn watch(daemon: &Daemon, parties: &[Party], time: Duration) -> Result<Seen> {
 fn until_all_is_accounted_for(address: SocketAddr, floods: usize, sent: u64) -> Result<(u64, u64)> {
     let look = || {
         let (_, text) = get(address, "/metrics")?;
-        let value = |series: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-            line.and_then(|value| value.parse::<f64>().ok()).unwrap_or_default() as u64
-        };
+        let value = |series: &str| value(&text, series).unwrap_or_default() as u64;
         let of = |number: usize| {
             value(&format!(r#"burstguard_operations_total{{account="flood{number}",kind="delete"}}"#))
         };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use aya::maps::loaded_maps;
-use tests::{generations, release, wait};
+use tests::{generations, wait};
 
 use crate::row::Row;
 use crate::scale::Scale;
@@ -31,7 +31,6 @@ pub(crate) fn measure(scale: Scale) -> Result<Vec<Row>> {
     let stopped = stage.stopped()? as f64;
     let groups = stage::groups()?.len() as f64;
     drop(stage);
-    release()?;
     let left = until_gone().map_or_else(|_| in_kernel(), |()| 0) + generations()?.len();
     let zero = |name, value: f64| Row::new(name, "", vec![value]).always(0.0);
     let Lived { deeds, failed, first, last } = lived;

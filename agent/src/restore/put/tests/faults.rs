@@ -1,10 +1,9 @@
 //! What goes wrong in the midst of it.
 
-use std::{ffi::CStr, os::unix::fs::symlink};
-
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::narrow::Narrow;
 
 #[test]
 fn over_a_symbolic_link_on_the_way_nothing_is_written() {
@@ -128,24 +127,6 @@ fn fifty_thousand_files_come_back() {
     assert!(done.iter().all(|done| *done == Ok(Done::Back)));
     assert_eq!(plan_of(&kept).wanted().count(), 0);
     drop(narrow);
-}
-
-/// A file system with room for next to nothing.
-struct Narrow(PathBuf);
-
-impl Narrow {
-    fn mount(at: PathBuf, options: &CStr) -> Self {
-        mount("tests", &at, "tmpfs", MountFlags::empty(), options).expect("mounted");
-        Self(at)
-    }
-}
-
-impl Drop for Narrow {
-    fn drop(&mut self) {
-        if let Err(error) = unmount(&self.0, UnmountFlags::DETACH) {
-            eprintln!("{} stays mounted: {error}", self.0.display());
-        }
-    }
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl Stage {
         let look = |pid| {
             let count =
                 |what| Ok::<_, anyhow::Error>(fs::read_dir(format!("/proc/{pid}/{what}"))?.count() as f64);
-            let resident_mib = proc::memory_kib(pid, "VmRSS")? as f64 / 1024.0;
+            let resident_mib = proc::memory_mib(pid, "VmRSS")?;
             Ok::<_, anyhow::Error>(Holds { descriptors: count("fd")?, threads: count("task")?, resident_mib })
         };
         let pid = self.daemon.as_ref().context("a daemon")?.pid();
