@@ -5,7 +5,7 @@ use agent_common::{
     wire::{
         Counter, Record,
         identity::UNIT_LEN,
-        record::{Judged, NO_ROOT, TEXT_LEN, UNKNOWN, thing, verb, what},
+        record::{Judged, NO_ROOT, TEXT_LEN, UNKNOWN, thing, what},
     },
 };
 use aya_ebpf::{
@@ -82,13 +82,20 @@ pub fn tampering_by(actor: &Actor, thing: u32, refused: bool, call: &Pending, en
     });
 }
 
-/// The same of what a directory entry says of its file.
+/// The same of what is done to a directory entry alone.
 #[inline(always)]
-pub fn tampering_at(actor: &Actor, refused: bool, end: &Target, text: &[u8; PATH_MAX], text_len: u32) {
+pub fn tampering_at(
+    actor: &Actor,
+    verb: u32,
+    refused: bool,
+    end: &Target,
+    text: &[u8; PATH_MAX],
+    text_len: u32,
+) {
     send(actor, what::TAMPERING, |record| {
         no_call(record);
         of_tampering(record, thing::FILE, refused);
-        record.verb = verb::ATTRIBUTES;
+        record.verb = verb;
         (record.root, record.key) = (end.root, end.key);
         record.text_len = text_len.saturating_sub(1).min(TEXT_LEN as u32) as u16;
         record.text.copy_from_slice(&text[..TEXT_LEN]);

@@ -80,6 +80,15 @@ pub fn written_by(file: Kernel) -> Written {
     }
 }
 
+/// The directory entry of a file that only its owner may read, or list: what is kept of trees is so.
+#[inline(always)]
+pub fn of_its_owner_alone(file: Kernel) -> Option<u64> {
+    const OTHERS: u16 = 0o077;
+    let dentry = file.within(OFFSETS.file_path()).follow(OFFSETS.path_dentry()).ok()?;
+    let mode: u16 = dentry.follow(OFFSETS.dentry_inode()).ok()?.field(OFFSETS.inode_mode()).ok()?;
+    (mode & OTHERS == 0).then_some(dentry.0)
+}
+
 /// Of an open file, if it can be overwritten: one that holds something, and has a name to lose it under.
 #[inline(always)]
 pub fn to_overwrite(file: Kernel) -> Option<u64> {

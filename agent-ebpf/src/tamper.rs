@@ -9,7 +9,7 @@ use agent_common::{
     },
     wire::{
         record::{thing, verb},
-        row::{ABOVE_OWN, PROCESS_OWN, is_own},
+        row::{ABOVE_OWN, KEPT_OWN, PROCESS_OWN, is_own},
     },
 };
 use aya_ebpf::bindings::BPF_ANY;
@@ -22,7 +22,9 @@ use crate::{
     emit, grant,
     maps::TOLD,
     path::{PathArg, Scratch, Target, found},
-    pending, place, verdict,
+    pending, place,
+    read::Kernel,
+    size, verdict,
 };
 
 /// What one account does to one thing is told again after so long (ns).
@@ -146,22 +148,30 @@ fn is_call_refused(actor: &Actor, pending: &mut Pending) -> bool {
 /// may do this in the midst of one.
 #[inline(always)]
 pub fn at_entry(actor: &Actor, dentry: u64) -> i32 {
-    answer(judge_entry(actor.index, dentry))
+    answer(judge_entry(actor.index, dentry, verb::ATTRIBUTES))
+}
+
+/// What becomes of an open for reading: nobody is asked about one, but for what is kept of trees.
+#[inline(always)]
+pub fn at_reading(actor: &Actor, file: Kernel) -> i32 {
+    let Some(dentry) = size::of_its_owner_alone(file) else { return ALLOW };
+    answer(judge_entry(actor.index, dentry, verb::READ))
 }
 
 /// Global.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn judge_entry(account: u32, dentry: u64) -> u32 {
+extern "C" fn judge_entry(account: u32, dentry: u64, verb: u32) -> u32 {
     let Some(actor) = Actor::of(account) else { return PASSES };
     let Some(desk) = Desk::claim() else { return PASSES };
-    let path = PathArg::entry(crate::read::Kernel::NULL, crate::read::Kernel(dentry));
+    let path = PathArg::entry(Kernel::NULL, Kernel(dentry));
     let end = place::of_found(desk, path, actor.holders());
     let mut refused = false;
-    if touches(verb::ATTRIBUTES, &end) && !grant::holds_at(&actor, &end) {
+    let matters = if verb == verb::READ { is_kept(&end) } else { touches(verb, &end) };
+    if matters && !grant::holds_at(&actor, &end) {
         refused = is_refused(&actor);
         if is_to_be_told(account, thing::FILE, end.root, refused) {
-            tell_at(&actor, refused, &end, desk);
+            tell_at(&actor, verb, refused, &end, desk);
         }
     }
     desk.release();
@@ -169,8 +179,13 @@ extern "C" fn judge_entry(account: u32, dentry: u64) -> u32 {
 }
 
 #[inline(always)]
-fn tell_at(actor: &Actor, refused: bool, end: &Target, desk: Desk) {
+fn is_kept(end: &Target) -> bool {
+    end.found == found::PLACE && end.root == KEPT_OWN
+}
+
+#[inline(always)]
+fn tell_at(actor: &Actor, verb: u32, refused: bool, end: &Target, desk: Desk) {
     if let Some(&mut Scratch { ref text, text_len, .. }) = desk.scratch() {
-        emit::tampering_at(actor, refused, end, text, text_len);
+        emit::tampering_at(actor, verb, refused, end, text, text_len);
     }
 }

@@ -55,6 +55,8 @@ pub mod verb {
     pub const COMMAND: u32 = 13;
     /// The same of arguments by which it makes anew what may have been destroyed.
     pub const COUNTER_COMMAND: u32 = 14;
+    /// Opens for reading what no account may read.
+    pub const READ: u32 = 15;
 }
 
 /// What of burstguard was touched.

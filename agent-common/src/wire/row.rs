@@ -21,6 +21,8 @@ pub const ABOVE_OWN: u32 = MAX_ROOTS;
 
 /// That of the agent's directory in /proc: the first of them.
 pub const PROCESS_OWN: u32 = ABOVE_OWN + 1;
+/// That of what is kept of trees: an account that is root would read there what it may not read where that lies.
+pub const KEPT_OWN: u32 = ABOVE_OWN + 2;
 
 /// Whether a root is one of burstguard's own, which are of no account's trees.
 #[must_use]

@@ -11,6 +11,7 @@ use agent_common::wire::row::{OwnText, OwnUnit};
 
 use super::{names::OwnName, runtime_dir::RuntimeDir};
 use crate::{
+    keeper,
     policy::DEFAULT,
     processes::{cgroup, proc::read},
     sensor::PINS,
@@ -59,10 +60,13 @@ fn object(unit: &str) -> String {
     path
 }
 
-/// Everything, by what it is; the agent's own process first.
+/// Everything, by what it is; the agent's own process first, then what is kept of trees, as the kernel programs know both.
 pub(crate) fn all(policy: &Path, state: &Path) -> Vec<OwnName> {
     let own = |what, path: &Path| OwnName { path: path.to_owned(), what };
     let mut all = vec![own("process", &PathBuf::from(format!("/proc/{}", std::process::id())))];
+    let kept = state.join(keeper::DIRECTORY);
+    // Without a link on the way, which would be one more: the state directory has that one.
+    all.push(own("state", &kept.canonicalize().unwrap_or(kept)));
     // A directory that is not the policy's alone holds other things too.
     let directory = policy.parent().unwrap_or(Path::new("/"));
     if Some(directory) == Path::new(DEFAULT).parent() {

@@ -17,6 +17,7 @@ use crate::{
     offsets::{HOOKS, OFFSETS},
     read::{Kernel, Unread},
     size::{self, Written},
+    tamper,
 };
 
 /// After the kernel's own permission check. An open that empties the file is a truncation, which is asked for by itself; one that has
@@ -33,7 +34,8 @@ pub fn file_open(ctx: LsmContext) -> i32 {
         Written::Made => ask::written(&actor),
         // It may be a job, or burstguard's own. One that holds something, and is not emptied: below.
         Written::Kept if !may_overwrite(file) => ask::at_once(&actor, name(&actor, file, verb::WRITE)),
-        Written::Kept | Written::Not => of(&actor, file, overwrites),
+        Written::Kept => of(&actor, file, overwrites),
+        Written::Not => tamper::at_reading(&actor, file),
     }
 }
 

@@ -20,6 +20,8 @@ const WAYS: &[(&str, &str)] = &[
     ("chown 1 {base}/policy.toml", "policy"),
     ("truncate -s 0 {base}/policy.toml", "policy"),
     ("true >{base}/state/mine", "state"),
+    ("cat {base}/state/keeper/versions.db", "state"),
+    ("ls {base}/state/keeper/contents", "state"),
     ("mv {base} {base}-away", "above"),
     ("mkdir /run/burstguard/mine", "run"),
     ("rm /sys/fs/bpf/burstguard/*/MANIFEST", "pins"),

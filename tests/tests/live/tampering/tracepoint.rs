@@ -14,6 +14,7 @@ fn what_is_written_or_removed_is_told() -> Result<()> {
         ("true >>{base}/policy.toml", Some("policy")),
         ("true >{base}/state/mine", Some("state")),
         ("mkdir /run/burstguard/mine", Some("run")),
+        ("ls {base}/state/keeper/contents", Some("state")),
         ("kill -0 {pid}", None),
         ("kill -CONT {pid}", Some("signal")),
     ] {
