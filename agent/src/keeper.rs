@@ -67,8 +67,24 @@ pub(crate) fn prepare(state: &Path) {
 enum Order {
     /// These are the trees now.
     Follow(Vec<policy::Tree>),
-    /// What has changed beside these is to be kept before somebody goes on.
-    Now { ticket: u64, paths: Vec<PathBuf> },
+    /// What has changed there is to be kept before somebody goes on.
+    Now { ticket: u64, there: About },
+}
+
+/// What calls are about to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// Names, and what lies beside them.
+    pub(crate) names: Vec<PathBuf>,
+    /// In these directories or below them something that has no name here: of the second of a call's two names the kernel tells where
+    /// its tree is.
+    pub(crate) below: Vec<PathBuf>,
+}
+
+impl About {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.below.is_empty()
+    }
 }
 
 /// What was to be kept now has been, as far as it could.
@@ -115,10 +131,10 @@ impl Keeper {
         }
     }
 
-    /// Keeps what has changed beside these names. Whoever has the ticket hears when that is done; not if this is false.
+    /// Keeps what has changed there. Whoever has the ticket hears when that is done; not if this is false.
     #[must_use]
-    pub(crate) fn keep_now(&self, ticket: u64, paths: Vec<PathBuf>) -> bool {
-        self.order(Order::Now { ticket, paths })
+    pub(crate) fn keep_now(&self, ticket: u64, there: About) -> bool {
+        self.order(Order::Now { ticket, there })
     }
 
     fn order(&self, order: Order) -> bool {

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     ffi::OsStr,
     os::unix::ffi::OsStrExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use super::{Effect, Input, agent::Agent, evidence::Seen};
 use crate::{
     api::{Filter, Request},
     control::Call,
+    keeper::About,
     report::Event,
     store::{Entry, FILE, Head, LISTED, News, Past, Store, Ticket, Wanted},
 };
@@ -245,17 +246,17 @@ impl Agent {
 
     /// What lets calls go on that wait is done once what they are about is kept, as it is right before.
     fn when_kept(&mut self, effects: Vec<Effect>) {
-        let paths = self.about_to_change(&effects);
+        let there = self.about_to_change(&effects);
         let ticket = self.record.ticket();
-        if !paths.is_empty() && self.keeper.keep_now(ticket, paths) {
+        if !there.is_empty() && self.keeper.keep_now(ticket, there) {
             self.record.wait(Then::Go(effects));
         } else {
             self.record.ready.push_back(effects);
         }
     }
 
-    /// The first names of calls that wait, if these effects let them go on.
-    fn about_to_change(&self, effects: &[Effect]) -> Vec<PathBuf> {
+    /// What calls that wait are about, if these effects let them go on.
+    fn about_to_change(&self, effects: &[Effect]) -> About {
         let generation = &self.in_force.generation;
         let accounts = effects.iter().filter_map(|effect| match effect {
             Effect::Approve { account, .. } | Effect::Lease { account, .. } => Some(account),
@@ -263,13 +264,15 @@ impl Agent {
             _ => None,
         });
         let calls = accounts.flat_map(|account| generation.held_of(account));
-        calls
-            .filter(|call| !call.command)
-            .filter_map(|call| {
-                let root = generation.names().tree(call.names.first()?.root?)?;
-                Some(root.join(OsStr::from_bytes(&call.path)))
-            })
-            .collect()
+        let mut about = About::default();
+        for call in calls.filter(|call| !call.command) {
+            let mut roots =
+                call.names.iter().map(|name| name.root.and_then(|root| generation.names().tree(root)));
+            let first = roots.next().flatten().map(|root| root.join(OsStr::from_bytes(&call.path)));
+            about.names.extend(first);
+            about.below.extend(roots.flatten().map(Path::to_owned));
+        }
+        about
     }
 
     /// The same for all of these that have not gone ahead already, because the disk was late.

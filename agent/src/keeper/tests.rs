@@ -212,17 +212,20 @@ fn many_files_take_bounded_time_and_a_second_daemon_hardly_any() {
 
 #[test]
 fn what_is_wanted_now_is_kept_before_it_has_settled() {
-    let mut scene = Scene::of(&["a", "b"]);
+    let mut scene = Scene::of(&["d/a", "d/e/b", "f/c"]);
     scene.begin();
-    fs::write(scene.path("a"), "just now").expect("written");
-    let paths = vec![scene.path("a")];
-    let began = Instant::now();
-    let keeper = scene.keeper.as_mut().expect("a keeper");
-    assert!(keeper.keep_now(7, paths));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    assert_eq!(runtime.block_on(keeper.news()), News { ticket: 7 });
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    assert!(scene.is_kept(&scene.path("a"), b"just now"));
+    let by_name = About { names: vec![scene.path("d/a")], ..About::default() };
+    let by_tree = About { below: vec![scene.path("d")], ..About::default() };
+    for (ticket, there, changed) in [(7, by_name, "d/a"), (8, by_tree, "d/e/b")] {
+        fs::write(scene.path(changed), "just now").expect("written");
+        let began = Instant::now();
+        let keeper = scene.keeper.as_mut().expect("a keeper");
+        assert!(keeper.keep_now(ticket, there));
+        assert_eq!(runtime.block_on(keeper.news()), News { ticket });
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(scene.is_kept(&scene.path(changed), b"just now"), "{changed}");
+    }
 }
 
 #[test]

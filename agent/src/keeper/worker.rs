@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    DIRECTORY, News, Order, Shelf, Standing, Why,
+    About, DIRECTORY, News, Order, Shelf, Standing, Why,
     look::{Looked, Looker, Wish, directories_of},
     room,
     shelf::{index, is_broken, prune},
@@ -78,8 +78,10 @@ pub(super) struct Worker {
     /// What has cost so much that it is left alone until then.
     resting: HashMap<i64, Instant>,
     unwatched: HashSet<i64>,
+    /// How many names of a directory changed whenever they were looked at.
+    changing: HashMap<i64, u64>,
     /// What a decision waits for.
-    wanted: Vec<(u64, Vec<PathBuf>)>,
+    wanted: Vec<(u64, About)>,
     /// A look at all is under way.
     looks: bool,
     begin: bool,
@@ -131,6 +133,7 @@ impl Worker {
             fresh: Vec::new(),
             resting: HashMap::new(),
             unwatched: HashSet::new(),
+            changing: HashMap::new(),
             wanted: Vec::new(),
             looks: false,
             begin: false,
@@ -150,7 +153,7 @@ impl Worker {
             loop {
                 match orders.try_recv() {
                     Ok(Order::Follow(trees)) => self.follow(&trees),
-                    Ok(Order::Now { ticket, paths }) => self.wanted.push((ticket, paths)),
+                    Ok(Order::Now { ticket, there }) => self.wanted.push((ticket, there)),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return,
                 }
@@ -317,8 +320,12 @@ impl Worker {
             all.iter().map(|(id, ..)| (*id, self.dirty.remove(id).map(|dirty| dirty.since))).collect();
         match self.try_to_look(&all) {
             Ok(looked) => {
-                for ((id, since), (looked, cost)) in before.into_iter().zip(looked) {
-                    self.take(id, since, looked, cost);
+                for (((id, since), (.., deep)), (looked, cost)) in before.into_iter().zip(all).zip(looked) {
+                    // A look at all rests by its parts, and what it keeps at first comes but once.
+                    if !deep {
+                        self.let_rest(id, cost);
+                    }
+                    self.take(id, since, looked);
                 }
                 Ok(())
             }
@@ -357,15 +364,18 @@ impl Worker {
         Ok(found)
     }
 
-    /// What came of a look.
-    fn take(&mut self, id: i64, since: Option<Instant>, looked: Looked, cost: Duration) {
-        let now = Instant::now();
-        self.changed = true;
+    fn let_rest(&mut self, id: i64, cost: Duration) {
         if cost * REST > SETTLE {
-            self.resting.insert(id, now + cost * REST);
+            self.resting.insert(id, Instant::now() + cost * REST);
         } else {
             self.resting.remove(&id);
         }
+    }
+
+    /// What came of a look.
+    fn take(&mut self, id: i64, since: Option<Instant>, looked: Looked) {
+        let now = Instant::now();
+        self.changed = true;
         if looked.unwatched {
             self.unwatched.insert(id)
         } else {
@@ -383,7 +393,11 @@ impl Worker {
                 dirty.since = since;
             }
         }
-        self.shared.standing().left[Why::Changing as usize] = looked.changing;
+        if looked.changing > 0 {
+            self.changing.insert(id, looked.changing);
+        } else {
+            self.changing.remove(&id);
+        }
     }
 
     /// Directories that are new are looked at as all are at first.
@@ -400,7 +414,7 @@ impl Worker {
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         let keeping = shelf.begin()?;
         let mut all = Vec::new();
-        for directory in self.wanted.iter().flat_map(|(_, paths)| directories_of(paths)) {
+        for directory in self.wanted.iter().flat_map(|(_, about)| directories_of(&about.names)) {
             if self.trees.of(directory).is_none() || !directory.is_dir() {
                 continue;
             }
@@ -411,6 +425,14 @@ impl Worker {
                 && !self.unwatched.contains(&id);
             if !is_clean && !all.contains(&(id, true, false)) {
                 all.push((id, true, false));
+            }
+        }
+        let below: Vec<_> = self.wanted.iter().flat_map(|(_, about)| &about.below).collect();
+        for id in self.dirty.keys().filter(|_| !below.is_empty()) {
+            let path = index::directory(keeping.tx(), *id)?;
+            let is_below = path.is_some_and(|path| below.iter().any(|root| path.starts_with(root)));
+            if is_below && !all.contains(&(*id, true, false)) {
+                all.push((*id, true, false));
             }
         }
         keeping.commit()?;
@@ -443,10 +465,9 @@ impl Worker {
         let (names, versions, bytes, left) = index::sum(shelf.index())?;
         let mut standing = self.shared.standing();
         (standing.names, standing.versions, standing.bytes) = (names, versions, bytes);
-        // Nothing of the index is changing: that is known from the last look.
-        let changing = standing.left[Why::Changing as usize];
         standing.left = left;
-        standing.left[Why::Changing as usize] = changing;
+        // The index has none of these: that is known from the looks alone.
+        standing.left[Why::Changing as usize] = self.changing.values().sum();
         drop(standing);
         self.changed = false;
         self.when.count = Instant::now() + COUNT.max(began.elapsed() * REST);
