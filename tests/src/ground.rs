@@ -8,7 +8,7 @@
 //!         outside/                  the account's, not protected
 //! ```
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +16,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use crate::account::tool;
 use crate::mount::{Mounted, Tmpfs};
 use crate::truth::{file_name, original};
 use crate::{Account, program};
@@ -113,6 +114,18 @@ impl Ground {
     pub fn mount(&mut self, arguments: &[&str], at: &Path) -> Result<()> {
         self.mounts.push(Mounted::with(arguments, at)?);
         Ok(())
+    }
+
+    /// Mounts a file system of its own at the account's home, made by this program with these arguments. Nothing is in it, no tree either.
+    pub fn mount_new(&mut self, mkfs: &str, arguments: &[&str]) -> Result<()> {
+        const SIZE: u64 = 320 << 20; // no xfs is smaller than 300 MiB
+        let (image, home) = (self.base().join("image"), self.home());
+        let made = File::create(&image).and_then(|image| image.set_len(SIZE));
+        made.with_context(|| format!("cannot make {}", image.display()))?;
+        tool(Command::new(mkfs).args(arguments).arg(&image))?;
+        tool(Command::new("modprobe").args(["--all", "loop", mkfs.trim_start_matches("mkfs.")]))?;
+        let image = image.to_string_lossy().into_owned();
+        self.mount(&["-o", "loop", &image], &home)
     }
 
     /// What the account mounts on this directory is taken away in the end.

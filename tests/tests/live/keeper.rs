@@ -1,5 +1,7 @@
 //! What is kept of protected trees, whatever becomes of the daemon and its disk.
 
+mod shares;
+
 use std::fs;
 use std::path::PathBuf;
 

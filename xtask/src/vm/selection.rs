@@ -1,8 +1,8 @@
 //! Which tests run where.
 
-/// The families of tests that need the tier `lsm`. The kernel of a virtual machine has it, another one need not: they
-/// run there and nowhere else.
-const LSM: &[&str] = &[
+/// The families of tests that need the tier `lsm`, or file systems of several kinds. The kernel of a virtual machine has them, another one
+/// need not: they run there and nowhere else.
+const IN_GUESTS: &[&str] = &[
     "hold::",
     "deny::",
     "approve::",
@@ -18,6 +18,7 @@ const LSM: &[&str] = &[
     "recording::lsm::",
     "tampering::lsm::",
     "destructive::lsm::",
+    "keeper::shares::",
 ];
 
 /// The families of tests that need a browser or a session's bus, which no virtual machine has: they are the same on every kernel. And
@@ -63,7 +64,7 @@ const OLDEST: Chosen = &[
 
 /// What the other kernels' tests leave out, as the harness is told.
 pub(crate) fn needs_a_guest() -> &'static [&'static str] {
-    LSM
+    IN_GUESTS
 }
 
 /// What is worth an emulated machine on each change, as the harness takes it.

@@ -1,6 +1,5 @@
 //! The budget is exact whatever the file system: what it calls an inode, and which functions it is made of, differs.
 
-use std::fs::File;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -41,19 +40,22 @@ const fn alone(name: &'static str, script: &'static str) -> Row {
 }
 
 fn ext4(party: &mut Party, count: usize) -> Result<()> {
-    on_image(party, "mkfs.ext4", &["-q"])?;
+    party.ground.mount_new("mkfs.ext4", &["-q"])?;
     make(party, count)
 }
 
 fn xfs(party: &mut Party, count: usize) -> Result<()> {
-    on_image(party, "mkfs.xfs", &["-q"])?;
+    party.ground.mount_new("mkfs.xfs", &["-q"])?;
     make(party, count)
 }
 
 /// Every subvolume's root has one and the same inode number, and a device that nobody else knows.
 fn btrfs(party: &mut Party, count: usize) -> Result<()> {
-    on_image(party, "mkfs.btrfs", &["--quiet"])?;
-    run("btrfs", &["--quiet", "subvolume", "create", &party.ground.tree().to_string_lossy()])?;
+    party.ground.mount_new("mkfs.btrfs", &["-q"])?;
+    let mut subvolume = Command::new("btrfs");
+    subvolume.args(["--quiet", "subvolume", "create"]).arg(party.ground.tree());
+    let said = say(subvolume)?;
+    ensure!(said.exit == Some(0), "btrfs: {}", said.complaint);
     make(party, count)
 }
 
@@ -77,17 +79,6 @@ fn overlay(party: &mut Party, count: usize) -> Result<()> {
     ground.make_directory(&ground.outside())
 }
 
-/// At the account's home; with no tree in it yet.
-fn on_image(party: &mut Party, mkfs: &str, options: &[&str]) -> Result<()> {
-    const SIZE: u64 = 320 << 20; // no xfs is smaller than 300 MiB
-    let (image, home) = (party.ground.base().join("image"), party.ground.home());
-    File::create(&image)?.set_len(SIZE)?;
-    let image = image.to_string_lossy();
-    run(mkfs, &[options, &[&image]].concat())?;
-    run("modprobe", &["--all", "loop", mkfs.trim_start_matches("mkfs.")])?;
-    party.ground.mount(&["-o", "loop", &image], &home)
-}
-
 fn make(party: &Party, count: usize) -> Result<()> {
     let ground = &party.ground;
     ground.give(&ground.home())?;
@@ -98,15 +89,6 @@ fn make(party: &Party, count: usize) -> Result<()> {
     }
     ground.give(&ground.tree())?;
     ground.fill(&ground.tree(), count)
-}
-
-/// What a tool of the system does, without which there is no test.
-fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    let said = say(command)?;
-    ensure!(said.exit == Some(0), "{program} {arguments:?}: {}", said.complaint);
-    Ok(())
 }
 
 /// By both, under one agent.
