@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use tests::{agent, ask, ask_json};
+use tests::{Said, agent, ask, ask_json};
 
 use super::{Random, stage::Stage};
 
@@ -44,9 +44,7 @@ impl Deed {
         let words = self.words(stage, random)?;
         for words in words {
             let said = ask(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
-            // That nothing is open, or is not any more, is an answer; so is that something else is under way.
-            let is_answer = matches!(said.exit, Some(0 | 5 | 6 | 8)) || said.complaint.contains("under way");
-            if !is_answer {
+            if !is_answer(&said) {
                 eprintln!("{words:?}: {said:?}");
                 return Ok(false);
             }
@@ -93,6 +91,13 @@ impl Deed {
             Self::SelfTest => vec![vec!["selftest".to_owned()]],
         })
     }
+}
+
+/// Whether nothing is wrong with it: that nothing is open, or is not any more, is an answer; so is that something else is under way, or that
+/// whoever was meant has ended meanwhile.
+fn is_answer(said: &Said) -> bool {
+    const SAID: [&str; 2] = ["under way", "every process had ended"];
+    matches!(said.exit, Some(0 | 5 | 6 | 8)) || SAID.iter().any(|words| said.complaint.contains(words))
 }
 
 /// A command that was not waited for; it is by the end.
