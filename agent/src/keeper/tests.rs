@@ -114,6 +114,33 @@ fn all_is_kept_at_the_start_and_each_change_once_it_has_settled() {
 }
 
 #[test]
+fn what_comes_into_an_empty_directory_is_kept() {
+    let mut scene = Scene::of(&[]);
+    scene.begin();
+    fs::write(scene.path("a"), "first").expect("written");
+    scene.until("a file in an empty tree", |scene| scene.is_kept(&scene.path("a"), b"first"));
+    fs::create_dir(scene.path("empty")).expect("made");
+    scene.begin();
+    fs::write(scene.path("empty/b"), "second").expect("written");
+    scene.until("a file in an empty directory", |scene| scene.is_kept(&scene.path("empty/b"), b"second"));
+    // One that went is forgotten in the end.
+    fs::remove_dir_all(scene.path("empty")).expect("removed");
+    fs::create_dir(scene.path("gone")).expect("made");
+    scene.until("another one", |scene| scene.newest(&scene.path("gone")).is_some());
+    fs::remove_dir(scene.path("gone")).expect("removed");
+    scene.until("that it went", |scene| scene.newest(&scene.path("gone")) == Some(What::Gone));
+    scene.begin();
+    let index = rusqlite::Connection::open(scene.state.path().join(DIRECTORY).join("versions.db"));
+    let rows = |name: &str| -> i64 {
+        let path = scene.path(name).as_os_str().as_bytes().to_owned();
+        let count = "SELECT count(*) FROM directory WHERE path = ?1";
+        index.as_ref().expect("an index").query_row(count, [path], |row| row.get(0)).expect("a count")
+    };
+    // Of what was in `empty` there are versions still.
+    assert_eq!((rows("empty"), rows("gone")), (1, 0));
+}
+
+#[test]
 fn what_changes_all_the_time_is_kept_in_the_midst_of_it() {
     let mut scene = Scene::of(&["log"]);
     scene.begin();

@@ -73,7 +73,12 @@ impl Watches {
         let mut events = Reader::new(&self.notify, &mut buffer);
         loop {
             match events.next() {
-                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => changed.lost = true,
+                // Which watches went with that nobody knows. All directories are looked at again, and those that are left give the
+                // same number once more.
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => {
+                    self.by.clear();
+                    changed.lost = true;
+                }
                 // The kernel says so last of each watch, whatever it was that ended it.
                 Ok(event) => changed.directories.extend(self.by.remove(&event.wd())),
                 Err(Errno::INTR) => {}

@@ -160,6 +160,27 @@ pub(in super::super) fn directory(db: &Connection, id: i64) -> Result<Option<Pat
     Ok(path.map(|path| PathBuf::from(std::ffi::OsString::from_vec(path))))
 }
 
+/// Takes off those of which nothing is kept any more. One that is empty stays as long as it is there: by its number is told that there is
+/// something in it.
+pub(super) fn forget_directories(db: &Connection) -> Result<()> {
+    let empty = "SELECT id, path FROM directory WHERE id NOT IN (SELECT directory FROM version)";
+    let empty: Vec<(i64, Vec<u8>)> =
+        db.prepare(empty)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
+    let mut is_there = db.prepare(
+        "SELECT 1 FROM version v JOIN directory d ON d.id = v.directory
+         WHERE d.path = ?1 AND v.name = ?2 AND v.superseded IS NULL AND v.kind = ?3",
+    )?;
+    let mut forget = db.prepare("DELETE FROM directory WHERE id = ?1")?;
+    for (id, path) in empty {
+        let path = PathBuf::from(std::ffi::OsString::from_vec(path));
+        let (directory, name) = split(&path);
+        if !is_there.exists(params![directory, name, kind::DIRECTORY])? {
+            forget.execute([id])?;
+        }
+    }
+    Ok(())
+}
+
 /// Its number; it gets one if it has none.
 pub(in super::super) fn directory_number(db: &Connection, path: &Path) -> Result<i64> {
     number(db, Table::Directory, &path.as_os_str().as_bytes())

@@ -42,8 +42,7 @@ impl Shelf {
     pub(in super::super) fn sweep(&mut self, first: u8) -> Result<()> {
         let mut keeping = self.begin()?;
         if first == 0 {
-            let none = "DELETE FROM directory WHERE id NOT IN (SELECT directory FROM version)";
-            keeping.tx().execute(none, []).context("cannot write to the keeper's index")?;
+            index::forget_directories(keeping.tx()).context("cannot write to the keeper's index")?;
         }
         keeping.sweep(first)?;
         keeping.commit()
