@@ -131,6 +131,11 @@ impl State {
         }
     }
 
+    /// Whether there are any, or places kept for some.
+    pub(super) fn has_members(&self) -> bool {
+        self.taken.word(0, 0).is_none_or(|taken| taken.load(Ordering::SeqCst) != 0)
+    }
+
     /// What is remembered of names, as memory.
     pub(super) fn ledger(&self) -> Result<Ledger, MapError> {
         Ledger::new(Map::Array(again(&self.ledger).map_err(refused(LEDGER))?))
