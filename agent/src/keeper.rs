@@ -10,6 +10,7 @@
 //! Nobody waits for it: no verdict, and not the loop. A decision that lets something go on is held back for a moment, until what it may
 //! change is kept, and no longer.
 
+mod changes;
 mod copy;
 mod look;
 mod room;
