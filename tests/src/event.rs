@@ -321,6 +321,20 @@ pub enum Event {
         /// About which incidents.
         incidents: Vec<u64>,
     },
+    /// Somebody puts back what an incident destroyed.
+    Restoring {
+        /// Which incident.
+        incident: u64,
+    },
+    /// That was put back.
+    Restored {
+        /// Which incident.
+        incident: u64,
+        /// How many paths were put back.
+        back: u64,
+        /// How many could not be.
+        failed: u64,
+    },
     /// The agent has continued what it had stopped.
     Released {
         /// The processes.
