@@ -9,7 +9,7 @@ use agent_common::{
     },
 };
 use aya_ebpf::{
-    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_PROD_POS},
     helpers::generated::bpf_ktime_get_boot_ns,
 };
 
@@ -23,9 +23,14 @@ use crate::{
     pending, read,
 };
 
-/// Waking the agent costs an account's call as much as judging it. Single operations wait until the agent looks by itself,
-/// or for something that must not wait, or until a quarter of the ring is full.
-const WAKE_AT: u64 = RECORDS_SIZE as u64 / 4;
+/// Waking the agent costs an account's call more than judging it: an interrupt that the CPU sends to itself. Single operations wait
+/// until the agent looks by itself, or for something that must not wait, or until a quarter of the ring was written anew. Not "is
+/// full": then, where the agent is slower than the accounts, each would wake an agent that is awake.
+const WAKE_EACH: u64 = RECORDS_SIZE as u64 / 4;
+
+/// How much of each such quarter wakes it: several records, since other CPUs may write between a record's place and the look at how
+/// far the ring is written.
+const WAKES: u64 = 16 * size_of::<Record>() as u64;
 
 /// The time, on the clock of all records and stamps.
 #[inline(always)]
@@ -177,7 +182,6 @@ fn send(actor: &Actor, what: u32, fill: impl FnOnce(&mut Record)) {
     record.grant = 0;
     (record.other_key, record.other_root, record.reserved) = (0, NO_ROOT, 0);
     fill(record);
-    let waiting = RECORDS.query(u64::from(BPF_RB_AVAIL_DATA));
-    let urgent = what != what::OPERATION || waiting > WAKE_AT;
+    let urgent = what != what::OPERATION || RECORDS.query(u64::from(BPF_RB_PROD_POS)) % WAKE_EACH < WAKES;
     entry.submit(u64::from(if urgent { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
 }
