@@ -72,7 +72,7 @@ fn begin(actor: &Actor, pending: &mut Pending, call: &Call) {
     pending.paths = call.paths;
     pending.verb = call.verb;
     pending.flags = call.flags;
-    pending.sizes = call.sizes;
+    pending.sizes = [call.before, call.after];
     pending.grant = 0;
     pending.stage = stage::NAMED;
 }

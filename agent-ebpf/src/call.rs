@@ -1,11 +1,13 @@
 //! A system call on its way through the judge.
 
+use core::mem::offset_of;
+
 use agent_common::{
     rules::{Kind, Kinds, budget::Claim},
     wire::record::{Judged, TEXT_LEN, UNKNOWN, verb},
 };
 
-use crate::path::{PathArg, Target};
+use crate::path::{Beginning, PathArg, Scratch, Target};
 
 /// A system call as its hook understands it: a verb and one or two names.
 #[repr(C)]
@@ -14,9 +16,10 @@ pub struct Call {
     pub verb: u32,
     /// Any of [`flag`].
     pub flags: u32,
+    /// As [`Pending::sizes`], as far as the hook knows. Not side by side: two words of one value are set by a loop over bytes.
+    pub before: u64,
     pub paths: [PathArg; 2],
-    /// As [`Pending::sizes`], as far as the hook knows.
-    pub sizes: [u64; 2],
+    pub after: u64,
 }
 
 /// What else is known of a call.
@@ -64,7 +67,7 @@ impl Call {
 
     #[inline(always)]
     pub const fn two(verb: u32, first: PathArg, second: PathArg) -> Self {
-        Self { verb, flags: 0, paths: [first, second], sizes: [UNKNOWN; 2] }
+        Self { verb, flags: 0, before: UNKNOWN, paths: [first, second], after: UNKNOWN }
     }
 
     #[inline(always)]
@@ -74,7 +77,7 @@ impl Call {
 
     #[inline(always)]
     pub const fn sized(self, before: u64, after: u64) -> Self {
-        Self { sizes: [before, after], ..self }
+        Self { before, after, ..self }
     }
 }
 
@@ -149,6 +152,23 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Keeps what a desk has of these names. What is only assigned is moved byte by byte, since the compiler cannot tell that these are
+    /// two places.
+    #[inline(always)]
+    pub fn keep_ends(&mut self, scratch: &Scratch) {
+        // SAFETY: neither is part of the other, wherever this entry lies.
+        unsafe { core::ptr::copy_nonoverlapping(&raw const scratch.ends, &raw mut self.ends, 1) }
+    }
+
+    /// The same of the beginning of the text.
+    #[inline(always)]
+    pub fn keep_text(&mut self, scratch: &Scratch) {
+        const { assert!(offset_of!(Self, text).is_multiple_of(align_of::<Beginning>())) }
+        self.text_len = scratch.text_len.saturating_sub(1);
+        // SAFETY: as above; both are as long as that, and aligned.
+        unsafe { core::ptr::copy_nonoverlapping(scratch.beginning(), (&raw mut self.text).cast(), 1) }
+    }
+
     /// What it destroys.
     #[inline(always)]
     pub const fn kinds(&self) -> Kinds {

@@ -12,7 +12,7 @@ use agent_common::{
     },
     wire::{
         Counter,
-        record::{TEXT_LEN, verb, what},
+        record::{verb, what},
         row::is_own,
     },
 };
@@ -119,7 +119,7 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     pending.account = actor.index;
     pending.paths = call.paths;
     if let Some(scratch) = desk.scratch() {
-        pending.ends = scratch.ends;
+        pending.keep_ends(scratch);
     }
     if way != 0 {
         pending.ends = [place::way(desk, u64::from(way)), Target::NOTHING];
@@ -127,7 +127,7 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     pending.held = [Held::NONE; 2];
     pending.verb = if way == 0 { call.verb } else { verb::ASK };
     pending.flags = call.flags;
-    pending.sizes = call.sizes;
+    pending.sizes = [call.before, call.after];
     pending.stage = stage::ANNOUNCED;
     pending.grant = 0;
     pending.over = 0;
@@ -159,8 +159,7 @@ pub fn known(actor: &Actor, end: Target) -> Target {
 #[inline(always)]
 pub fn keep_text(pending: &mut Pending, desk: Desk) {
     if let Some(scratch) = desk.scratch() {
-        pending.text_len = scratch.text_len.saturating_sub(1);
-        pending.text.copy_from_slice(&scratch.text[..TEXT_LEN]);
+        pending.keep_text(scratch);
     }
 }
 

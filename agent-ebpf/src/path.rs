@@ -11,6 +11,7 @@ use agent_common::{
         command::Command,
         identity::Launch,
         offsets::DENTRY_HEAD,
+        record::TEXT_LEN,
         row::{Claim, Held, Moved},
     },
 };
@@ -177,12 +178,10 @@ pub struct Scratch {
     pub names: [NameAt; MAX_DEPTH as usize],
     pub dentry: Kernel,
     /// The beginning of `dentry`, as it was read.
-    pub entry: [u8; DENTRY_HEAD],
+    pub entry: [u64; DENTRY_HEAD / 8],
     /// The names below the root so far, folded, and without the last one.
     pub fold: PathFold,
     pub directory: u64,
-    /// See [`Target::apart`].
-    pub apart: u64,
     /// Whose grants are looked for on the way, and which hold there.
     pub holders: [u32; 2],
     pub grants: [u32; 2],
@@ -197,6 +196,8 @@ pub struct Scratch {
     pub excepted: u32,
     /// The first of the patterns that the last component is compared with.
     pub first_pattern: u32,
+    /// See [`Target::apart`]. Beside nothing else that begins as zero: the compiler clears two words by a loop over bytes.
+    pub apart: u64,
     /// Which starred paths the names so far may lead along, and which they have led to, a bit each; of what they are.
     pub alive: u64,
     pub met: u64,
@@ -219,11 +220,11 @@ pub struct Scratch {
     /// Where the next component starts in `text`.
     pub position: u32,
     pub state: u32,
+    /// Of the path that is being resolved; one of [`form`].
+    pub form: u32,
     pub name: [u8; NAME_MAX as usize + 1],
     pub text: [u8; PATH_MAX],
     pub text_len: u32,
-    /// Of the path that is being resolved; one of [`form`].
-    pub form: u32,
     pub reserved: u32,
     pub target: Target,
     /// Where the names of a call lead.
@@ -234,6 +235,9 @@ pub struct Scratch {
     pub moved: Moved,
     pub launch: Launch,
 }
+
+/// As much of a text as a record holds, in words: as bytes it takes eight times as long to copy.
+pub type Beginning = [u64; TEXT_LEN / 8];
 
 /// A directory entry's name, where the kernel keeps it.
 #[repr(C)]
@@ -288,6 +292,13 @@ impl Scratch {
         self.depth += 1;
     }
 
+    /// The beginning of the text.
+    #[inline(always)]
+    pub fn beginning(&self) -> *const Beginning {
+        const { assert!(offset_of!(Self, text).is_multiple_of(align_of::<Beginning>())) }
+        self.text.as_ptr().cast()
+    }
+
     /// Eight bytes of the text.
     #[inline(always)]
     pub fn word(&self, at: usize) -> u64 {
@@ -299,8 +310,8 @@ impl Scratch {
     #[inline(always)]
     pub fn entry_u64(&self, offset: u32) -> u64 {
         let at = offset as usize & (DENTRY_HEAD - 8);
-        // SAFETY: within the buffer, whatever the offset; read unaligned because it is one of bytes.
-        unsafe { self.entry.as_ptr().add(at).cast::<u64>().read_unaligned() }
+        // SAFETY: within the buffer and aligned, whatever the offset.
+        unsafe { self.entry.as_ptr().byte_add(at).read() }
     }
 
     /// The same for a field of four bytes.
@@ -308,7 +319,7 @@ impl Scratch {
     pub fn entry_u32(&self, offset: u32) -> u32 {
         let at = offset as usize & (DENTRY_HEAD - 4);
         // SAFETY: as above.
-        unsafe { self.entry.as_ptr().add(at).cast::<u32>().read_unaligned() }
+        unsafe { self.entry.as_ptr().byte_add(at).cast::<u32>().read() }
     }
 }
 

@@ -51,6 +51,13 @@ impl Kernel {
         Self(self.0.wrapping_sub(u64::from(offset)))
     }
 
+    /// Fills the words from the start of the object.
+    #[inline(always)]
+    pub fn words<const N: usize>(self, words: &mut [u64; N]) -> Result<(), Unread> {
+        // SAFETY: every word is one of eight bytes, whatever they are.
+        self.bytes(unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), N * 8) })
+    }
+
     /// Fills the buffer from the start of the object.
     #[inline(always)]
     pub fn bytes(self, buffer: &mut [u8]) -> Result<(), Unread> {

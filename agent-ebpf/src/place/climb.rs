@@ -29,7 +29,7 @@ pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
 /// Whether the walk ends here; if not, the scratch stands one level higher.
 #[inline(always)]
 fn go_up(desk: Desk, scratch: &mut Scratch) -> Result<bool, Unread> {
-    scratch.dentry.bytes(&mut scratch.entry)?; // all fields in one read: this is the hottest loop there is
+    scratch.dentry.words(&mut scratch.entry)?; // all fields in one read: this is the hottest loop there is
     // SAFETY: the value is copied at once, while the entry is alive.
     if let Some(&node) = unsafe { MARKS.get(scratch.entry_u64(OFFSETS.dentry_inode())) }
         && at_root(desk, scratch, node)?

@@ -60,7 +60,7 @@ fn is_about(pending: &Pending, first: Kernel, second: Option<Kernel>) -> bool {
 fn name_inner(actor: &Actor, verb: u32, first: u64, second: u64, after: u64) -> i32 {
     let mut call = Call::one(verb, PathArg::entry(Kernel::NULL, Kernel(first)));
     call.flags = flag::INNER;
-    call.sizes[1] = after;
+    call.after = after;
     if second != 0 {
         call.paths[1] = PathArg::entry(Kernel::NULL, Kernel(second));
         call.flags |= new_only(Kernel(second));
