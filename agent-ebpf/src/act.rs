@@ -151,14 +151,15 @@ pub fn touch(actor: &Actor, pending: &mut Pending, end: u32, ledger: Ledger) {
         return;
     }
     let tag = name_tag(actor, end);
-    let before = ledger::recall(tag, actor.scratch_from());
+    let known = ledger::word(tag);
+    let before = ledger::name_of(known, actor.scratch_from());
     let (after, kinds) = name::step(before, change, *at, actor.horizon());
     let kinds = if *verb == verb::COMMAND { command::kinds(kinds) } else { kinds };
     if matches!(change, Change::Vanishes { .. } | Change::Linked) {
         *own = name::own(before, *at, actor.horizon()).map_or(FREE, name_to_word);
     }
     if ledger == Ledger::Tell {
-        *word = ledger::word(tag);
+        *word = known;
         ledger::remember(tag, after);
     }
     let lost = kinds.has(Kind::Delete) || kinds.has(Kind::Replace);

@@ -66,22 +66,21 @@ impl Shelf for MapShelf {
     }
 }
 
-/// What is remembered of a name; scratch from before `scratch_from` is forgotten.
+/// What is remembered of a name, as it lies in the ledger: to be read by [`name_of`], or put back by [`put_back`].
 #[inline(always)]
-pub fn recall(tag: u64, scratch_from: u64) -> Option<Name> {
-    let word = recall_word(tag);
+pub fn word(tag: u64) -> u64 {
+    recall_word(tag)
+}
+
+/// What a word of the ledger says of a name; scratch from before `scratch_from` is forgotten.
+#[inline(always)]
+pub fn name_of(word: u64, scratch_from: u64) -> Option<Name> {
     if word == ledger::FREE {
         return None;
     }
     let name = name_from_word(word);
     let disowned = matches!(name.state, State::Scratch { .. }) && name.at < scratch_from;
     if disowned { None } else { Some(name) }
-}
-
-/// The same as it lies in the ledger, to be put back by [`put_back`].
-#[inline(always)]
-pub fn word(tag: u64) -> u64 {
-    recall_word(tag)
 }
 
 /// Puts back what was remembered before.
