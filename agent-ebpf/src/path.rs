@@ -10,13 +10,17 @@ use agent_common::{
     wire::{
         command::Command,
         identity::Launch,
-        offsets::DENTRY_HEAD,
+        offsets::{DENTRY_HEAD, SHORT_NAME},
         record::TEXT_LEN,
         row::{Claim, Held, Moved},
     },
 };
 
-use crate::{call::Pending, offsets::SETTINGS, read::Kernel};
+use crate::{
+    call::Pending,
+    offsets::{OFFSETS, SETTINGS},
+    read::Kernel,
+};
 
 /// The descriptor that stands for the working directory.
 pub const AT_FDCWD: i32 = -100;
@@ -177,8 +181,8 @@ pub struct Scratch {
     pub height: u32,
     pub names: [NameAt; MAX_DEPTH as usize],
     pub dentry: Kernel,
-    /// The beginning of `dentry`, as it was read.
-    pub entry: [u64; DENTRY_HEAD / 8],
+    /// The beginning of `dentry`, as it was read, and room behind it: offsets are kept within by a mask.
+    pub entry: [u64; ENTRY_ROOM / 8],
     /// The names below the root so far, folded, and without the last one.
     pub fold: PathFold,
     pub directory: u64,
@@ -239,13 +243,17 @@ pub struct Scratch {
 /// As much of a text as a record holds, in words: as bytes it takes eight times as long to copy.
 pub type Beginning = [u64; TEXT_LEN / 8];
 
+const ENTRY_ROOM: usize = DENTRY_HEAD.next_power_of_two();
+
 /// A directory entry's name, where the kernel keeps it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NameAt {
     pub text: Kernel,
     pub length: u32,
-    pub reserved: u32,
+    /// 1: it was read with its entry.
+    pub is_short: u32,
+    pub short: [u64; SHORT_NAME / 8],
 }
 
 impl Scratch {
@@ -263,9 +271,31 @@ impl Scratch {
     /// The way upwards goes on at the parent, and leaves a name below it.
     #[inline(always)]
     pub fn go_above(&mut self, parent: Kernel, text: Kernel, length: u32) {
-        self.names[self.height as usize % MAX_DEPTH as usize] = NameAt { text, length, reserved: 0 };
+        let name = &mut self.names[self.height as usize % MAX_DEPTH as usize];
+        (name.text, name.length, name.is_short) = (text, length, 0);
         self.height += 1;
         self.dentry = parent;
+    }
+
+    /// The same, of the entry that was read. The kernel keeps a short name in the entry itself: it is at hand then.
+    #[inline(always)]
+    pub fn go_above_entry(&mut self, parent: Kernel) {
+        let (text, at) = (Kernel(self.entry_u64(OFFSETS.dentry_name())), OFFSETS.dentry_short());
+        let length = self.entry_u32(OFFSETS.dentry_name_len());
+        let short = [self.entry_u64(at), self.entry_u64(at + 8), self.entry_u64(at + 16)];
+        let is_short = text == self.dentry.within(at) && length <= SHORT_NAME as u32;
+        let name = &mut self.names[self.height as usize % MAX_DEPTH as usize];
+        *name = NameAt { text, length, is_short: u32::from(is_short), short };
+        self.height += 1;
+        self.dentry = parent;
+    }
+
+    /// A short name is the last component.
+    #[inline(always)]
+    pub fn put_name(&mut self, short: [u64; SHORT_NAME / 8]) {
+        const { assert!(offset_of!(Self, name).is_multiple_of(8) && SHORT_NAME <= NAME_MAX as usize) }
+        // SAFETY: within the buffer, and aligned.
+        unsafe { self.name.as_mut_ptr().cast::<[u64; SHORT_NAME / 8]>().write(short) }
     }
 
     /// The last component is in `name`, of that length.
@@ -309,7 +339,7 @@ impl Scratch {
     /// A field of the entry that was read, by its offset in `struct dentry`.
     #[inline(always)]
     pub fn entry_u64(&self, offset: u32) -> u64 {
-        let at = offset as usize & (DENTRY_HEAD - 8);
+        let at = offset as usize & (ENTRY_ROOM - 8);
         // SAFETY: within the buffer and aligned, whatever the offset.
         unsafe { self.entry.as_ptr().byte_add(at).read() }
     }
@@ -317,7 +347,7 @@ impl Scratch {
     /// The same for a field of four bytes.
     #[inline(always)]
     pub fn entry_u32(&self, offset: u32) -> u32 {
-        let at = offset as usize & (DENTRY_HEAD - 4);
+        let at = offset as usize & (ENTRY_ROOM - 4);
         // SAFETY: as above.
         unsafe { self.entry.as_ptr().byte_add(at).cast::<u32>().read() }
     }

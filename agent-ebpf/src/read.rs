@@ -53,9 +53,9 @@ impl Kernel {
 
     /// Fills the words from the start of the object.
     #[inline(always)]
-    pub fn words<const N: usize>(self, words: &mut [u64; N]) -> Result<(), Unread> {
-        // SAFETY: every word is one of eight bytes, whatever they are.
-        self.bytes(unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), N * 8) })
+    pub fn words(self, words: &mut [u64]) -> Result<(), Unread> {
+        // SAFETY: a word is eight bytes, whatever they are.
+        self.bytes(unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) })
     }
 
     /// Fills the buffer from the start of the object.

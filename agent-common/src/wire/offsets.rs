@@ -3,8 +3,12 @@
 //! Filled by the agent from the kernel's own BTF before the programs are loaded, and a constant to them: there is no
 //! header of any one kernel in this project.
 
-/// How much of a `struct dentry` is read at once: parent, name and inode must lie within, aligned.
-pub const DENTRY_HEAD: usize = 64;
+/// How much of a `struct dentry` is read at once: parent, name, inode and the beginning of a name that is kept in it must lie
+/// within, aligned.
+pub const DENTRY_HEAD: usize = 80;
+
+/// How long a name may be that is read with its entry. More would be copied for every level, and few names are longer.
+pub const SHORT_NAME: usize = 24;
 
 /// Where the events of system calls hold their arguments or their result: the same in every kernel, but checked.
 pub const SYSCALL_DATA: usize = 16;
@@ -67,20 +71,26 @@ impl Offsets {
     /// it is looked for: the programs rely on both.
     #[must_use]
     pub const fn is_supported(&self) -> bool {
-        let words = [self.dentry_parent, self.dentry_name, self.dentry_inode];
         let end = DENTRY_HEAD as u32;
-        let mut word = 0;
-        while word < words.len() {
-            if !words[word].is_multiple_of(8) || words[word] + 8 > end {
-                return false;
-            }
-            word += 1;
-        }
-        self.dentry_name_len.is_multiple_of(4)
+        let last_of_short = self.dentry_short + SHORT_NAME as u32 - 8;
+        are_words_within(&[self.dentry_parent, self.dentry_name, self.dentry_inode, last_of_short], end)
+            && self.dentry_name_len.is_multiple_of(4)
             && self.dentry_name_len + 4 <= end
             && self.syscall_args as usize == SYSCALL_DATA
             && self.syscall_ret as usize == SYSCALL_DATA
     }
+}
+
+/// Whether there is an aligned word at each of these offsets, before the end.
+const fn are_words_within(offsets: &[u32], end: u32) -> bool {
+    let mut index = 0;
+    while index < offsets.len() {
+        if !offsets[index].is_multiple_of(8) || offsets[index] + 8 > end {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 offsets! {
@@ -121,6 +131,7 @@ offsets! {
         dentry_parent = "dentry"."d_parent",
         dentry_name = "dentry"."d_name.name",
         dentry_name_len = "dentry"."d_name.len",
+        dentry_short = "dentry"."d_shortname|d_iname",
         inode_mode = "inode"."i_mode",
         inode_size = "inode"."i_size",
         inode_nlink = "inode"."i_nlink",

@@ -6,6 +6,7 @@ use agent_common::{
     rules::place::PathFold,
     wire::{
         exception::DEEP,
+        offsets::DENTRY_HEAD,
         record::TEXT_LEN,
         row::{EdgeKey, is_own, node},
     },
@@ -29,7 +30,7 @@ pub extern "C" fn step(_: u32, context: *mut c_void) -> i64 {
 /// Whether the walk ends here; if not, the scratch stands one level higher.
 #[inline(always)]
 fn go_up(desk: Desk, scratch: &mut Scratch) -> Result<bool, Unread> {
-    scratch.dentry.words(&mut scratch.entry)?; // all fields in one read: this is the hottest loop there is
+    scratch.dentry.words(&mut scratch.entry[..DENTRY_HEAD / 8])?; // all fields in one read: this is the hottest loop there is
     // SAFETY: the value is copied at once, while the entry is alive.
     if let Some(&node) = unsafe { MARKS.get(scratch.entry_u64(OFFSETS.dentry_inode())) }
         && at_root(desk, scratch, node)?
@@ -49,8 +50,7 @@ fn go_up(desk: Desk, scratch: &mut Scratch) -> Result<bool, Unread> {
         }
         return Ok(is_top);
     }
-    let text = Kernel(scratch.entry_u64(OFFSETS.dentry_name()));
-    scratch.go_above(parent, text, scratch.entry_u32(OFFSETS.dentry_name_len()));
+    scratch.go_above_entry(parent);
     Ok(false)
 }
 
@@ -150,20 +150,17 @@ extern "C" fn fold_name(index: u32, context: *mut c_void) -> i64 {
     let desk = desk(context);
     let Some(scratch) = desk.scratch() else { return 1 };
     let level = scratch.height.wrapping_sub(1).wrapping_sub(index);
-    let is_read = read_name(desk, level).is_ok();
-    let Some(scratch) = desk.scratch() else { return 1 };
-    if is_read {
-        scratch.go_below();
-        if scratch.form == form::ENTRY {
-            write_down(scratch, level);
-        }
-        except::look(desk);
-        grant::look(desk);
-        0
-    } else {
+    if take_name(scratch, level).is_err() {
         scratch.state = state::FAILED;
-        1
+        return 1;
     }
+    scratch.go_below();
+    if scratch.form == form::ENTRY {
+        write_down(scratch, level);
+    }
+    except::look(desk);
+    grant::look(desk);
+    0
 }
 
 /// Adds the name that was read last to the text: of an entry nobody has given a path.
@@ -196,9 +193,13 @@ extern "C" fn name_at(desk: u32, level: u32) -> u32 {
 
 #[inline(always)]
 fn take_name(scratch: &mut Scratch, level: u32) -> Result<(), Unread> {
-    let NameAt { text, length, .. } = scratch.names[level as usize % MAX_DEPTH as usize];
+    let NameAt { text, length, is_short, short } = scratch.names[level as usize % MAX_DEPTH as usize];
     let length = length.min(NAME_MAX);
-    text.bytes(&mut scratch.name[..length as usize])?;
+    if is_short == 0 {
+        text.bytes(&mut scratch.name[..length as usize])?;
+    } else {
+        scratch.put_name(short);
+    }
     scratch.take_name(length);
     Ok(())
 }
