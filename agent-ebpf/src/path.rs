@@ -10,7 +10,7 @@ use agent_common::{
     wire::{
         command::Command,
         identity::Launch,
-        offsets::{DENTRY_HEAD, SHORT_NAME},
+        offsets::{DENTRY_HEAD, MOUNT_HEAD, SHORT_NAME},
         record::TEXT_LEN,
         row::{Claim, Held, Moved},
     },
@@ -19,7 +19,7 @@ use agent_common::{
 use crate::{
     call::Pending,
     offsets::{OFFSETS, SETTINGS},
-    read::Kernel,
+    read::{Kernel, Unread},
 };
 
 /// The descriptor that stands for the working directory.
@@ -173,6 +173,8 @@ pub struct Scratch {
     /// 1 while somebody works with it.
     pub taken: u64,
     pub mnt: Kernel,
+    /// The beginning of the mount that `mnt` is part of, as it was read.
+    pub mount: [u64; MOUNT_HEAD / 8],
     /// The directory that `mnt` shows, and how high the walk was when it came by.
     pub mnt_root: Kernel,
     pub height_at_mount: u32,
@@ -334,6 +336,21 @@ impl Scratch {
     pub fn word(&self, at: usize) -> u64 {
         // SAFETY: within the buffer, whatever the place; read unaligned because it is one of bytes.
         unsafe { self.text.as_ptr().add(at & (PATH_MAX / 2 - 1)).cast::<u64>().read_unaligned() }
+    }
+
+    /// The way goes on in what this mount shows.
+    #[inline(always)]
+    pub fn enter_mount(&mut self, mnt: Kernel) -> Result<(), Unread> {
+        self.mnt = mnt;
+        mnt.around(OFFSETS.mount_vfsmount()).words(&mut self.mount)?;
+        self.mnt_root = self.mount_field(OFFSETS.mount_vfsmount() + OFFSETS.vfsmount_root());
+        Ok(())
+    }
+
+    /// A pointer in the mount that was read, by its offset in `struct mount`.
+    #[inline(always)]
+    pub fn mount_field(&self, offset: u32) -> Kernel {
+        Kernel(self.mount[offset as usize / 8 % (MOUNT_HEAD / 8)])
     }
 
     /// A field of the entry that was read, by its offset in `struct dentry`.

@@ -153,9 +153,11 @@ fn follow(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
 #[inline(always)]
 fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel, form: u32) -> Result<(), Unread> {
     let Some(scratch) = desk.scratch() else { return Ok(()) };
-    scratch.mnt = mnt;
-    // What a file system does in its layers is told without a mount.
-    scratch.mnt_root = if mnt == Kernel::NULL { mnt } else { mnt.follow(OFFSETS.vfsmount_root())? };
+    if mnt == Kernel::NULL {
+        (scratch.mnt, scratch.mnt_root) = (mnt, mnt); // what a file system does in its layers is told without a mount
+    } else {
+        scratch.enter_mount(mnt)?;
+    }
     scratch.dentry = dentry;
     scratch.height = 0;
     scratch.height_at_mount = 0;
@@ -208,8 +210,7 @@ fn start(path: &PathArg, first: u8) -> Result<(Kernel, Kernel), Unread> {
     } else if dirfd == AT_FDCWD {
         Ok(parts(fs.within(OFFSETS.fs_pwd())))
     } else {
-        let path = read::open_file(dirfd as u32)?.within(OFFSETS.file_path());
-        Ok((path.follow(OFFSETS.path_mnt())?, path.follow(OFFSETS.path_dentry())?))
+        read::open_file(dirfd as u32)?.within(OFFSETS.file_path()).path()
     }
 }
 

@@ -51,6 +51,14 @@ impl Kernel {
         Self(self.0.wrapping_sub(u64::from(offset)))
     }
 
+    /// The mount and the directory entry of a `struct path`, in one read.
+    #[inline(always)]
+    pub fn path(self) -> Result<(Self, Self), Unread> {
+        let words: [u64; 2] = self.field(0)?;
+        let at = |offset: u32| Self(if offset == 0 { words[0] } else { words[1] });
+        Ok((at(OFFSETS.path_mnt()), at(OFFSETS.path_dentry())))
+    }
+
     /// Fills the words from the start of the object.
     #[inline(always)]
     pub fn words(self, words: &mut [u64]) -> Result<(), Unread> {

@@ -7,6 +7,9 @@
 /// within, aligned.
 pub const DENTRY_HEAD: usize = 80;
 
+/// The same of a `struct mount`: what it shows, and what it is mounted on and where.
+pub const MOUNT_HEAD: usize = 64;
+
 /// How long a name may be that is read with its entry. More would be copied for every level, and few names are longer.
 pub const SHORT_NAME: usize = 24;
 
@@ -74,6 +77,11 @@ impl Offsets {
         let end = DENTRY_HEAD as u32;
         let last_of_short = self.dentry_short + SHORT_NAME as u32 - 8;
         are_words_within(&[self.dentry_parent, self.dentry_name, self.dentry_inode, last_of_short], end)
+            && are_words_within(
+                &[self.mount_parent, self.mount_mountpoint, self.mount_vfsmount + self.vfsmount_root],
+                MOUNT_HEAD as u32,
+            )
+            && self.path_mnt + self.path_dentry == 8
             && self.dentry_name_len.is_multiple_of(4)
             && self.dentry_name_len + 4 <= end
             && self.syscall_args as usize == SYSCALL_DATA

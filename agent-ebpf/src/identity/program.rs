@@ -163,8 +163,10 @@ pub fn stand_at(desk: Desk, mnt: Kernel, dentry: Kernel) {
 pub extern "C" fn resolve(desk: u32, of: u32) -> u32 {
     let desk = Desk(desk);
     let Some(scratch) = desk.scratch() else { return 0 };
-    let Ok(root) = scratch.mnt.follow(OFFSETS.vfsmount_root()) else { return 0 };
-    scratch.mnt_root = root;
+    let mnt = scratch.mnt;
+    if scratch.enter_mount(mnt).is_err() {
+        return 0;
+    }
     let believed = is_believed(scratch.mnt).unwrap_or(false);
     u32::from(believed && walk(desk, up, 2 * MAX_DEPTH) == state::DONE && names::down(desk, of))
 }

@@ -58,13 +58,12 @@ fn go_up(desk: Desk, scratch: &mut Scratch) -> Result<bool, Unread> {
 #[inline(always)]
 pub fn leave_mount(scratch: &mut Scratch) -> Result<bool, Unread> {
     let mount = scratch.mnt.around(OFFSETS.mount_vfsmount());
-    let parent = mount.follow(OFFSETS.mount_parent())?;
+    let parent = scratch.mount_field(OFFSETS.mount_parent());
     if parent == mount {
         return Ok(true);
     }
-    scratch.dentry = mount.follow(OFFSETS.mount_mountpoint())?;
-    scratch.mnt = parent.within(OFFSETS.mount_vfsmount());
-    scratch.mnt_root = scratch.mnt.follow(OFFSETS.vfsmount_root())?;
+    scratch.dentry = scratch.mount_field(OFFSETS.mount_mountpoint());
+    scratch.enter_mount(parent.within(OFFSETS.mount_vfsmount()))?;
     Ok(false)
 }
 
