@@ -75,6 +75,7 @@ impl Plan {
         let trees = &roots[..roots.len().saturating_sub(jobs)];
         let in_trees: BTreeSet<&Path> = trees.iter().flat_map(|root| root.ancestors()).collect();
         let parents: BTreeSet<&Path> = all().filter_map(|root| root.parent()).collect();
+        let inner: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
         let nodes = (0..)
             .zip(paths)
             .map(|(index, path)| {
@@ -82,7 +83,8 @@ impl Plan {
                 let parent = if parents.contains(path) { node::PARENT } else { 0 };
                 let jobs = if in_trees.contains(path) { 0 } else { node::JOBS };
                 let own = if to_own.contains(path) { node::OWN } else { 0 };
-                (path.to_owned(), value | parent | jobs | own)
+                let leaf = if inner.contains(path) { 0 } else { node::LEAF };
+                (path.to_owned(), value | parent | jobs | own | leaf)
             })
             .collect();
         let is_name = |place: &Place| match place {
@@ -198,6 +200,15 @@ mod tests {
         assert_eq!(key.name, NameHash::of(7, b"app"));
         assert_eq!(key.parent, node::index(plan.nodes[Path::new("/srv")]));
         assert_eq!(node::root_of(value), Some(0));
+    }
+
+    #[test]
+    fn names_lead_on_from_every_node_but_a_leaf() {
+        let plan = plan(&["/srv/app", "/srv", "/etc"]);
+        let lead_on: BTreeSet<_> = plan.edges(7).map(|(key, _)| key.parent).collect();
+        for value in plan.nodes.values() {
+            assert_eq!(value & node::LEAF == 0, lead_on.contains(&node::index(*value)));
+        }
     }
 
     #[test]

@@ -185,6 +185,9 @@ pub mod node {
     /// Something of burstguard's own is at or below it.
     pub const OWN: u64 = 1 << 59;
 
+    /// No name in it leads on to another node: none is looked for.
+    pub const LEAF: u64 = 1 << 58;
+
     /// A directory on the way to a root.
     #[must_use]
     pub const fn carrier(index: u32) -> u64 {

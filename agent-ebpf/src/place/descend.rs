@@ -74,6 +74,10 @@ fn enter_root(desk: Desk) -> bool {
     if scratch.node == NO_NODE {
         return false;
     }
+    if scratch.node & node::LEAF != 0 {
+        scratch.node = NO_NODE;
+        return false;
+    }
     let key = EdgeKey { name: scratch.last, parent: node::index(scratch.node), reserved: 0 };
     // SAFETY: the value is copied at once, while the entry is alive.
     let next = unsafe { EDGES.get(key) }.copied().unwrap_or(NO_NODE);
