@@ -18,6 +18,14 @@ fn moving(verb: u32, from: PathArg, to: PathArg) -> Call {
     Call::two(verb, from, to).with(flag::REDIRECTS)
 }
 
+/// The same with the flags of `renameat2`.
+#[inline(always)]
+pub(super) fn moving_by(flags: u64, from: PathArg, to: PathArg) -> Call {
+    let verb = if flags & RENAME_EXCHANGE != 0 { verb::EXCHANGE } else { verb::RENAME };
+    let new_only = if flags & RENAME_NOREPLACE != 0 { flag::NEW_ONLY } else { 0 };
+    moving(verb, from, to).with(new_only)
+}
+
 /// `rename(from, to)`
 #[tracepoint]
 pub fn rename(ctx: TracePointContext) -> u32 {
@@ -36,8 +44,6 @@ pub fn renameat(ctx: TracePointContext) -> u32 {
 #[tracepoint]
 pub fn renameat2(ctx: TracePointContext) -> u32 {
     enter(&ctx, |[from_dirfd, from, to_dirfd, to, flags]| {
-        let verb = if flags & RENAME_EXCHANGE != 0 { verb::EXCHANGE } else { verb::RENAME };
-        let new_only = if flags & RENAME_NOREPLACE != 0 { flag::NEW_ONLY } else { 0 };
-        moving(verb, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to)).with(new_only)
+        moving_by(flags, PathArg::at(from_dirfd, from), PathArg::at(to_dirfd, to))
     })
 }

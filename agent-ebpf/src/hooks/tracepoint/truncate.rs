@@ -20,10 +20,15 @@ pub fn truncate(ctx: TracePointContext) -> u32 {
 /// `ftruncate(descriptor, length)`: the open file tells whether anything is lost.
 #[tracepoint]
 pub fn ftruncate(ctx: TracePointContext) -> u32 {
-    enter(&ctx, |[descriptor, length, ..]| match loss(descriptor, length) {
+    enter(&ctx, |[descriptor, length, ..]| shrinking(descriptor, length))
+}
+
+#[inline(always)]
+pub(super) fn shrinking(descriptor: u64, length: u64) -> Call {
+    match loss(descriptor, length) {
         Ok(Some(size)) => Call::one(verb::TRUNCATE, PathArg::descriptor(descriptor)).sized(size, length),
         _ => Call::HARMLESS,
-    })
+    }
 }
 
 /// How long the file is, if that is longer than it is to be and it has a name to lose it under.

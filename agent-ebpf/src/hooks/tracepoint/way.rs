@@ -33,17 +33,21 @@ fn of(ctx: &TracePointContext, way: impl FnOnce(&Actor, [u64; 5]) -> Result<u32,
 /// `connect(descriptor, address, length)`: a socket with a path, or a TCP port of this host.
 #[tracepoint]
 pub fn connect(ctx: TracePointContext) -> u32 {
-    of(&ctx, |_, [_, address, length, ..]| {
-        if read::user::<u16>(address)? == way::AF_UNIX {
-            return Ok(way::of_text(address, length));
-        }
-        if length < u64::from(way::SHORTEST) {
-            return Ok(0);
-        }
-        // An address may be shorter than the longest: then what lies behind it is read with it, or it ends with the page.
-        let address = read::user(address).or_else(|Unread| read::user::<[u8; 16]>(address).map(longer))?;
-        Ok(way::of_port(&address))
-    })
+    of(&ctx, |_, [_, address, length, ..]| to(address, length))
+}
+
+/// The number of the way that connecting to this address is, in the process's memory; 0 for none.
+#[inline(always)]
+pub(super) fn to(address: u64, length: u64) -> Result<u32, Unread> {
+    if read::user::<u16>(address)? == way::AF_UNIX {
+        return Ok(way::of_text(address, length));
+    }
+    if length < u64::from(way::SHORTEST) {
+        return Ok(0);
+    }
+    // An address may be shorter than the longest: then what lies behind it is read with it, or it ends with the page.
+    let address = read::user(address).or_else(|Unread| read::user::<[u8; 16]>(address).map(longer))?;
+    Ok(way::of_port(&address))
 }
 
 #[inline(always)]
@@ -56,23 +60,27 @@ fn longer(short: [u8; 16]) -> way::Internet {
 /// `sendmsg(descriptor, message)`, on a bus.
 #[tracepoint]
 pub fn sendmsg(ctx: TracePointContext) -> u32 {
-    of(&ctx, |actor, [descriptor, message, ..]| {
-        let file = read::open_file(descriptor as u32)?;
-        if !is_socket(file) {
-            return Ok(0);
+    of(&ctx, |actor, [descriptor, message, ..]| by_message(actor, descriptor, message))
+}
+
+/// The number of the way that sending this message is, in the same way.
+#[inline(always)]
+pub(super) fn by_message(actor: &Actor, descriptor: u64, message: u64) -> Result<u32, Unread> {
+    let file = read::open_file(descriptor as u32)?;
+    if !is_socket(file) {
+        return Ok(0);
+    }
+    let number = way::of_bus(actor, file.follow(OFFSETS.file_private())?.follow(OFFSETS.socket_sk())?)?;
+    if number == 0 {
+        return Ok(0);
+    }
+    Ok(match sent(message).map(|sent| message::means(actor, &sent)) {
+        Ok(Means::Nothing | Means::Unit) => 0,
+        Ok(Means::Tampering) => {
+            tamper::tell(actor, thing::UNIT);
+            0
         }
-        let number = way::of_bus(actor, file.follow(OFFSETS.file_private())?.follow(OFFSETS.socket_sk())?)?;
-        if number == 0 {
-            return Ok(0);
-        }
-        Ok(match sent(message).map(|sent| message::means(actor, &sent)) {
-            Ok(Means::Nothing | Means::Unit) => 0,
-            Ok(Means::Tampering) => {
-                tamper::tell(actor, thing::UNIT);
-                0
-            }
-            Ok(Means::Another) | Err(Unread) => number,
-        })
+        Ok(Means::Another) | Err(Unread) => number,
     })
 }
 
