@@ -12,5 +12,5 @@ pub mod record;
 pub mod row;
 
 pub use counter::{Counter, Counts};
-pub use offsets::{HookOffsets, Offsets};
+pub use offsets::{HookOffsets, Offsets, RingOffsets};
 pub use record::Record;

@@ -36,6 +36,12 @@ impl Actor {
         Some(Self { thread: bpf_get_current_pid_tgid(), index, account, grant: 0 })
     }
 
+    /// Whether it is the one that runs.
+    #[inline(always)]
+    pub fn is_here(&self) -> bool {
+        (bpf_get_current_pid_tgid() >> 32) as u32 == self.tgid()
+    }
+
     #[inline(always)]
     pub fn tgid(&self) -> u32 {
         (self.thread >> 32) as u32

@@ -20,6 +20,8 @@ pub struct Call {
     pub before: u64,
     pub paths: [PathArg; 2],
     pub after: u64,
+    /// The address of the request to an io_uring that it is, which the kernel carries out by itself; 0 for a system call.
+    pub request: u64,
 }
 
 /// What else is known of a call.
@@ -44,6 +46,8 @@ pub mod flag {
     pub const OVERWRITES: u32 = 256;
     /// It opens the file for writing in whatever way.
     pub const WRITES: u32 = 512;
+    /// Nobody sees how it ends.
+    pub const UNSEEN_END: u32 = 1024;
 }
 
 /// How far a call has come; the values of [`Pending::stage`].
@@ -67,12 +71,17 @@ impl Call {
 
     #[inline(always)]
     pub const fn two(verb: u32, first: PathArg, second: PathArg) -> Self {
-        Self { verb, flags: 0, before: UNKNOWN, paths: [first, second], after: UNKNOWN }
+        Self { verb, flags: 0, before: UNKNOWN, paths: [first, second], after: UNKNOWN, request: 0 }
     }
 
     #[inline(always)]
     pub const fn with(self, flags: u32) -> Self {
         Self { flags: self.flags | flags, ..self }
+    }
+
+    #[inline(always)]
+    pub const fn handed_over(self, request: u64) -> Self {
+        Self { request, ..self }
     }
 
     #[inline(always)]
@@ -116,6 +125,8 @@ pub struct Pending {
     pub at: u64,
     /// When the thread started: an entry whose thread is gone and whose id was given out again does not match.
     pub thread_start: u64,
+    /// Whose call it is: its thread group and its thread. Of what was handed over to an io_uring, others may see the end.
+    pub thread: u64,
     pub paths: [PathArg; 2],
     pub ends: [Target; 2],
     /// By name, each of which is an operation of one kind at most.

@@ -116,6 +116,7 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     let Some((pending, lasts)) = pending::room(actor.tid(), desk) else { return };
     pending.at = emit::now();
     pending.thread_start = pending::thread_start();
+    pending.thread = actor.thread;
     pending.account = actor.index;
     pending.paths = call.paths;
     if let Some(scratch) = desk.scratch() {
@@ -137,12 +138,29 @@ fn park(actor: &Actor, call: &Call, desk: Desk) {
     if pending.verb == verb::ASK {
         judged(actor, pending, room); // how it ends is of no matter
         pending.verb = verb::NONE;
+    } else if call.request != 0 {
+        hand_over(actor, call, pending, room);
+        pending.verb = verb::NONE; // the thread goes on
     } else if !lasts {
         // It cannot be settled later, so what it may destroy counts as destroyed. The ledger is not told: a name that the
         // call only wanted to make would be the account's own.
         count(Counter::PendingFull);
         judged(actor, pending, room);
     }
+}
+
+/// What an io_uring does waits until that is done, as a call of its own. But a thread hands over as many as it likes meanwhile, and
+/// may never ask what became of them: whoever has no room for one is stopped now, and that one counts as done.
+#[inline(always)]
+fn hand_over(actor: &Actor, call: &Call, pending: &mut Pending, room: Room) {
+    let is_seen = call.flags & flag::UNSEEN_END == 0;
+    if is_seen && matches!(room, Room::Within) {
+        if pending::keep(call.request, pending) {
+            return;
+        }
+        count(Counter::PendingFull);
+    }
+    judged(actor, pending, room);
 }
 
 /// A name that cannot be told is reported and left out; the call's other name is judged all the same.

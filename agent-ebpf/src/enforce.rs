@@ -12,10 +12,11 @@ const SIGSTOP: u32 = 19;
 const REPORT_AGAIN: u64 = 100_000_000;
 
 /// Carries out the verdict. This tier has one means: a stop that takes effect when the call is done. The agent never asks
-/// it for anything else, so a verdict of the other tier here is one of our own faults, and lets the call pass.
+/// it for anything else, so a verdict of the other tier here is one of our own faults, and lets the call pass. So does what the kernel
+/// carries out in a thread of its own, for a process that has ended.
 #[inline(always)]
 pub fn carry_out(verdict: Verdict, actor: &Actor) {
-    if matches!(verdict, Verdict::Stop) {
+    if matches!(verdict, Verdict::Stop) && actor.is_here() {
         stop(actor);
     }
 }

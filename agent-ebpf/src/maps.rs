@@ -170,6 +170,11 @@ pub const LEDGER_SHELVES: u32 = 32_768;
 #[map]
 pub static PENDING: HashMap<u32, Pending> = HashMap::with_max_entries(16_384, 0);
 
+/// Requests to an io_uring under way, by the address of the kernel's own object: many are handed over by one thread before the
+/// first is done. More than these count as done when they are handed over.
+#[map]
+pub static REQUESTS: HashMap<u64, Pending> = HashMap::with_max_entries(16_384, BPF_F_NO_PREALLOC);
+
 /// Where programs work, see [`crate::desk`]; the agent sets the size to what this host's CPUs need.
 #[map]
 pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);

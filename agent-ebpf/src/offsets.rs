@@ -2,7 +2,7 @@
 //!
 //! Read field by field: a copy of the whole costs more than what it is used for.
 
-use agent_common::wire::{HookOffsets, Offsets, row::Settings};
+use agent_common::wire::{HookOffsets, Offsets, RingOffsets, row::Settings};
 
 /// Where this kernel keeps its fields; the agent overrides it before loading.
 #[unsafe(no_mangle)]
@@ -11,6 +11,10 @@ pub static OFFSETS: Offsets = Offsets::UNSET;
 /// The same for the programs of the lsm tier.
 #[unsafe(no_mangle)]
 pub static HOOKS: HookOffsets = HookOffsets::UNSET;
+
+/// The same of requests to an io_uring, for the tier tracepoint.
+#[unsafe(no_mangle)]
+pub static RING: RingOffsets = RingOffsets::UNSET;
 
 /// What the agent tells once; it overrides this before loading.
 #[unsafe(no_mangle)]

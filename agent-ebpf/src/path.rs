@@ -50,6 +50,8 @@ pub mod form {
     pub const ENTRY: u32 = 4;
     /// No path at all: a way to have others act, by its number.
     pub const WAY: u32 = 5;
+    /// Besides: the text is the kernel's own copy.
+    pub const COPIED: u32 = 8;
 }
 
 /// A path argument.
@@ -101,6 +103,12 @@ impl PathArg {
     #[inline(always)]
     pub const fn way(number: u32) -> Self {
         Self::new(number as u64, 0, form::WAY)
+    }
+
+    /// The same of a text that the kernel has copied already.
+    #[inline(always)]
+    pub const fn copied(self, Kernel(text): Kernel) -> Self {
+        Self { text, form: self.form | form::COPIED, ..self }
     }
 
     /// The file behind a descriptor.

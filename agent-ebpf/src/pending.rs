@@ -1,9 +1,20 @@
-//! The calls under way: a thread's own entry in `PENDING`.
+//! The calls under way: a thread's own entry in `PENDING`. What an io_uring does is kept apart until it is done, and settled in the
+//! entry of the thread that finds it so.
 
 use agent_common::wire::record::verb;
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid};
+use aya_ebpf::{
+    bindings::{BPF_ANY, BPF_NOEXIST},
+    helpers::bpf_get_current_pid_tgid,
+};
 
-use crate::{actor::Actor, call::Pending, desk::Desk, maps::PENDING, offsets::OFFSETS, read};
+use crate::{
+    actor::Actor,
+    call::Pending,
+    desk::Desk,
+    maps::{PENDING, REQUESTS},
+    offsets::{OFFSETS, RING},
+    read,
+};
 
 /// A thread's entry, if it has one: this thread's own.
 #[inline(always)]
@@ -50,6 +61,59 @@ pub fn under_way() -> Option<&'static mut Pending> {
 #[inline(always)]
 pub fn at(stage: u32) -> Option<&'static mut Pending> {
     under_way().filter(|pending| pending.stage == stage)
+}
+
+/// Keeps what a request to an io_uring is, until it is done; whether it could.
+#[inline(always)]
+pub fn keep(request: u64, pending: &Pending) -> bool {
+    REQUESTS.insert(request, pending, u64::from(BPF_ANY)).is_ok()
+}
+
+/// A request that is done, if it was kept: `settle` takes it as the current thread's own call. Whether it could: not in the midst of
+/// another one, nor in another process, whose request lies where that one lay.
+#[inline(always)]
+pub fn done(request: u64, settle: impl FnOnce(&Actor, &mut Pending)) -> Option<bool> {
+    // SAFETY: a live map entry, which goes with the request, and that is done once.
+    let kept = REQUESTS.get_ptr(request).map(|kept| unsafe { &*kept })?;
+    let is_settled = settle_here(kept, settle).is_some();
+    let _ = REQUESTS.remove(request); // it was there a moment ago
+    Some(is_settled)
+}
+
+#[inline(always)]
+fn settle_here(kept: &Pending, settle: impl FnOnce(&Actor, &mut Pending)) -> Option<()> {
+    let actor = Actor { thread: kept.thread, ..Actor::of(kept.account)? };
+    if !actor.is_here() && !is_kernel_thread() {
+        return None;
+    }
+    let tid = bpf_get_current_pid_tgid() as u32;
+    let was_there = match of_thread(tid) {
+        Some(own) if is_own(own) => return None,
+        own => own.is_some(),
+    };
+    PENDING.insert(tid, kept, u64::from(BPF_ANY)).ok()?;
+    let own = of_thread(tid)?;
+    settle(&actor, own);
+    own.verb = verb::NONE;
+    if !was_there {
+        // The kernel may tell what a thread has handed over when that has ended: then nobody else takes it off.
+        let _ = PENDING.remove(tid); // it was there a moment ago
+    }
+    Some(())
+}
+
+/// Whether the current thread is one of the kernel's own: it carries on what a process leaves behind.
+#[inline(always)]
+fn is_kernel_thread() -> bool {
+    // https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h
+    const PF_KTHREAD: u32 = 0x20_0000;
+    read::current().field::<u32>(RING.task_flags()) & PF_KTHREAD != 0
+}
+
+/// A new request lies where an older one lay, whose end nobody has seen; whether there was one.
+#[inline(always)]
+pub fn forget(request: u64) -> bool {
+    REQUESTS.get_ptr(request).is_some() && REQUESTS.remove(request).is_ok()
 }
 
 /// When the current thread started.

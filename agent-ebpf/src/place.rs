@@ -122,6 +122,8 @@ fn upwards(desk: Desk) -> Result<Target, Unread> {
 /// Upwards from where the argument starts, and downwards along its text.
 #[inline(always)]
 fn follow(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
+    let is_copied = path.form & form::COPIED != 0;
+    let path = &PathArg { form: path.form & !form::COPIED, ..*path };
     let is_text = path.form == form::TEXT || path.form == form::TEXT_IN_ROOT;
     let Some(scratch) = desk.scratch() else { return Ok(Target::NOTHING) };
     scratch.text_len = 0;
@@ -129,10 +131,14 @@ fn follow(desk: Desk, path: &PathArg) -> Result<Target, Unread> {
         return Ok(way(desk, path.text));
     }
     if is_text {
-        let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
-            return Ok(Target { found: found::UNREAD, ..Target::NOTHING });
+        scratch.text_len = if is_copied {
+            read::text(Kernel(path.text), &mut scratch.text)?
+        } else {
+            let Ok(length) = read::user_text(path.text, &mut scratch.text) else {
+                return Ok(Target { found: found::UNREAD, ..Target::NOTHING });
+            };
+            length
         };
-        scratch.text_len = length;
     }
     let Ok((mnt, dentry)) = start(path, scratch.text[0]) else {
         return Ok(Target::NOTHING); // a descriptor that is not open: the call fails

@@ -71,7 +71,7 @@ counters! {
     UnreadPath = "unread_path",
     /// A path argument could not be read at the end of its call either.
     UnreadablePath = "unreadable_path",
-    /// A tracked process made an io_uring, whose operations this tier cannot see.
+    /// A tracked process made an io_uring of a kernel that tells what goes through it in a way we do not know.
     IoUring = "io_uring",
     /// A tracked process ran a 32-bit program, whose system calls this tier cannot see.
     Compat = "compat",

@@ -184,6 +184,56 @@ offsets! {
 }
 
 offsets! {
+    /// The same of what goes through an io_uring, for the tier tracepoint. Unset where the kernel has none, or another one.
+    pub struct RingOffsets
+    fields {
+        command = "io_kiocb"."cmd",
+        opcode = "io_kiocb"."opcode",
+        flags = "io_kiocb"."flags",
+        descriptor = "io_kiocb"."cqe.fd",
+        result = "io_kiocb"."cqe.res",
+        name_text = "filename"."name",
+        unlink_dfd = "io_unlink"."dfd",
+        unlink_name = "io_unlink"."filename",
+        rename_old_dfd = "io_rename"."old_dfd",
+        rename_new_dfd = "io_rename"."new_dfd",
+        rename_old = "io_rename"."oldpath",
+        rename_new = "io_rename"."newpath",
+        rename_flags = "io_rename"."flags",
+        mkdir_dfd = "io_mkdir"."dfd",
+        mkdir_name = "io_mkdir"."filename",
+        link_old_dfd = "io_link"."old_dfd",
+        link_new_dfd = "io_link"."new_dfd",
+        link_old = "io_link"."oldpath",
+        link_new = "io_link"."newpath",
+        link_flags = "io_link"."flags",
+        open_dfd = "io_open"."dfd",
+        open_slot = "io_open"."file_slot",
+        open_name = "io_open"."filename",
+        open_flags = "io_open"."how.flags",
+        open_resolve = "io_open"."how.resolve",
+        truncate_length = "io_ftrunc"."len",
+        connect_address = "io_connect"."addr",
+        connect_length = "io_connect"."addr_len",
+        message = "io_sr_msg"."umsg",
+        task_flags = "task_struct"."flags",
+    }
+    arguments {
+        submitted = "io_uring_submit_req|io_uring_submit_sqe"("req"),
+        completed = "io_uring_complete"("req"),
+    }
+}
+
+impl RingOffsets {
+    /// Whether they are set: a request's opcode lies behind its command.
+    #[must_use]
+    #[inline(always)]
+    pub fn are_known(&self) -> bool {
+        self.opcode() != 0
+    }
+}
+
+offsets! {
     /// The same for the programs of the lsm tier: positions of the arguments of hooks and functions. The last position of a
     /// function that is seen at its end is its result's.
     pub struct HookOffsets
@@ -277,3 +327,6 @@ unsafe impl aya::Pod for HookOffsets {}
 // SAFETY: repr(C), all fields u32, so there is no padding and every bit pattern is valid.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Offsets {}
+// SAFETY: repr(C), all fields u32, so there is no padding and every bit pattern is valid.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for RingOffsets {}

@@ -17,7 +17,7 @@ use crate::{
     lineage::{self, Seen},
     maps::{HELD, LINEAGE, PENDING},
     members,
-    offsets::OFFSETS,
+    offsets::{OFFSETS, RING},
     read::{self, Kernel, Unread},
     tamper,
 };
@@ -154,13 +154,16 @@ pub fn reach(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// A tracked process makes an io_uring: what it does through it cannot be seen in this tier.
+/// A tracked process makes an io_uring: where this kernel does not tell what goes through it, or the agent does not know how, it cannot
+/// be seen in this tier.
 #[tracepoint]
 pub fn make_ring(_: TracePointContext) -> u32 {
     if let Some(actor) = lineage::current() {
         decide::pass(&actor);
-        count(Counter::IoUring);
-        emit::blind(&actor, Counter::IoUring as u32);
+        if !RING.are_known() {
+            count(Counter::IoUring);
+            emit::blind(&actor, Counter::IoUring as u32);
+        }
     }
     0
 }

@@ -1,10 +1,12 @@
 //! The system calls, for kernels that let no program be asked before an operation: a call is judged when it starts and
-//! settled when it is done. Only the calls that matter, since a tracepoint on every call would tax every process.
+//! settled when it is done. Only the calls that matter, since a tracepoint on every call would tax every process. In `ring`, the same of
+//! what is handed over to an io_uring.
 
 mod create;
 mod mark;
 mod remove;
 mod rename;
+mod ring;
 mod settle;
 mod truncate;
 mod way;

@@ -158,6 +158,17 @@ impl Btf {
         }
     }
 
+    /// As [`Self::argument`] for a tracepoint that has changed its name: `new|old`.
+    ///
+    /// # Errors
+    /// As there, about the old name.
+    pub(crate) fn argument_of_either(&self, tracepoints: &str, argument: &str) -> Result<u32, BtfError> {
+        match tracepoints.split_once('|') {
+            None => self.argument(tracepoints, argument),
+            Some((new, old)) => self.argument(new, argument).or_else(|_| self.argument(old, argument)),
+        }
+    }
+
     fn offset_in(&self, start: Record, structure: &str, path: &str) -> Result<u32, BtfError> {
         let (structure, member) = (structure.to_owned(), path.to_owned());
         let mut holder = Some(start);

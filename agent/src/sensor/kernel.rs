@@ -47,6 +47,8 @@ pub(crate) struct Kernel {
     attached: Vec<(String, FdLink)>,
     ebpf: Ebpf,
     tier: Tier,
+    /// Whether it is known how this kernel tells what goes through an io_uring.
+    knows_rings: bool,
     judge: Map,
     state: State,
     records: RingBuf<MapData>,
@@ -55,19 +57,19 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    pub(super) fn new(mut ebpf: Ebpf, tier: Tier) -> Result<Self, MapError> {
+    pub(super) fn new(mut ebpf: Ebpf, tier: Tier, knows_rings: bool) -> Result<Self, MapError> {
         let mut take = |name| ebpf.take_map(name).ok_or(MapError::Missing(name));
         let state = State::of(&mut take)?;
         let judge = take(probes::JUDGE)?;
         let Map::RingBuf(records) = take(RECORDS)? else { return Err(MapError::Missing(RECORDS)) };
         let records_again = again(&records).map_err(refused(RECORDS))?;
         let records = RingBuf::try_from(Map::RingBuf(records)).map_err(refused(RECORDS))?;
-        Ok(Self { attached: Vec::new(), ebpf, tier, judge, state, records, records_again })
+        Ok(Self { attached: Vec::new(), ebpf, tier, knows_rings, judge, state, records, records_again })
     }
 
     /// Attaches every program: from now on what accounts do is judged.
     pub(crate) fn attach(&mut self) -> Result<(), LoadError> {
-        self.attached = probes::attach_all(&mut self.ebpf, self.tier, &mut self.judge)?;
+        self.attached = probes::attach_all(&mut self.ebpf, self.tier, self.knows_rings, &mut self.judge)?;
         Ok(())
     }
 

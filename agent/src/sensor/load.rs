@@ -5,7 +5,7 @@ use std::io;
 use agent_common::{
     rules::judge::Tier,
     wire::{
-        HookOffsets, Offsets,
+        HookOffsets, Offsets, RingOffsets,
         row::{DESKS, Settings},
     },
 };
@@ -87,12 +87,17 @@ pub(crate) fn load(
             |function, parameter| btf.parameter_of(function, parameter),
         )?,
     };
+    let ring = match tier {
+        Tier::Tracepoint => ring_offsets(&btf),
+        Tier::Lsm => None,
+    };
     let cpus = aya::util::nr_cpus().map_err(|(file, source)| LoadError::Cpus { file, source })?;
     let ebpf: Ebpf = EbpfLoader::new()
         // Nothing in the object is placed by the kernel's types, which it would take long to read in whole.
         .btf(None)
         .override_global("OFFSETS", &offsets, true)
         .override_global("HOOKS", &hooks, true)
+        .override_global("RING", &ring.unwrap_or(RingOffsets::UNSET), true)
         .override_global("SETTINGS", &settings, true)
         .map_max_entries("SLOTS", slots.max(1))
         .map_max_entries("EXCEPTED", room(excepted.keys.len()))
@@ -105,10 +110,35 @@ pub(crate) fn load(
         .map_max_entries("STARRED_WORDS", room(commands.starred.len()))
         .map_max_entries("SCRATCH", DESKS * u32::try_from(cpus).unwrap_or(u32::MAX / DESKS))
         .load(OBJECT)?;
-    Ok(Kernel::new(ebpf, tier)?)
+    Ok(Kernel::new(ebpf, tier, ring.is_some())?)
+}
+
+/// How requests to an io_uring are told; none if this kernel has no io_uring, or one that the programs do not know.
+fn ring_offsets(btf: &Btf) -> Option<RingOffsets> {
+    // Linux 6.8 and older empty no file through one.
+    const LATER: &str = "io_ftrunc";
+    let field = |structure: &str, member: &str| match btf.offset(structure, member) {
+        Err(BtfError::NoStruct { .. }) if structure == LATER => Ok(0),
+        found => found,
+    };
+    let offsets = RingOffsets::resolve(field, |event, argument| btf.argument_of_either(event, argument));
+    offsets.inspect_err(|why| log::warn!("what goes through an io_uring cannot be told: {why}")).ok()
 }
 
 /// For so many rows; the kernel refuses a map that has none.
 fn room(rows: usize) -> u32 {
     u32::try_from(rows.max(1)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_an_io_uring_it_is_known() {
+        let Ok(btf) = Btf::from_sys() else { return }; // `btf::tests` says when that may be
+        let found = ring_offsets(&btf);
+        assert_eq!(found.is_some(), btf.argument("io_uring_complete", "req").is_ok(), "{found:?}");
+        assert_eq!(found.unwrap_or(RingOffsets::UNSET).are_known(), found.is_some());
+    }
 }

@@ -32,6 +32,8 @@ pub(super) struct Probe {
 pub(super) enum Event {
     /// A raw tracepoint.
     Raw(&'static str),
+    /// One that older kernels know by the second name.
+    Renamed(&'static str, &'static str),
     /// The start of a system call, and with it, through the common program `settle`, its end.
     Call(&'static str),
     /// The start of a system call alone.
@@ -57,17 +59,23 @@ const MARK: &str = "mark";
 /// An attachment, by a name that says where it comes in the order.
 pub(super) type Attached = Vec<(String, FdLink)>;
 
-/// Attaches every probe. The common end of calls comes first: a call that is judged is always settled.
-pub(super) fn attach_all(ebpf: &mut Ebpf, tier: Tier, judge: &mut Map) -> Result<Attached, LoadError> {
+/// Attaches every probe; what goes through an io_uring is left out unless it is known how it is told. The common end of calls comes first: a call that is judged is always settled.
+pub(super) fn attach_all(
+    ebpf: &mut Ebpf,
+    tier: Tier,
+    knows_rings: bool,
+    judge: &mut Map,
+) -> Result<Attached, LoadError> {
     let mut attached = Vec::new();
     // First all are loaded: a kernel that refuses one has nothing to detach, which would take it seconds.
-    let probes = table::of(tier).map(|probe| (probe.program, probe.at.first().copied()));
+    let table = || table::of(tier, knows_rings);
+    let probes = table().map(|probe| (probe.program, probe.at.first().copied()));
     let common: &[_] = match tier {
         Tier::Tracepoint => &[(SETTLE, None), (BEGIN, None)],
         Tier::Lsm => &[],
     };
     let absent = loading::load_all(ebpf, &probes.chain(common.iter().copied()).collect())?;
-    let calls = table::of(tier).flat_map(|probe| probe.at).filter_map(|event| match event {
+    let calls = table().flat_map(|probe| probe.at).filter_map(|event| match event {
         Event::Call(name) => Some(Event::Exit(name)),
         _ => None,
     });
@@ -75,7 +83,7 @@ pub(super) fn attach_all(ebpf: &mut Ebpf, tier: Tier, judge: &mut Map) -> Result
     if tier == Tier::Tracepoint {
         lead_to_judge(ebpf, judge)?;
     }
-    for probe in table::of(tier).filter(|probe| !absent.contains(probe.program)) {
+    for probe in table().filter(|probe| !absent.contains(probe.program)) {
         attach(ebpf, probe.program, probe.at.iter().copied(), &mut attached)?;
     }
     Ok(attached)
@@ -123,8 +131,12 @@ fn attach(
 ) -> Result<(), LoadError> {
     let program = program(ebpf, name)?;
     for event in events {
-        let event = event.name();
-        match link(program, &event) {
+        let (event, other) = (event.name(), event.older_name());
+        let link = match (link(program, &event), other) {
+            (Err(_), Some(older)) => link(program, older),
+            (link, _) => link,
+        };
+        match link {
             Ok(link) => attached.push((format!("{:03}-{name}-{event}", attached.len()), link)),
             Err(source) => return Err(LoadError::Attach { program: name, event, source }),
         }
@@ -164,11 +176,21 @@ impl Event {
     /// The event's name in the kernel.
     fn name(self) -> String {
         match self {
-            Self::Raw(name) | Self::Hook(name) | Self::NewHook(name) | Self::Function(name) => {
-                name.to_owned()
-            }
+            Self::Raw(name)
+            | Self::Renamed(name, _)
+            | Self::Hook(name)
+            | Self::NewHook(name)
+            | Self::Function(name) => name.to_owned(),
             Self::Call(name) | Self::Enter(name) => format!("sys_enter_{name}"),
             Self::Exit(name) => format!("sys_exit_{name}"),
+        }
+    }
+
+    /// The name that it had in older kernels, if another.
+    const fn older_name(self) -> Option<&'static str> {
+        match self {
+            Self::Renamed(_, older) => Some(older),
+            _ => None,
         }
     }
 }
@@ -190,5 +212,11 @@ mod tests {
         assert_eq!(Raw("sched_process_fork").name(), "sched_process_fork");
         assert_eq!([Call("unlink"), Enter("unlink")].map(Event::name), ["sys_enter_unlink"; 2]);
         assert_eq!(Exit("unlink").name(), "sys_exit_unlink");
+        let renamed = Event::Renamed("io_uring_submit_req", "io_uring_submit_sqe");
+        assert_eq!(
+            (&*renamed.name(), renamed.older_name()),
+            ("io_uring_submit_req", Some("io_uring_submit_sqe"))
+        );
+        assert_eq!(Raw("sched_process_fork").older_name(), None);
     }
 }

@@ -135,6 +135,10 @@ fn is_true(crowd: &mut Crowd, at: usize, job: &Job, truth: Truth, eye: &Eye) -> 
             until_all_stand_still(&mut crowd.daemon, &account, job)?;
             exactly..=exactly
         }
+        Truth::StopsOrBefore(at_most) => {
+            until_all_stand_still(&mut crowd.daemon, &account, job)?;
+            at_most - 1..=at_most
+        }
         Truth::StopsEach => {
             let stopped = until_all_stand_still(&mut crowd.daemon, &account, job)?;
             BUDGET + 1..=BUDGET + stopped

@@ -54,6 +54,16 @@ const ROWS: &[Row] = &[
     costs(&["open f0000", "append f0000"], ""),
     costs(&["create s", "overwrite s", "open-to-write s", "unlink s"], ""),
     costs(&["ftruncate f0000 0", "overwrite f0000"], "truncate"),
+    // What goes through an io_uring is the same; in the tier lsm, names that are made there are not known as own ones.
+    costs(&["io-uring-unlink f0000", "!io-uring-unlink f0000", "!io-uring-unlinkat . none/f0000"], "delete"),
+    differs(&["io-uring-rename f0000 s", "io-uring-unlink s"], "delete delete", "delete+replace delete"),
+    differs(&["io-uring-create s", "io-uring-unlink s"], "delete", ""),
+    differs(&["io-uring-mkdir s", "rmdir s", "io-uring-symlink f0000 s", "unlink s"], "delete delete", ""),
+    costs(&["io-uring-link f0000 s", "unlink s", "unlink f0000"], "delete delete"),
+    costs(
+        &["io-uring-empty f0000", "io-uring-overwrite f0001", "!io-uring-empty none/f0000"],
+        "truncate overwrite",
+    ),
     // So does a descriptor for appending that is one no more, or is mapped.
     differs(&["append-no-more f0000", "store f0000"], "overwrite overwrite", ""),
     costs(&["create s", "append-no-more s", "store s", "unlink s"], ""),

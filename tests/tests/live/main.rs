@@ -46,6 +46,7 @@ mod rename;
 mod restart;
 mod restore;
 mod rights;
+mod rings;
 mod scratch;
 mod service;
 mod starting;

@@ -37,8 +37,13 @@ impl Stage {
 
     /// Asks by this socket, so often.
     fn ask(&self, socket: &str, times: usize) -> Result<Job> {
+        self.ask_by("ask", socket, times)
+    }
+
+    /// The same by another step of the helper program.
+    fn ask_by(&self, step: &str, socket: &str, times: usize) -> Result<Job> {
         let socket = self.party().ground.home().join(socket);
-        self.party().each(times, &[&format!("ask {}", socket.display())])
+        self.party().each(times, &[&format!("{step} {}", socket.display())])
     }
 
     /// Nobody minds what is asked by a socket that the policy does not name, or of a process of the account's own.

@@ -75,6 +75,22 @@ fn arguments() {
 }
 
 #[test]
+fn a_tracepoint_may_have_an_older_name() {
+    let btf = kernel().parse();
+    for (tracepoints, expected) in [
+        ("fork", "1"),
+        ("fork|nothing", "1"),
+        ("nothing|fork", "1"),
+        ("newer|nothing", "this kernel has no tracepoint nothing"),
+    ] {
+        let found = btf
+            .argument_of_either(tracepoints, "child")
+            .map_or_else(|error| error.to_string(), |found| found.to_string());
+        assert_eq!(found, expected, "{tracepoints}");
+    }
+}
+
+#[test]
 fn cycles_end() {
     let btf = odd().parse();
     assert_eq!(btf.offset("inner", "x.x.x").unwrap(), 3);

@@ -3,18 +3,18 @@
 use agent_common::rules::judge::Tier;
 
 use super::{
-    Event::{self, Call, Enter, Exit, Function, Hook, NewHook, Raw},
+    Event::{self, Call, Enter, Exit, Function, Hook, NewHook, Raw, Renamed},
     Probe,
 };
 
 /// The probes of a tier, in the order of attaching: processes first, so that none is missed whose calls are seen; then what
 /// settles, then what judges, so that a call that is judged is always settled.
-pub(super) fn of(tier: Tier) -> impl Iterator<Item = &'static Probe> {
-    let rest = match tier {
-        Tier::Tracepoint => CALLS,
-        Tier::Lsm => OPERATIONS,
+pub(super) fn of(tier: Tier, knows_rings: bool) -> impl Iterator<Item = &'static Probe> {
+    let (requests, rest) = match tier {
+        Tier::Tracepoint => (if knows_rings { REQUESTS } else { &[] }, CALLS),
+        Tier::Lsm => (&[][..], OPERATIONS),
     };
-    PROCESSES.iter().chain(rest)
+    PROCESSES.iter().chain(requests).chain(rest)
 }
 
 const PROCESSES: &[Probe] = &[
@@ -23,6 +23,12 @@ const PROCESSES: &[Probe] = &[
     Probe { program: "change_group", at: &[Raw("cgroup_attach_task")] },
     Probe { program: "exit", at: &[Raw("sched_process_exit")] },
     Probe { program: "set_user", at: &[Exit("setuid"), Exit("setreuid"), Exit("setresuid")] },
+];
+
+/// What goes through an io_uring.
+const REQUESTS: &[Probe] = &[
+    Probe { program: "request_done", at: &[Raw("io_uring_complete")] },
+    Probe { program: "request", at: &[Renamed("io_uring_submit_req", "io_uring_submit_sqe")] },
 ];
 
 /// System calls, which are seen at their start and, by the common program `settle`, at their end.

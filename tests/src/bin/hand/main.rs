@@ -45,7 +45,11 @@ enum Deed {
     /// Unlink the first COUNT files from as many CHILDREN, made one after the other without a pause
     Storm { children: usize, count: usize },
     /// Unlink the first COUNT files through one ring
-    RingAll { count: usize },
+    RingAll {
+        count: usize,
+        #[arg(long, default_value = "waiting")]
+        how: ring::How,
+    },
     /// Unlink the first COUNT files from a thread, after the main thread has exited
     WithoutLeader { count: usize },
     /// Unlink the first COUNT files while another thread counts in FILE
@@ -104,7 +108,7 @@ fn main() -> Result<ExitCode> {
         Deed::Threads { threads, count } => processes::threads(threads, count)?,
         Deed::Processes { processes, count } => gang::processes(processes, count)?,
         Deed::Storm { children, count } => gang::storm(children, count)?,
-        Deed::RingAll { count } => ring::unlink_all(count)?,
+        Deed::RingAll { count, how } => ring::unlink_all(count, how)?,
         Deed::WithoutLeader { count } => processes::without_leader(count)?,
         Deed::BesideThread { file, count } => company::beside_thread(file, count)?,
         Deed::VforkChild { count } => company::vfork_child(count)?,

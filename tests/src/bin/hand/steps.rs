@@ -62,6 +62,7 @@ fn take(step: &str) -> Result<()> {
 
         ["born-in", directory] => drop(calls::fork_into(&File::open(directory)?)?),
         ["ask", socket] => calls::ask(UnixStream::connect(socket)?)?,
+        ["io-uring-ask", socket] => calls::ask(ring::connect(socket)?)?,
         ["ask-port", address] => calls::ask(TcpStream::connect(address)?)?,
         ["start-unit", socket, unit, how] => bus::start_unit(socket, "StartTransientUnit", unit, how)?,
         ["stop-unit", socket, unit, how] => bus::start_unit(socket, "StopUnit", unit, how)?,
@@ -79,7 +80,14 @@ fn take(step: &str) -> Result<()> {
         ["io-uring"] => drop(ring::make()?),
         ["io-uring-unlink", path] => ring::unlink(path)?,
         ["io-uring-rename", from, to] => ring::rename(from, to)?,
+        ["io-uring-unlinkat", directory, name] => ring::unlink_at(directory, name)?,
         ["io-uring-empty", path] => ring::empty(path)?,
+        ["io-uring-create", path] => ring::create(path)?,
+        ["io-uring-overwrite", path] => ring::overwrite(path)?,
+        ["io-uring-ftruncate", path, length] => ring::truncate(path, length.parse()?)?,
+        ["io-uring-mkdir", path] => ring::mkdir(path)?,
+        ["io-uring-symlink", target, path] => ring::symlink(target, path)?,
+        ["io-uring-link", from, to] => ring::link(from, to)?,
 
         ["rename", from, to] => fs::rename(from, to)?,
         ["rename-new", from, to] => renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?,

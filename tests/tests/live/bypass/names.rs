@@ -5,9 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::Result;
+use io_uring::{IoUring, Probe, opcode};
 use tests::Party;
 
 use super::row::{Row, Truth, each, row};
+use crate::holding::BUDGET;
 
 pub(super) const ROWS: &[Row] = &[
     row("unlink", each!("unlink {}")),
@@ -35,17 +37,31 @@ pub(super) const ROWS: &[Row] = &[
     Row { there: has_32_bit_calls, ..row("32-bit calls", each!("int80-unlink {}")).but_not_tracepoint() },
     ring(each!("io-uring-unlink {}")),
     ring(each!("io-uring-rename {} {outside}/{}")),
+    ring(each!("io-uring-unlinkat {tree} {}")),
     ring(each!("io-uring-empty {}")),
+    Row { there: has_ftruncate, ..ring(each!("io-uring-ftruncate {} 0")) },
 ];
 
 const fn ring(script: &'static str) -> Row {
-    let row = row("io_uring: unlink or rename or open", script).but_tracepoint_tells("io_uring");
-    Row { there: has_rings, lsm: Truth::Fails, ..row }
+    Row {
+        there: has_rings,
+        lsm: Truth::Fails,
+        tracepoint: Truth::StopsOrBefore(BUDGET + 1),
+        ..row("io_uring: unlink or rename or open or ftruncate", script)
+    }
 }
 
 fn has_rings() -> bool {
     // https://docs.kernel.org/admin-guide/sysctl/kernel.html#io-uring-disabled, which came with Linux 6.6.
     fs::read_to_string("/proc/sys/kernel/io_uring_disabled").map_or(true, |disabled| disabled.trim() == "0")
+}
+
+/// Linux 6.9 and later take it.
+fn has_ftruncate() -> bool {
+    let mut known = Probe::new();
+    IoUring::new(1).is_ok_and(|ring| {
+        ring.submitter().register_probe(&mut known).is_ok() && known.is_supported(opcode::Ftruncate::CODE)
+    })
 }
 
 fn has_32_bit_calls() -> bool {

@@ -46,6 +46,8 @@ pub(crate) enum By {
 pub(crate) enum Truth {
     /// It waits or is stopped with so many destroyed.
     Stops(usize),
+    /// The same, or with one less: what an io_uring is handed waits for a thread, which a stop may come before.
+    StopsOrBefore(usize),
     /// It is stopped with one more than the budget destroyed, and one more for each other thread that was stopped with it.
     StopsEach,
     /// The call past the budget fails with EPERM.
@@ -58,7 +60,7 @@ impl Truth {
     /// As docs/limits.md says it.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Stops(_) | Self::StopsEach => "yes",
+            Self::Stops(_) | Self::StopsOrBefore(_) | Self::StopsEach => "yes",
             Self::Fails => "fails",
             Self::Passes("") => "**no**",
             Self::Passes(_) => "**told**",

@@ -20,8 +20,17 @@ fn what_is_observed_passes_and_is_one_incident() -> Result<()> {
 
 #[test]
 fn who_should_wait_is_stopped_before_anything_is_asked() -> Result<()> {
+    is_stopped_before("ask")
+}
+
+#[test]
+fn so_is_who_connects_through_a_ring() -> Result<()> {
+    is_stopped_before("io-uring-ask")
+}
+
+fn is_stopped_before(step: &str) -> Result<()> {
     let stage = Stage::new("hold", |policy| policy.in_tier(Tier::Tracepoint))?;
-    let job = stage.ask("way.sock", 1)?;
+    let job = stage.ask_by(step, "way.sock", 1)?;
     job.until_stopped()?;
     let incident = wait::until("the incident", || Ok(escape("stopped", "by test, ").ok()))?;
     assert_eq!(stage.service.asked(), 0);
