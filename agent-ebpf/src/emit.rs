@@ -5,7 +5,7 @@ use agent_common::{
     wire::{
         Counter, Record,
         identity::UNIT_LEN,
-        record::{Judged, NO_ROOT, TEXT_LEN, UNKNOWN, thing, what},
+        record::{Judged, LOOK, NO_ROOT, TEXT_LEN, UNKNOWN, thing, what},
     },
 };
 use aya_ebpf::{
@@ -17,20 +17,34 @@ use crate::{
     actor::Actor,
     call::Pending,
     count::count,
-    maps::{RECORDS, RECORDS_SIZE},
+    maps::{RECORDS, RECORDS_SIZE, WOKEN},
     offsets::OFFSETS,
     path::{PATH_MAX, Target, found},
     pending, read,
 };
 
 /// Waking the agent costs an account's call more than judging it: an interrupt that the CPU sends to itself. Single operations wait
-/// until the agent looks by itself, or for something that must not wait, or until a quarter of the ring was written anew. Not "is
-/// full": then, where the agent is slower than the accounts, each would wake an agent that is awake.
+/// until the agent looks by itself, which it does for as long as there are some, or for something that must not wait, or until a quarter
+/// of the ring was written anew. Not "is full": then, where the agent is slower than the accounts, each would wake an agent that is awake.
 const WAKE_EACH: u64 = RECORDS_SIZE as u64 / 4;
 
 /// How much of each such quarter wakes it: several records, since other CPUs may write between a record's place and the look at how
 /// far the ring is written.
 const WAKES: u64 = 16 * size_of::<Record>() as u64;
+
+/// Whether a single operation has woken the agent so long ago that it may not look by itself any more. Of two at once both may wake it.
+#[inline(always)]
+fn agent_may_sleep(now: u64) -> bool {
+    let Some(woken) = WOKEN.get_ptr_mut(0) else { return true };
+    // SAFETY: a live entry of an array map; volatile because other CPUs write it.
+    unsafe {
+        let is_long_ago = now.saturating_sub(core::ptr::read_volatile(woken)) > LOOK;
+        if is_long_ago {
+            core::ptr::write_volatile(woken, now);
+        }
+        is_long_ago
+    }
+}
 
 /// The time, on the clock of all records and stamps.
 #[inline(always)]
@@ -182,6 +196,9 @@ fn send(actor: &Actor, what: u32, fill: impl FnOnce(&mut Record)) {
     record.grant = 0;
     (record.other_key, record.other_root, record.reserved) = (0, NO_ROOT, 0);
     fill(record);
-    let urgent = what != what::OPERATION || RECORDS.query(u64::from(BPF_RB_PROD_POS)) % WAKE_EACH < WAKES;
+    let at = record.at;
+    let urgent = what != what::OPERATION
+        || RECORDS.query(u64::from(BPF_RB_PROD_POS)) % WAKE_EACH < WAKES
+        || agent_may_sleep(at);
     entry.submit(u64::from(if urgent { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
 }

@@ -76,6 +76,10 @@ pub static JOBS: Array<u32> = Array::with_max_entries(MAX_ROOTS, 0);
 #[map]
 pub static LAUNCHES: HashMap<u64, Launch> = HashMap::with_max_entries(MAX_LAUNCHES, BPF_F_NO_PREALLOC);
 
+/// When a single operation has last woken the agent.
+#[map]
+pub static WOKEN: Array<u64> = Array::with_max_entries(1, 0);
+
 /// Whether there is any of them, or was: 0 or 1. Until then nobody asks which unit a process is of if the policy does not.
 #[map]
 pub static LAUNCHED: Array<u64> = Array::with_max_entries(1, 0);

@@ -79,6 +79,10 @@ pub mod thing {
     pub const GROUP: u32 = 8;
 }
 
+/// So long after records the agent looks for more by itself, and goes on as long as there are some; a single operation wakes it if none
+/// has for longer (ns).
+pub const LOOK: u64 = 100_000_000;
+
 /// The size of what is no file, or could not be looked at.
 pub const UNKNOWN: u64 = u64::MAX;
 

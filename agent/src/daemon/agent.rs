@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use agent_common::wire::Counter;
+use agent_common::{
+    rules::BootNs,
+    wire::{Counter, record::LOOK},
+};
 use anyhow::{Context as _, Result};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -50,8 +53,6 @@ const BATCH: usize = 512;
 const LAST_BATCHES: usize = 32;
 /// How often it is looked how things stand.
 const FACTS: Duration = Duration::from_secs(1);
-/// How often records are looked for that were not worth waking us.
-const LOOK: Duration = Duration::from_millis(100);
 /// How often the policy's files are compared with what is in force.
 const FILES: Duration = Duration::from_secs(10);
 
@@ -125,7 +126,8 @@ pub(super) struct Agent {
     last_call: CallId,
     records: AsyncFd<OwnedFd>,
     facts: Interval,
-    look: Interval,
+    /// When records are looked for that were not worth waking us; none while nothing comes: then the next one does.
+    look: Option<BootNs>,
     files: Interval,
     signals: Signals,
     ending: Ending,
@@ -188,7 +190,7 @@ pub(super) async fn run(parts: Parts, first: Vec<sensor::Record>) -> Result<()> 
         last_call: 0,
         records,
         facts: every(FACTS),
-        look: every(LOOK),
+        look: None,
         files: every(FILES),
         signals,
         ending,
@@ -259,7 +261,8 @@ impl Agent {
                     return Ok(Input::Facts(Arc::new(facts)));
                 }
                 _ = self.files.tick() => self.policy_changed = self.in_force.has_changed(),
-                _ = self.look.tick(), if !self.reloading => {
+                () = until(self.look), if !self.reloading => {
+                    self.look = None;
                     let records = self.take(BATCH);
                     if !records.is_empty() {
                         return Ok(Input::Records(records));
@@ -272,6 +275,7 @@ impl Agent {
                         ready.clear_ready();
                     }
                     if !records.is_empty() {
+                        self.look = Some(next_look());
                         return Ok(Input::Records(records));
                     }
                 }
@@ -412,7 +416,11 @@ impl Agent {
     }
 
     fn take(&mut self, most: usize) -> Vec<sensor::Record> {
-        take(&mut self.in_force.generation.kernel, most)
+        let records = take(&mut self.in_force.generation.kernel, most);
+        if !records.is_empty() {
+            self.look = Some(next_look());
+        }
+        records
     }
 
     async fn until_end(mut self, left: Vec<Left>, first: Vec<sensor::Record>) -> Result<()> {
@@ -476,6 +484,10 @@ async fn until(due: Option<u64>) {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }
+}
+
+fn next_look() -> BootNs {
+    boot_now() + LOOK
 }
 
 fn listen(kernel: &Kernel) -> io::Result<AsyncFd<OwnedFd>> {
