@@ -14,6 +14,9 @@ use crate::vm::{self, Series};
 use crate::workspace::Workspace;
 use table::{Row, Table};
 
+/// What is done besides playing, as the guest is told.
+const RESTORE: &str = "--restore";
+
 /// What a guest says of each case.
 const SAID: &str = "corpus: ";
 
@@ -49,7 +52,7 @@ impl Options {
     fn how(&self) -> &'static str {
         match (self.measure, self.restore) {
             (true, _) => "--measure",
-            (false, true) => "--restore",
+            (false, true) => RESTORE,
             (false, false) => "",
         }
     }
@@ -68,14 +71,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     })
 }
 
-/// A stage of `cargo xtask test`: a case is a test. Of all cases, or those with these names.
+/// A stage of `cargo xtask test`: a case is a test. Of all cases, or those with these names; `restores`: what each destroyed is put back
+/// and compared too.
 pub(crate) fn stage(
     workspace: &Workspace,
     series: Series,
+    restores: bool,
     cases: &[String],
     tally: &mut Tally,
 ) -> Result<()> {
-    let table = play(workspace, series, "", cases)?;
+    let table = play(workspace, series, if restores { RESTORE } else { "" }, cases)?;
     *tally += table.tally();
     table.verdict()
 }

@@ -130,10 +130,10 @@ const STAGES: &[Stage] = &[
     })
     .in_guest(),
     Stage::new("real work, Linux 6.12", |workspace, tally| {
-        corpus::stage(workspace, Series::Linux612, &[], tally)
+        corpus::stage(workspace, Series::Linux612, false, &[], tally)
     })
     .in_guest()
-    .again(|workspace, names, tally| corpus::stage(workspace, Series::Linux612, names, tally)),
+    .again(|workspace, names, tally| corpus::stage(workspace, Series::Linux612, false, names, tally)),
     Stage::new("tests of the tier lsm, Linux 6.12", vm::each_change)
         .in_guest()
         .again(|workspace, names, tally| vm::again(workspace, Series::Linux612, names, tally)),
@@ -145,12 +145,12 @@ const STAGES: &[Stage] = &[
     })
     .in_guest()
     .long(),
-    Stage::new("real work, Linux 6.1", |workspace, tally| {
-        corpus::stage(workspace, Series::Linux61, &[], tally)
+    Stage::new("real work and back, Linux 6.1", |workspace, tally| {
+        corpus::stage(workspace, Series::Linux61, true, &[], tally)
     })
     .in_guest()
     .long()
-    .again(|workspace, names, tally| corpus::stage(workspace, Series::Linux61, names, tally)),
+    .again(|workspace, names, tally| corpus::stage(workspace, Series::Linux61, true, names, tally)),
 ];
 
 /// Runs the stages and prints the closing line; succeeds if all of them did and there were tests at all.

@@ -96,12 +96,16 @@ impl Incidents {
     }
 
     /// What its account does from now on does not belong to it. It may belong to another already: one that began when the account
-    /// went on, before the kernel had confirmed that.
+    /// went on, before the kernel had confirmed that. What it has done since it was let go on may yet be of a burst.
     pub(super) fn leave(&mut self, id: u64) {
-        let Some(account) = self.incidents.get(&id).and_then(Incident::account) else { return };
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let Some(account) = incident.account() else { return };
         if self.current.get(account).is_none_or(|current| *current == id) {
             self.current.remove(account);
-            self.recent.remove(account);
+            let let_go = incident.decisions.last().map_or(BootNs::MAX, |decided| decided.at);
+            if let Some(recent) = self.recent.get_mut(account) {
+                recent.forget_until(let_go);
+            }
         }
     }
 

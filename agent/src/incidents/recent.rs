@@ -26,6 +26,12 @@ impl Recent {
         self.acts.push_back(act);
     }
 
+    /// What was done until then is of no burst any more.
+    pub(crate) fn forget_until(&mut self, until: BootNs) {
+        self.kinds.retain(|(at, ..)| *at > until);
+        self.acts.retain(|act| act.at > until);
+    }
+
     /// Hands the acts since a moment over to an incident.
     pub(crate) fn move_into(&mut self, incident: &mut Incident, since: BootNs) {
         let Self { kinds, acts } = std::mem::take(self);

@@ -65,6 +65,20 @@ fn a_responder_thaws_and_the_answer_comes_with_the_outcome() {
     assert_eq!(scene.detail(ID).decisions[0].reason, "INC-88");
 }
 
+/// Its processes go on before that is confirmed.
+#[test]
+fn what_is_done_while_a_thaw_is_under_way_is_of_the_next_burst() {
+    let mut scene = Scene::new();
+    scene.burst(NOW);
+    scene.operation(NOW);
+    scene.ask(Request::Thaw { incident: Some(ID), reason: reason() });
+    scene.operation(NOW + 1);
+    scene.on(Input::Outcome(Outcome::Thawed { incident: ID, done: Touched::default() }));
+    scene.operation(NOW + 2);
+    scene.burst(NOW + 2);
+    assert_eq!((scene.detail(ID).summary.done, scene.detail(ID + 1).summary.done), (1, 2));
+}
+
 #[test]
 fn a_second_responder_learns_who_was_first() {
     let mut scene = Scene::new();
