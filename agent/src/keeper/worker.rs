@@ -44,6 +44,14 @@ const PRUNE: Duration = Duration::from_mins(10);
 /// How long a disk is left alone that has failed, at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// What directories are looked at for that nothing was told of.
+enum Looks {
+    /// Once more, as all others.
+    All,
+    /// They have come, the first of them at this time.
+    New { since: Instant },
+}
+
 pub(super) struct Worker {
     state: PathBuf,
     shared: Arc<Shared<Standing>>,
@@ -58,8 +66,8 @@ pub(super) struct Worker {
     fresh: Vec<i64>,
     /// What a decision waits for.
     wanted: Vec<(u64, About)>,
-    /// A look at all is under way.
-    looks: bool,
+    /// What directories are looked at for, while some still are to be.
+    looks: Option<Looks>,
     begin: bool,
     has_looked: bool,
     changed: bool,
@@ -108,7 +116,7 @@ impl Worker {
             changes: Changes::default(),
             fresh: Vec::new(),
             wanted: Vec::new(),
-            looks: false,
+            looks: None,
             begin: false,
             has_looked: false,
             changed: false,
@@ -162,7 +170,7 @@ impl Worker {
     fn due(&self) -> Instant {
         let When { again, turn, part, all, unwatched, prune, .. } = self.when;
         let dirty = self.changes.due().map(|due| due.max(turn));
-        let fresh = (self.looks || self.begin).then_some(part);
+        let fresh = (self.looks.is_some() || self.begin).then_some(part);
         let unwatched = (self.changes.unwatched() > 0).then_some(unwatched);
         let next = [dirty, fresh, unwatched].into_iter().flatten().fold(all.min(prune), Instant::min);
         if self.wanted.is_empty() { next.max(again) } else { Instant::now() }
@@ -207,7 +215,7 @@ impl Worker {
         if now >= self.when.all || self.begin {
             self.begin_all()?;
         }
-        if self.looks && now >= self.when.part {
+        if self.looks.is_some() && now >= self.when.part {
             self.look_at_a_part()?;
         }
         if now >= self.when.prune {
@@ -273,7 +281,7 @@ impl Worker {
         self.changed = true;
         self.changes.end(id, since, &looked, Instant::now());
         self.fresh.extend(looked.below);
-        if !self.fresh.is_empty() && !self.looks {
+        if !self.fresh.is_empty() && self.looks.is_none() {
             self.look_at_new();
         }
     }
@@ -348,6 +356,10 @@ impl Worker {
         let mut standing = self.shared.standing();
         standing.unsettled = self.changes.dirty().count() as u64;
         standing.since = self.changes.since();
+        if let Some(Looks::New { since }) = self.looks {
+            standing.unsettled += self.fresh.len() as u64;
+            standing.since = standing.since.into_iter().chain([since]).min();
+        }
         standing.unwatched = self.changes.unwatched() as u64;
     }
 }

@@ -2,6 +2,7 @@
 //! write.
 
 use std::{
+    collections::HashSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
@@ -17,8 +18,10 @@ use super::super::{Hash, Side, Why, copy, seen::Seen};
 const DIRECTORY: &str = "contents";
 /// What is being written, and is no content yet.
 const NEW: &str = "new";
-/// So much is read at once; what is not larger is hashed before anything is written.
+/// So much is read at once. What is not larger, and cannot be shared, is hashed before anything is written.
 const BUFFER: usize = 64 << 10;
+/// Less takes no room that could be shared: file systems have blocks of this size, or put it beside the name.
+const BLOCK: u64 = 4096;
 /// With more new contents than this all of the file system is synced, instead of each.
 const FEW: usize = 16;
 
@@ -27,8 +30,8 @@ pub(super) struct Contents {
     buffer: Vec<u8>,
     /// What may not be on the disk yet.
     unsynced: Vec<PathBuf>,
-    /// The device of which the shelf's file system has last refused to clone.
-    no_clones: Option<u64>,
+    /// Devices of which nothing can be cloned here.
+    no_clones: HashSet<u64>,
 }
 
 /// A content that lies where it belongs.
@@ -43,7 +46,7 @@ type Read = Result<Taken, Why>;
 impl Contents {
     pub(super) fn of(keeper: &Path) -> Self {
         let directory = keeper.join(DIRECTORY);
-        Self { directory, buffer: Vec::new(), unsynced: Vec::new(), no_clones: None }
+        Self { directory, buffer: Vec::new(), unsynced: Vec::new(), no_clones: HashSet::new() }
     }
 
     pub(super) fn open(keeper: &Path) -> Result<Self> {
@@ -63,7 +66,8 @@ impl Contents {
     pub(super) fn take(&mut self, seen: &Seen, held: impl Fn(&Hash) -> Result<bool>) -> Result<Read> {
         let Ok(mut file) = seen.read() else { return Ok(Err(Why::Unreadable)) };
         let size = u64::try_from(seen.stat.st_size).unwrap_or_default();
-        if size <= BUFFER as u64 {
+        let is_small = size <= BLOCK || size <= BUFFER as u64 && self.no_clones.contains(&seen.stat.st_dev);
+        if is_small {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.clear();
             let read = (&mut file).take(BUFFER as u64 + 1).read_to_end(&mut buffer);
@@ -124,12 +128,13 @@ impl Contents {
 
     /// Whether the bytes are shared with the file now; nothing is written if not.
     fn clone(&mut self, file: &File, device: u64, aside: &File) -> bool {
-        if self.no_clones == Some(device) || aside.metadata().is_ok_and(|aside| aside.dev() != device) {
+        if self.no_clones.contains(&device) {
             return false;
         }
-        let cloned = ioctl_ficlone(aside, file).is_ok();
+        let is_here = aside.metadata().is_ok_and(|aside| aside.dev() == device);
+        let cloned = is_here && ioctl_ficlone(aside, file).is_ok();
         if !cloned {
-            self.no_clones = Some(device);
+            self.no_clones.insert(device);
         }
         cloned
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{ALL, PRUNE, Worker};
+use super::{ALL, Looks, PRUNE, Worker};
 use crate::{
     clock::boot_now,
     keeper::{
@@ -38,7 +38,7 @@ impl Worker {
             self.fresh.push(index::directory_number(keeping.tx(), root)?);
         }
         keeping.commit()?;
-        (self.begin, self.looks) = (false, true);
+        (self.begin, self.looks) = (false, Some(Looks::All));
         self.when.all = Instant::now() + ALL;
         Ok(())
     }
@@ -49,7 +49,10 @@ impl Worker {
         while began.elapsed() < PART {
             let some = self.fresh.split_off(self.fresh.len().saturating_sub(8));
             if some.is_empty() {
-                self.end_all()?;
+                if matches!(self.looks, Some(Looks::All)) {
+                    self.end_all()?;
+                }
+                self.looks = None;
                 break;
             }
             // At first all is kept as it is: nobody knows when it comes to rest.
@@ -75,7 +78,7 @@ impl Worker {
         }
         keeping.commit()?;
         (0..=u8::MAX).try_for_each(|first| shelf.sweep(first))?;
-        (self.looks, self.has_looked) = (false, true);
+        self.has_looked = true;
         self.prune()?;
         self.count()?;
         self.shared.standing().looked = Some(Timestamp::now());
@@ -84,8 +87,8 @@ impl Worker {
 
     /// Directories that are new are looked at as all are at first.
     pub(super) fn look_at_new(&mut self) {
-        self.looks = true;
-        self.when.part = Instant::now();
+        let now = Instant::now();
+        (self.looks, self.when.part) = (Some(Looks::New { since: now }), now);
     }
 
     pub(super) fn prune(&mut self) -> Result<()> {

@@ -15,6 +15,9 @@ const NAMED: usize = 5;
 /// Written last before a case: when it is kept, the keeper has heard of all that came before.
 const MARK: &str = "/srv/.the-case-begins";
 
+/// Written anew for each job of at's before it runs: longer before the burst than the burst looks back, so it is no incident's.
+const COUNTER: &str = "/var/spool/cron/atjobs/.SEQ";
+
 /// How the trees were before a case.
 pub(crate) struct Before(Likeness);
 
@@ -45,7 +48,9 @@ impl Before {
         incidents: &[Incident],
         exceptions: &[Exception],
     ) -> Result<Restored> {
-        let is_protected = |path: &PathBuf| !exceptions.iter().any(|exception| exception.covers(path));
+        let is_protected = |path: &PathBuf| {
+            !exceptions.iter().any(|exception| exception.covers(path)) && path != Path::new(COUNTER)
+        };
         let destroyed: BTreeSet<&PathBuf> = self
             .0
             .0
