@@ -145,7 +145,7 @@ const STAGES: &[Stage] = &[
     })
     .in_guest()
     .long(),
-    Stage::new("real work and back, Linux 6.1", |workspace, tally| {
+    Stage::new("real work, Linux 6.1", |workspace, tally| {
         corpus::stage(workspace, Series::Linux61, true, &[], tally)
     })
     .in_guest()
