@@ -4,6 +4,7 @@
 mod all;
 
 use std::{
+    collections::BTreeSet,
     hash::RandomState,
     os::fd::{AsFd as _, OwnedFd},
     path::PathBuf,
@@ -293,7 +294,7 @@ impl Worker {
         }
         let Some(shelf) = &mut self.shelf else { return Ok(()) };
         let keeping = shelf.begin()?;
-        let mut all = Vec::new();
+        let mut all = BTreeSet::new();
         for directory in self.wanted.iter().flat_map(|(_, about)| directories_of(&about.names)) {
             if self.trees.of(directory).is_none() || !directory.is_dir() {
                 continue;
@@ -301,20 +302,20 @@ impl Worker {
             let id = index::directory_number(keeping.tx(), directory)?;
             let is_clean =
                 index::count(keeping.tx(), id)? > 0 && self.changes.is_clean(id) && !self.fresh.contains(&id);
-            if !is_clean && !all.contains(&(id, true, false)) {
-                all.push((id, true, false));
+            if !is_clean {
+                all.insert(id);
             }
         }
         let below: Vec<_> = self.wanted.iter().flat_map(|(_, about)| &about.below).collect();
         for id in self.changes.dirty().filter(|_| !below.is_empty()) {
             let path = index::directory(keeping.tx(), id)?;
             let is_below = path.is_some_and(|path| below.iter().any(|root| path.starts_with(root)));
-            if is_below && !all.contains(&(id, true, false)) {
-                all.push((id, true, false));
+            if is_below {
+                all.insert(id);
             }
         }
         keeping.commit()?;
-        self.look_at(all)
+        self.look_at(all.into_iter().map(|id| (id, true, false)).collect())
     }
 
     /// Whoever waits goes on, whatever has come of it.

@@ -59,7 +59,8 @@ const MARK: &str = "mark";
 /// An attachment, by a name that says where it comes in the order.
 pub(super) type Attached = Vec<(String, FdLink)>;
 
-/// Attaches every probe; what goes through an io_uring is left out unless it is known how it is told. The common end of calls comes first: a call that is judged is always settled.
+/// Attaches every probe; what goes through an io_uring is left out unless it is known how it is told. The common end of calls comes
+/// first: a call that is judged is always settled.
 pub(super) fn attach_all(
     ebpf: &mut Ebpf,
     tier: Tier,

@@ -80,7 +80,7 @@ fn join(directory: Vec<u8>, name: &[u8]) -> PathBuf {
         path.push(b'/');
     }
     path.extend_from_slice(name);
-    std::ffi::OsString::from_vec(path).into()
+    whole(path)
 }
 
 pub(super) fn as_of(db: &Connection, path: &Path, moment: &Moment) -> Result<Option<Version>> {
@@ -157,7 +157,12 @@ pub(in super::super) fn there(db: &Connection, directory: i64) -> Result<Vec<(i6
 pub(in super::super) fn directory(db: &Connection, id: i64) -> Result<Option<PathBuf>> {
     let mut path = db.prepare_cached("SELECT path FROM directory WHERE id = ?1")?;
     let path = path.query_row([id], |row| row.get::<_, Vec<u8>>(0)).optional()?;
-    Ok(path.map(|path| PathBuf::from(std::ffi::OsString::from_vec(path))))
+    Ok(path.map(whole))
+}
+
+/// A path as it lies in the table.
+fn whole(path: Vec<u8>) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(path))
 }
 
 /// Takes off those of which nothing is kept any more. One that is empty stays as long as it is there: by its number is told that there is
@@ -172,7 +177,7 @@ pub(super) fn forget_directories(db: &Connection) -> Result<()> {
     )?;
     let mut forget = db.prepare("DELETE FROM directory WHERE id = ?1")?;
     for (id, path) in empty {
-        let path = PathBuf::from(std::ffi::OsString::from_vec(path));
+        let path = whole(path);
         let (directory, name) = split(&path);
         if !is_there.exists(params![directory, name, kind::DIRECTORY])? {
             forget.execute([id])?;
